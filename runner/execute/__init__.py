@@ -1,0 +1,1 @@
+"""Doing it: observe the disk, run each step end to end, schedule, record."""

@@ -1,0 +1,78 @@
+"""What came of a run, as data: one Result for each item, and the Run around them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from runner.pki.certificates import Certificate
+    from runner.pki.keyspecs import KeySpec
+
+
+class Outcome(Enum):
+    """How an item ended (the words of the report's schema)."""
+
+    ISSUED = "issued"
+    UPDATED = "updated"
+    REVOKED = "revoked"
+    RECOVERED = "recovered"
+    FORWARDED = "forwarded"
+    UNCHANGED = "unchanged"
+    PENDING = "pending"
+    UNKNOWN = "unknown"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """What went wrong, why, and the next step."""
+
+    what: str
+    why: str = ""
+    next_step: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """The end of one item in this run."""
+
+    name: str
+    operation: str
+    """The verb of the plan's step."""
+    outcome: Outcome
+    certificate: Certificate | None = None
+    certificate_path: str | None = None
+    key_path: str | None = None
+    key_spec: KeySpec | None = None
+    pki_status: str | None = None
+    """PKIStatus as the CA gave it: `accepted`, `rejection`, … (RFC 9810 §5.2.3)."""
+    fail_info: tuple[str, ...] = ()
+    status_text: str = ""
+    warnings: tuple[str, ...] = ()
+    attempts: int = 0
+    """Messages sent, repeats included."""
+    duration: float = 0.0
+    """Seconds."""
+    failure: Failure | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One apply. `interrupted`: a signal ended it before every item had its turn."""
+
+    id: str
+    manifest: str
+    started: datetime
+    finished: datetime
+    results: tuple[Result, ...]
+    interrupted: bool = False
+
+    def counts(self) -> dict[str, int]:
+        """How many results there are of each outcome, zeros included."""
+        outcomes = [result.outcome for result in self.results]
+        return {outcome.value: outcomes.count(outcome) for outcome in Outcome}

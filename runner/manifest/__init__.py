@@ -1,0 +1,1 @@
+"""From YAML text to items: source, schema, model, resolve."""

@@ -1,0 +1,180 @@
+"""What a manifest says, once read: frozen data, nothing left to look up but files and secrets.
+
+Items are what will be planned and executed; each knows where it was written. Paths are resolved against the
+manifest's folder. Secrets are references; a literal one is kept out of every repr. Filled by runner.manifest.resolve.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import timedelta
+
+    from runner.errors import Diagnostic, Place
+    from runner.pki.keyurls import KeyUrl
+    from runner.pki.names import GeneralName, Name
+
+LAB_URL = "lab:"
+"""The URL of the embedded lab CA."""
+
+
+@dataclass(frozen=True, slots=True)
+class SecretRef:
+    """Where a secret is: kind is `env` (variable), `file` (path), `command` (argv, NUL-separated) or `literal`."""
+
+    kind: str
+    value: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How hard an authority may be leaned on. Times in seconds; messages_per_second 0 means no limit."""
+
+    concurrency: int = 8
+    messages_per_second: float = 0.0
+    timeout: float = 30.0
+    retries: int = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Authority:
+    """A CA (or RA) that we talk to."""
+
+    name: str
+    place: Place
+    url: str
+    recipient: Name | None = None
+    """The CA's DN as the manifest gives it (`name:`); otherwise the subject of `certificate`."""
+    certificate: str | None = None
+    trust: tuple[str, ...] = ()
+    version: int = 2
+    credential: str | None = None
+    implicit_confirm: bool = False
+    limits: Limits = Limits()
+    max_wait: float = 0.0
+    """Longest time to poll for a pending answer within one run, in seconds; after it the item stays `pending`."""
+
+    @property
+    def is_lab(self) -> bool:
+        """Whether this is the embedded lab CA."""
+        return self.url == LAB_URL
+
+
+@dataclass(frozen=True, slots=True)
+class PskCredential:
+    """refnum:key, shared with the CA out of band (RFC 9810 §5.1.3.1)."""
+
+    name: str
+    place: Place
+    secret: SecretRef
+    iterations: int = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateCredential:
+    """A certificate and its key, which sign our messages (RFC 9810 §5.1.3.3)."""
+
+    name: str
+    place: Place
+    certificate: str
+    key: KeyUrl
+
+
+Credential = PskCredential | CertificateCredential
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """What the certificate should say (CertTemplate, RFC 4211 §5). `reference` is a certificate to take the rest from."""
+
+    subject: Name | None = None
+    alt_names: tuple[GeneralName, ...] = ()
+    key_usage: tuple[str, ...] = ()
+    """Bit names of RFC 5280 §4.2.1.3, in the standard's spelling and order."""
+    extended_key_usage: tuple[str, ...] = ()
+    """Dotted OIDs."""
+    reference: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """Where results go. Exactly one of `prefix` (PREFIX-0.crt, PREFIX-0.ca, …) and `file` (that file, nothing else)."""
+
+    prefix: str | None = None
+    file: str | None = None
+    format: str = "pem"
+
+    @property
+    def certificate(self) -> str:
+        """The path of the issued certificate."""
+        return self.file if self.file is not None else f"{self.prefix}-0.crt"
+
+
+@dataclass(frozen=True, slots=True)
+class RenewBefore:
+    """When a certificate is due: `before` its end, or when less than `share` (0 to 1) of its life is left."""
+
+    before: timedelta | None = None
+    share: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Item:
+    """What all items share. `digest` identifies what the entry asks for (no secret, no place goes into it)."""
+
+    name: str
+    place: Place
+    authority: str
+    credential: str | None = None
+    depends_on: tuple[str, ...] = ()
+    digest: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Enrollment(Item):
+    """This certificate should exist."""
+
+    template: Template
+    key: KeyUrl
+    output: Output
+    renew_before: RenewBefore | None = None
+    request: str = ""
+    """`ir` or `cr`; empty: follows from the credential."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Update(Item):
+    """Update this certificate once (kur); with `new_key` the key changes too."""
+
+    certificate: str
+    key: KeyUrl
+    new_key: KeyUrl | None = None
+    output: Output
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Revocation(Item):
+    """Revoke this certificate (rr). `reason` is a CRLReason name (RFC 5280 §5.3.1)."""
+
+    certificate: str
+    reason: str = "unspecified"
+    key: KeyUrl | None = None
+    """The certificate's own key, to sign the request with where there is no credential."""
+
+
+AnyItem = Enrollment | Update | Revocation
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """Everything the given manifests say. `base` is the folder that relative paths start from and results stay below."""
+
+    name: str
+    base: str
+    authorities: Mapping[str, Authority]
+    credentials: Mapping[str, Credential]
+    items: tuple[AnyItem, ...]
+    warnings: tuple[Diagnostic, ...] = ()

@@ -1,0 +1,1 @@
+"""Names, extensions, keys, certificates and certification paths: pure functions over octets."""

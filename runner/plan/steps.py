@@ -1,0 +1,96 @@
+"""A plan, as data: one Step for each item, with its verb and its reasons. Enough to execute, enough to review."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from runner.manifest.model import AnyItem
+
+
+class Verb(Enum):
+    """What will be done to an item; `mark` is the glyph that plans print."""
+
+    ENROLL = "enroll"
+    """ir or cr with a new key, or with the key that the entry names."""
+    REKEY = "rekey"
+    """kur with a new key."""
+    RENEW = "renew"
+    """kur with the same key."""
+    REISSUE = "reissue"
+    """ir or cr because the content asked for has changed."""
+    REINSTALL = "reinstall"
+    """Write files again that we hold; no CA traffic."""
+    RESUME = "resume"
+    """Continue an operation that the journal has open."""
+    REVOKE = "revoke"
+    KEEP = "keep"
+    """Nothing to do."""
+    BLOCKED = "blocked"
+    """It cannot be done as things are; the reason says what is in the way."""
+
+    @property
+    def mark(self) -> str:
+        """One character that stands for the verb."""
+        return _MARKS[self]
+
+
+_MARKS = {
+    Verb.ENROLL: "+",
+    Verb.REKEY: "~",
+    Verb.RENEW: "~",
+    Verb.REISSUE: "±",
+    Verb.REINSTALL: "=",
+    Verb.RESUME: ">",
+    Verb.REVOKE: "-",
+    Verb.KEEP: " ",
+    Verb.BLOCKED: "!",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why: `code` for programs (kebab-case, stable), `text` for people."""
+
+    code: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What happens to one item, and why. `needs` are the names of the items that must be done first."""
+
+    item: AnyItem
+    verb: Verb
+    reasons: tuple[Reason, ...]
+    needs: tuple[str, ...] = ()
+    request: str = ""
+    """The body type that goes out first (`ir`, `cr`, `kur`, `rr`); empty where nothing does."""
+
+    @property
+    def changes(self) -> bool:
+        """Whether executing it changes anything here or at the CA."""
+        return self.verb is not Verb.KEEP
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The steps in manifest order, as decided at `at`."""
+
+    name: str
+    at: datetime
+    steps: tuple[Step, ...]
+
+    @property
+    def changes(self) -> bool:
+        """Whether there is anything to do."""
+        return any(step.changes for step in self.steps)
+
+    def counts(self) -> dict[str, int]:
+        """How many steps there are of each verb that occurs, in the order of Verb."""
+        verbs = [step.verb for step in self.steps]
+        return {verb.value: verbs.count(verb) for verb in Verb if verb in verbs}

@@ -1,0 +1,93 @@
+"""What we hold, as plain data: one Held for each item that was done, one Open for each that is under way.
+
+The journal fills it from SQLite; the planner reads it. Nothing here knows where it is kept.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+
+class Stage(Enum):
+    """How far an operation has come: the journal's states, each with one defined continuation.
+
+    KEYED       the key is durable, nothing was sent          → start afresh with that key
+    SENT        the request is journalled and may be out      → repeat the same octets
+    WAITING     the CA said `waiting`                         → poll
+    ISSUED      a verified answer brought a certificate       → send (or repeat) certConf
+    CONFIRMED   the transaction is over at the CA             → install what was issued
+    """
+
+    KEYED = "keyed"
+    SENT = "sent"
+    WAITING = "waiting"
+    ISSUED = "issued"
+    CONFIRMED = "confirmed"
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """An item that was brought to its end: what came of it and which files it owns."""
+
+    item: str
+    digest: str
+    """The entry's digest when it was done."""
+    outcome: str
+    """`issued`, `updated` or `revoked`."""
+    at: datetime
+    certificate: bytes | None = None
+    """DER."""
+    certificate_path: str | None = None
+    key_path: str | None = None
+    key_digest: str | None = None
+    """SHA-256 of the key file where a passphrase seals it (hex); a plain key is compared by its public half."""
+    replaces: str | None = None
+    """SHA-256 fingerprint (hex) of the certificate that this one updated, or that was revoked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    """An operation that is under way, with what is needed to continue it.
+
+    `dialogue` is the transaction's own record (runner.cmp.transaction.to_record), opaque here.
+    """
+
+    item: str
+    operation: str
+    """The operation's id, unique in the journal."""
+    kind: str
+    """`ir`, `cr`, `kur` or `rr`."""
+    digest: str
+    stage: Stage
+    at: datetime
+    attempts: int = 0
+    transaction_id: str = ""
+    """Hex."""
+    key_path: str | None = None
+    """Where the new key is now (perhaps a staging file)."""
+    note: str = ""
+    """Why it stopped, in words."""
+    check_after: datetime | None = None
+    dialogue: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Inventory:
+    """All that the state knows, by item name."""
+
+    held: Mapping[str, Held] = field(default_factory=dict)
+    open: Mapping[str, Open] = field(default_factory=dict)
+
+    def updated(self) -> Mapping[str, Held]:
+        """Fingerprint of a certificate that was updated → who holds its successor."""
+        return {h.replaces: h for h in self.held.values() if h.replaces and h.outcome == "updated"}
+
+    def revoked(self) -> Mapping[str, Held]:
+        """Fingerprint of a certificate that we revoked → the item that did."""
+        return {h.replaces: h for h in self.held.values() if h.replaces and h.outcome == "revoked"}
