@@ -123,7 +123,10 @@ class RenewBefore:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Item:
-    """What all items share. `digest` identifies what the entry asks for (no secret, no place goes into it)."""
+    """What all items share. `digest` identifies what the entry asks for (no secret, no place goes into it).
+
+    `places` says where each key of the entry was written.
+    """
 
     name: str
     place: Place
@@ -131,6 +134,11 @@ class Item:
     credential: str | None = None
     depends_on: tuple[str, ...] = ()
     digest: str = ""
+    places: Mapping[str, Place] = field(default_factory=dict, compare=False, repr=False)
+
+    def at(self, key: str) -> Place:
+        """Where `key` of this entry was written; the entry itself where it was not."""
+        return self.places.get(key, self.place)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

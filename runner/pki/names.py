@@ -1,0 +1,265 @@
+"""Distinguished names and GeneralNames, between the text of manifests and DER (RFC 5280 §4.1.2.4, §4.2.1.6; RFC 4514).
+
+Text is written most general first, as `ssh-cmpclient-g3` did ("C=FI, O=Example, CN=web"), and goes out in exactly
+that order. String types are those of dossier §6: UTF8String, except PrintableString and IA5String where the
+attribute demands them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from ipaddress import ip_address
+from re import compile as regex
+from re import split
+from unicodedata import normalize
+
+from runner.asn1.der import read_header, tlv
+from runner.asn1.primitives import OBJECT_IDENTIFIER
+from runner.asn1.x509 import RDN_SEQUENCE, AttributeTypeAndValue
+from runner.errors import Malformed
+
+_PRINTABLE, _UTF8, _IA5 = 0x13, 0x0C, 0x16
+_ATTRIBUTES = {
+    "CN": "2.5.4.3",
+    "SN": "2.5.4.4",
+    "SERIALNUMBER": "2.5.4.5",
+    "C": "2.5.4.6",
+    "L": "2.5.4.7",
+    "ST": "2.5.4.8",
+    "STREET": "2.5.4.9",
+    "O": "2.5.4.10",
+    "OU": "2.5.4.11",
+    "T": "2.5.4.12",
+    "POSTALCODE": "2.5.4.17",
+    "GN": "2.5.4.42",
+    "INITIALS": "2.5.4.43",
+    "GENERATIONQUALIFIER": "2.5.4.44",
+    "DNQ": "2.5.4.46",
+    "PSEUDONYM": "2.5.4.65",
+    "ORGANIZATIONIDENTIFIER": "2.5.4.97",
+    "DC": "0.9.2342.19200300.100.1.25",
+    "UID": "0.9.2342.19200300.100.1.1",
+    "EMAIL": "1.2.840.113549.1.9.1",
+}
+"""Short names that subjects are written with; the first spelling of an OID is the one that is printed."""
+_SYNONYMS = {"E": "EMAIL", "EMAILADDRESS": "EMAIL", "S": "ST", "TITLE": "T", "GIVENNAME": "GN", "SURNAME": "SN"}
+_SYNONYMS |= {"DNQUALIFIER": "DNQ", "USERID": "UID"}
+_SHORT_NAMES = {oid: name for name, oid in _ATTRIBUTES.items()}
+_STRING_TAGS = {_ATTRIBUTES[name]: _PRINTABLE for name in ("C", "SERIALNUMBER", "DNQ")}
+_STRING_TAGS |= {_ATTRIBUTES[name]: _IA5 for name in ("EMAIL", "DC")}
+_PRINTABLE_TEXT = regex(r"[A-Za-z0-9 '()+,\-./:=?]*")
+_SPECIAL = ',+"\\<>;'
+_HEX_PAIR = regex(r"[0-9A-Fa-f]{2}")
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    """A distinguished name: its exact DER, and text for people."""
+
+    der: bytes
+    text: str
+
+    def __str__(self) -> str:
+        return self.text
+
+
+@dataclass(frozen=True, slots=True)
+class GeneralName:
+    """A GeneralName: `kind` is dns, ip, email, uri, dn, rid or (read only) other."""
+
+    kind: str
+    text: str
+    der: bytes
+
+    def __str__(self) -> str:
+        return f"{self.kind}={self.text}"
+
+
+def parse_name(text: str) -> Name:
+    """Text → Name; `+` joins the parts of one RDN, `\\` escapes. ValueError says what is wrong and where."""
+    rdns = []
+    for rdn in _cut(text, ",") if text.strip() else []:
+        rdns.append(tuple(_attribute(part) for part in _cut(rdn, "+")))
+    octets = [tuple(sorted(rdn, key=_der_order)) for rdn in rdns]
+    return name_from_der(RDN_SEQUENCE.encode(tuple(octets)))
+
+
+def _der_order(attribute: AttributeTypeAndValue) -> bytes:
+    return RDN_SEQUENCE.encode(((attribute,),))
+
+
+def _cut(text: str, separator: str) -> list[str]:
+    """The pieces of `text` between separators that are neither escaped nor quoted."""
+    pieces, start, quoted, at = [], 0, False, 0
+    while at < len(text):
+        if text[at] == "\\":
+            at += 1
+        elif text[at] == '"':
+            quoted = not quoted
+        elif text[at] == separator and not quoted:
+            pieces.append(text[start:at])
+            start = at + 1
+        at += 1
+    if quoted:
+        raise ValueError(f'a quotation mark is never closed in "{text}"')
+    return [*pieces, text[start:]]
+
+
+def _attribute(text: str) -> AttributeTypeAndValue:
+    kind, equals, value = text.partition("=")
+    if not equals:
+        raise ValueError(f'"{text.strip()}" is not TYPE=value; a comma inside a value is written \\,')
+    oid = _attribute_oid(kind.strip())
+    content = _unescape(value)
+    if not content:
+        raise ValueError(f'"{text.strip()}" has no value')
+    tag = _STRING_TAGS.get(oid, _UTF8)
+    if tag == _PRINTABLE and not _PRINTABLE_TEXT.fullmatch(content):
+        raise ValueError(f'"{content}" has characters that {kind.strip()} may not have (PrintableString)')
+    if tag == _IA5 and not content.isascii():
+        raise ValueError(f'"{content}" has characters that {kind.strip()} may not have (IA5String)')
+    if oid == _ATTRIBUTES["C"] and len(content) != 2:  # noqa: PLR2004 - ISO 3166
+        raise ValueError(f'C is a country code of two letters, not "{content}"')
+    return AttributeTypeAndValue(type=oid, value=tlv(tag, content.encode()))
+
+
+def _attribute_oid(kind: str) -> str:
+    name = kind.upper()
+    oid = _ATTRIBUTES.get(_SYNONYMS.get(name, name), name.removeprefix("OID."))
+    if oid.replace(".", "").isdigit() and "." in oid:
+        try:
+            OBJECT_IDENTIFIER.body(oid)
+        except (Malformed, ValueError) as problem:
+            raise ValueError(f'"{kind}" is not an object identifier') from problem
+        return oid
+    known = ", ".join(_ATTRIBUTES)
+    raise ValueError(f'unknown attribute type "{kind}": one of {known}, or a dotted object identifier')
+
+
+def _unescape(value: str) -> str:
+    value = value.strip(" ") if not value.endswith("\\ ") else value.lstrip(" ")
+    octets, at = bytearray(), 0
+    if len(value) > 1 and value[0] == value[-1] == '"':
+        value = value[1:-1]
+    while at < len(value):
+        if value[at] != "\\":
+            octets += value[at].encode()
+            at += 1
+        elif _HEX_PAIR.match(value, at + 1):
+            octets.append(int(value[at + 1 : at + 3], 16))
+            at += 3
+        else:
+            octets += value[at + 1 : at + 2].encode()
+            at += 2
+    try:
+        return octets.decode()
+    except UnicodeDecodeError as problem:
+        raise ValueError("the escaped octets of a value are not UTF-8") from problem
+
+
+@lru_cache(maxsize=1024)
+def name_from_der(der: bytes) -> Name:
+    """The Name whose DER this is; Malformed where it is not a Name."""
+    rdns = RDN_SEQUENCE.decode(der)
+    return Name(der, ", ".join("+".join(_printed(attribute) for attribute in rdn) for rdn in rdns))
+
+
+def _printed(attribute: AttributeTypeAndValue) -> str:
+    return f"{_SHORT_NAMES.get(attribute.type, attribute.type)}={_escape(string_value(attribute.value))}"
+
+
+def _escape(text: str) -> str:
+    escaped = "".join("\\" + c if c in _SPECIAL else c for c in text)
+    if escaped[:1] in ("#", " "):
+        escaped = "\\" + escaped
+    return escaped[:-1] + "\\ " if escaped.endswith(" ") and len(text) > 1 else escaped
+
+
+def string_value(element: bytes) -> str:
+    """The text of an ASN.1 character string of any kind; the hex of anything else, after `#`."""
+    tag, start, stop = read_header(element, 0, len(element))
+    body = element[start:stop]
+    if tag == 0x1E:  # noqa: PLR2004 - BMPString
+        return body.decode("utf-16-be", "replace")
+    if tag == 0x14:  # noqa: PLR2004 - T61String: Latin-1 in practice
+        return body.decode("latin-1")
+    if tag in (_PRINTABLE, _UTF8, _IA5, 0x1A, 0x12):
+        return body.decode("utf-8", "replace")
+    return "#" + element.hex()
+
+
+def same_name(one: bytes, other: bytes) -> bool:
+    """Whether two Names (DER) are equal: by octets, else by type and prepared string (RFC 5280 §7.1)."""
+    return one == other or _prepared(one) == _prepared(other)
+
+
+@lru_cache(maxsize=1024)
+def _prepared(der: bytes) -> tuple[frozenset[tuple[str, str]], ...]:
+    rdns = RDN_SEQUENCE.decode(der)
+    return tuple(frozenset((a.type, _fold(string_value(a.value))) for a in rdn) for rdn in rdns)
+
+
+def _fold(text: str) -> str:
+    return " ".join(split(r"\s+", normalize("NFKC", text).strip().casefold()))
+
+
+_GENERAL_TAGS = {"email": 0x81, "dns": 0x82, "dn": 0xA4, "uri": 0x86, "ip": 0x87, "rid": 0x88}
+_GENERAL_KINDS = {tag: kind for kind, tag in _GENERAL_TAGS.items()}
+
+
+def parse_general_name(text: str) -> GeneralName:
+    """`dns=web.example` → GeneralName; ValueError says what is wrong."""
+    kind, equals, value = text.partition("=")
+    kind, value = kind.strip().lower(), value.strip()
+    if not equals or kind not in _GENERAL_TAGS:
+        raise ValueError(f'"{text}" is not KIND=value with KIND one of {", ".join(_GENERAL_TAGS)}')
+    if not value:
+        raise ValueError(f'"{text}" has no value')
+    return general_name_from_der(tlv(_GENERAL_TAGS[kind], _general_body(kind, value)))
+
+
+def _general_body(kind: str, value: str) -> bytes:
+    if kind == "dn":
+        return parse_name(value).der
+    if kind == "ip":
+        return ip_address(value).packed
+    if kind == "rid":
+        return OBJECT_IDENTIFIER.body(_attribute_oid(value))
+    if not value.isascii() or not value.isprintable():
+        raise ValueError(f'{kind}="{value}" has characters beyond ASCII; write international names as A-labels (xn--)')
+    if kind == "dns" and not _DNS.fullmatch(value):
+        raise ValueError(f'"{value}" is not a DNS name')
+    if kind == "email" and not _EMAIL.fullmatch(value):
+        raise ValueError(f'"{value}" is not an e-mail address')
+    return value.encode()
+
+
+_DNS = regex(r"(?:\*\.)?[A-Za-z0-9_](?:[A-Za-z0-9_-]*[A-Za-z0-9_])?(?:\.[A-Za-z0-9_](?:[A-Za-z0-9_-]*[A-Za-z0-9_])?)*")
+_EMAIL = regex(r"[^@\s]+@[^@\s]+")
+
+
+def general_name_from_der(der: bytes) -> GeneralName:
+    """The GeneralName whose DER this is; kinds that manifests cannot write come out as `other` in hex."""
+    tag, start, stop = read_header(der, 0, len(der))
+    kind, body = _GENERAL_KINDS.get(tag, "other"), der[start:stop]
+    if kind == "dn":
+        return GeneralName(kind, name_from_der(body).text, der)
+    if kind == "ip" and len(body) in (4, 16):
+        return GeneralName(kind, str(ip_address(body)), der)
+    if kind == "rid":
+        return GeneralName(kind, OBJECT_IDENTIFIER.parse(body, 0, len(body)), der)
+    if kind in ("other", "ip"):
+        return GeneralName("other", der.hex(), der)
+    return GeneralName(kind, body.decode("ascii", "replace"), der)
+
+
+def directory_name(name_der: bytes) -> bytes:
+    """The GeneralName (DER) of a directoryName: [4] EXPLICIT Name."""
+    return tlv(_GENERAL_TAGS["dn"], name_der)
+
+
+def name_in_general_name(der: bytes) -> bytes | None:
+    """The Name (DER) inside a directoryName; None where the GeneralName is of another kind."""
+    tag, start, stop = read_header(der, 0, len(der))
+    return der[start:stop] if tag == _GENERAL_TAGS["dn"] else None
