@@ -9,7 +9,7 @@
     ├── TransportError
     │   ├── NotSent               no octet of the request reached the peer: safe to try again
     │   ├── Unanswered            the request may have been read, no usable answer came: repeat the same octets or poll
-    │   └── NotCmp                something answered, and it does not speak CMP (HTML, 404): the request was not processed
+    │   └── NotCmp                something answered that does not speak CMP (HTML, 404): the request was not processed
     └── ProtocolError             a message came and is not acceptable
         ├── Malformed             it is not the ASN.1 that it should be (badDataFormat)
         ├── Unauthentic           its protection is absent, wrong or by somebody we do not trust

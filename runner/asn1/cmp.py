@@ -79,7 +79,7 @@ CERTIFICATES = SequenceOf(OPAQUE_SEQUENCE, limit=32)
 
 @sequence
 class InfoTypeAndValue:
-    """InfoTypeAndValue ::= SEQUENCE { infoType OBJECT IDENTIFIER, infoValue ANY DEFINED BY infoType OPTIONAL }."""
+    """InfoTypeAndValue ::= SEQUENCE { infoType OBJECT IDENTIFIER, infoValue ANY OPTIONAL }."""
 
     info_type: Annotated[str, OBJECT_IDENTIFIER]
     info_value: Annotated[bytes | None, ANY] = None
@@ -105,7 +105,7 @@ class PKIHeader:
 
 @sequence
 class PKIStatusInfo:
-    """PKIStatusInfo ::= SEQUENCE { status INTEGER, statusString PKIFreeText OPTIONAL, failInfo BIT STRING OPTIONAL }."""
+    """PKIStatusInfo: SEQUENCE { status INTEGER, statusString PKIFreeText OPTIONAL, failInfo OPTIONAL }."""
 
     status: Annotated[int, INTEGER]
     status_string: Annotated[tuple[str, ...], PKI_FREE_TEXT] = ()
@@ -117,7 +117,7 @@ CERT_OR_ENC_CERT = Choice(certificate=Explicit(0, OPAQUE_SEQUENCE), encryptedCer
 
 @sequence
 class CertifiedKeyPair:
-    """CertifiedKeyPair: SEQUENCE { certOrEncCert, privateKey [0] EncryptedKey OPTIONAL, publicationInfo [1] OPTIONAL }."""
+    """CertifiedKeyPair: SEQUENCE { certOrEncCert, privateKey [0] OPTIONAL, publicationInfo [1] OPTIONAL }."""
 
     cert_or_enc_cert: Annotated[Chosen, CERT_OR_ENC_CERT]
     private_key: Annotated[bytes | None, Explicit(0, ANY)] = None
@@ -136,7 +136,7 @@ class CertResponse:
 
 @sequence
 class CertRepMessage:
-    """CertRepMessage ::= SEQUENCE { caPubs [1] SEQUENCE OF CMPCertificate OPTIONAL, response SEQUENCE OF CertResponse }."""
+    """CertRepMessage: SEQUENCE { caPubs [1] SEQUENCE OF OPTIONAL, response SEQUENCE OF CertResponse }."""
 
     ca_pubs: Annotated[tuple[bytes, ...], Explicit(1, CERTIFICATES)] = ()
     response: Annotated[tuple[CertResponse, ...], SequenceOf(CertResponse)]
@@ -162,7 +162,7 @@ class RevDetails:
 
 @sequence
 class RevRepContent:
-    """RevRepContent ::= SEQUENCE { status SEQUENCE OF PKIStatusInfo, revCerts [0] OPTIONAL, crls [1] OPTIONAL }."""
+    """RevRepContent: SEQUENCE { status SEQUENCE OF, revCerts [0] OPTIONAL, crls [1] OPTIONAL }."""
 
     status: Annotated[tuple[PKIStatusInfo, ...], SequenceOf(PKIStatusInfo)]
     rev_certs: Annotated[tuple[CertId, ...], Explicit(0, SequenceOf(CertId))] = ()
@@ -197,7 +197,7 @@ class PollRep:
 
 @sequence
 class ErrorMsgContent:
-    """ErrorMsgContent ::= SEQUENCE { pKIStatusInfo, errorCode INTEGER OPTIONAL, errorDetails PKIFreeText OPTIONAL }."""
+    """ErrorMsgContent: SEQUENCE { pKIStatusInfo, errorCode OPTIONAL, errorDetails OPTIONAL }."""
 
     pki_status_info: PKIStatusInfo
     error_code: Annotated[int | None, INTEGER] = None
@@ -239,7 +239,7 @@ PKI_BODY = Choice(
 
 @sequence
 class PKIMessage:
-    """PKIMessage: SEQUENCE { header, body, protection [0] BIT STRING OPTIONAL, extraCerts [1] SEQUENCE OF OPTIONAL }."""
+    """PKIMessage: SEQUENCE { header, body, protection [0] BIT STRING OPTIONAL, extraCerts [1] OPTIONAL }."""
 
     header: PKIHeader
     body: Annotated[Chosen, PKI_BODY]

@@ -70,7 +70,7 @@ class CertRequest:
 
 @sequence
 class POPOSigningKeyInput:
-    """POPOSigningKeyInput ::= SEQUENCE { authInfo CHOICE { sender [0] GeneralName, publicKeyMAC PKMACValue }, publicKey }."""
+    """POPOSigningKeyInput: SEQUENCE { authInfo CHOICE { sender [0], publicKeyMAC }, publicKey }."""
 
     auth_info: Annotated[bytes, ANY]
     public_key: Annotated[bytes, OPAQUE_SEQUENCE]
@@ -104,7 +104,7 @@ class RegInfo:
 
 @sequence
 class CertReqMsg:
-    """CertReqMsg ::= SEQUENCE { certReq CertRequest, popo ProofOfPossession OPTIONAL, regInfo SEQUENCE OF OPTIONAL }."""
+    """CertReqMsg: SEQUENCE { certReq CertRequest, popo OPTIONAL, regInfo SEQUENCE OF OPTIONAL }."""
 
     cert_req: CertRequest
     popo: Annotated[Chosen | None, PROOF_OF_POSSESSION] = None

@@ -173,7 +173,7 @@ class Choice(Codec[Chosen]):
 
     def read(self, octets: bytes, at: int, end: int) -> tuple[Chosen, int]:
         """The alternative that stands at `at`."""
-        tag, start, stop = read_header(octets, at, end)
+        tag, _, stop = read_header(octets, at, end)
         if tag not in self.by_tag:
             raise Malformed("an ASN.1 element that is none of the choices", why=f"tag {tag:02x} at octet {at}")
         name, inner = self.by_tag[tag]

@@ -101,7 +101,7 @@ class Template:
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """Where results go. Exactly one of `prefix` (PREFIX-0.crt, PREFIX-0.ca, …) and `file` (that file, nothing else)."""
+    """Where results go. Exactly one of `prefix` (PREFIX-0.crt, PREFIX-0.ca, …) and `file` (only it)."""
 
     prefix: str | None = None
     file: str | None = None
@@ -178,7 +178,7 @@ AnyItem = Enrollment | Update | Revocation
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """Everything the given manifests say. `base` is the folder that relative paths start from and results stay below."""
+    """Everything the manifests say. `base` is the folder that relative paths start from and results stay below."""
 
     name: str
     base: str

@@ -114,7 +114,7 @@ def renewal_time(certificate: Certificate, before: timedelta | None, share: floa
 
 
 def certificate_hash(certificate: Certificate) -> bytes | None:
-    """certHash for certConf by the certificate's own signature algorithm (RFC 9810 §5.3.18, RFC 9481 §2).
+    """The certHash of certConf, by the certificate's own signature algorithm (RFC 9810 §5.3.18, RFC 9481 §2).
 
     None where that algorithm names no hash: then certConf says which one was taken.
     """

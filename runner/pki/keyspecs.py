@@ -43,7 +43,7 @@ class KeySpec:
 
 
 def parse_key_spec(text: str) -> KeySpec:
-    """`rsa:3072` → KeySpec. Case does not matter; sizes have defaults (rsa:3072, ec:p256). ValueError says what fits."""
+    """`rsa:3072` → KeySpec. Sizes have defaults (rsa:3072, ec:p256). ValueError says what fits."""
     kind, _, detail = text.strip().lower().partition(":")
     if kind == "rsa":
         return KeySpec("rsa", _rsa_size(detail or "3072"))

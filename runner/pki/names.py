@@ -77,12 +77,10 @@ class GeneralName:
 
 
 def parse_name(text: str) -> Name:
-    """Text → Name; `+` joins the parts of one RDN, `\\` escapes. ValueError says what is wrong and where."""
-    rdns = []
-    for rdn in _cut(text, ",") if text.strip() else []:
-        rdns.append(tuple(_attribute(part) for part in _cut(rdn, "+")))
-    octets = [tuple(sorted(rdn, key=_der_order)) for rdn in rdns]
-    return name_from_der(RDN_SEQUENCE.encode(tuple(octets)))
+    """Text → Name; `+` joins the parts of one RDN, a backslash escapes. ValueError says what is wrong."""
+    rdns = _cut(text, ",") if text.strip() else []
+    parts = [[_attribute(part) for part in _cut(rdn, "+")] for rdn in rdns]
+    return name_from_der(RDN_SEQUENCE.encode(tuple(tuple(sorted(part, key=_der_order)) for part in parts)))
 
 
 def _der_order(attribute: AttributeTypeAndValue) -> bytes:
