@@ -13,6 +13,7 @@
     └── ProtocolError             a message came and is not acceptable
         ├── Malformed             it is not the ASN.1 that it should be (badDataFormat)
         ├── Unauthentic           its protection is absent, wrong or by somebody we do not trust
+        │   └── Claimed           the same, and it says no: an error or rejection to be shown, never believed
         ├── Mismatch              it belongs to another transaction, or answers something else
         └── BadCertificate        the certificate in it is not what we asked for: to be rejected in certConf
 
@@ -122,6 +123,10 @@ class Malformed(ProtocolError):
 
 class Unauthentic(ProtocolError):
     """A message whose protection is absent, wrong, or made by somebody we do not trust."""
+
+
+class Claimed(Unauthentic):
+    """An error or rejection that nobody vouches for: it is shown to the person and believed by nothing."""
 
 
 class Mismatch(ProtocolError):

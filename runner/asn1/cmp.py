@@ -188,7 +188,7 @@ class PollReq:
 
 @sequence
 class PollRep:
-    """One element of PollRepContent: SEQUENCE { certReqId, checkAfter INTEGER (seconds), reason PKIFreeText OPTIONAL }."""
+    """One element of PollRepContent: SEQUENCE { certReqId, checkAfter INTEGER (seconds), reason OPTIONAL }."""
 
     cert_req_id: Annotated[int, INTEGER]
     check_after: Annotated[int, INTEGER]

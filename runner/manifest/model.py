@@ -88,7 +88,7 @@ Credential = PskCredential | CertificateCredential
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """What the certificate should say (CertTemplate, RFC 4211 §5). `reference` is a certificate to take the rest from."""
+    """What the certificate should say (CertTemplate, RFC 4211 §5). `reference`: a certificate for the rest."""
 
     subject: Name | None = None
     alt_names: tuple[GeneralName, ...] = ()

@@ -1,0 +1,53 @@
+"""A PKIMessage at the border: built from header and body, and read back as an Unverified one (RFC 9810 §5.1).
+
+What was received is Unverified until runner.cmp.validation has judged it; only a Verified message is acted upon.
+Protection covers the octets of header and body exactly as they came (dossier §2.1).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from runner.asn1.cmp import PKI_BODY, PKIHeader, PKIMessage
+from runner.asn1.der import SEQUENCE_TAG, elements, open_sequence, tlv
+from runner.asn1.structures import Chosen, codec_of, decode, encode
+from runner.errors import Malformed
+
+if TYPE_CHECKING:
+    from runner.pki.certificates import Certificate
+
+MAX_MESSAGE = 1 << 20
+"""Octets; more is refused unread."""
+_HEADER = codec_of(PKIHeader)
+
+
+@dataclass(frozen=True, slots=True)
+class Unverified:
+    """A message that came, decoded and not yet believed. `protected` is the DER of its ProtectedPart."""
+
+    message: PKIMessage
+    protected: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """A message whose protection was judged good. `signer` is who signed it; None: a MAC with our secret."""
+
+    message: PKIMessage
+    signer: Certificate | None
+
+
+def read_message(octets: bytes) -> Unverified:
+    """Octets → Unverified. Malformed where they are not exactly one PKIMessage within the limits."""
+    if len(octets) > MAX_MESSAGE:
+        raise Malformed("the message is too large", why=f"{len(octets)} octets; at most {MAX_MESSAGE} are accepted")
+    message = decode(PKIMessage, octets)
+    start, stop = open_sequence(octets)
+    header, body, *_ = elements(octets, start, stop, 4)
+    return Unverified(message, tlv(SEQUENCE_TAG, header + body))
+
+
+def protected_part(header: PKIHeader, body: Chosen) -> bytes:
+    """The DER of ProtectedPart ::= SEQUENCE { header, body } (RFC 9810 §5.1.3)."""
+    return tlv(SEQUENCE_TAG, encode(header) + PKI_BODY.encode(body))

@@ -1,0 +1,187 @@
+"""How our messages are protected, and whose protection we accept (RFC 9810 §5.1.3; dossier §2).
+
+Ours is a MAC with a shared secret or a signature; a Peer says which answers are believed. PBMAC1, DHBasedMac and
+KEM-based MACs have their place beside MacProtection.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from runner.asn1.algorithms import PASSWORD_BASED_MAC
+from runner.asn1.cmp import PKIMessage
+from runner.asn1.structures import encode
+from runner.cmp.message import protected_part
+from runner.errors import Unauthentic
+from runner.pki.certificates import Certificate, parse_certificate
+from runner.pki.extensions import (
+    EXTENDED_KEY_USAGES,
+    basic_constraints_in,
+    extended_key_usages_in,
+    key_usages_in,
+    subject_key_identifier_in,
+)
+from runner.pki.macs import SharedSecret, compute_mac, verify_mac
+from runner.pki.names import Name, directory_name, name_in_general_name, parse_name, same_name
+from runner.pki.paths import find_path
+from runner.pki.signing import Signer, verify_signature
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime
+
+    from runner.asn1.algorithms import AlgorithmIdentifier
+    from runner.asn1.cmp import PKIHeader
+    from runner.asn1.structures import Chosen
+    from runner.cmp.message import Unverified
+
+
+@dataclass(frozen=True, slots=True)
+class MacProtection:
+    """PasswordBasedMac. `algorithm` carries the salt: drawn once a secret and run, so that one key serves it."""
+
+    reference: bytes
+    secret: SharedSecret
+    algorithm: AlgorithmIdentifier
+
+
+@dataclass(frozen=True, slots=True)
+class SignatureProtection:
+    """A signature by `signer`. `chain` begins with its certificate; the rest goes along in extraCerts."""
+
+    signer: Signer = field(repr=False)
+    chain: tuple[Certificate, ...]
+
+
+Protection = MacProtection | SignatureProtection
+
+
+def sender_of(protection: Protection) -> bytes:
+    """The sender (GeneralName, DER): CN=reference, or the signer's subject byte by byte (RFC 9483 §3.1)."""
+    if isinstance(protection, SignatureProtection):
+        return directory_name(protection.chain[0].subject.der)
+    return directory_name(_reference_name(protection.reference).der)
+
+
+def _reference_name(reference: bytes) -> Name:
+    text = reference.decode("utf-8", "replace")
+    return parse_name("CN=" + "".join("\\" + c if c in ',+"\\<>;# ' else c for c in text))
+
+
+def sender_kid_of(protection: Protection) -> bytes | None:
+    """The senderKID: the reference value, or the signer's SubjectKeyIdentifier."""
+    if isinstance(protection, SignatureProtection):
+        return subject_key_identifier_in(protection.chain[0].extensions)
+    return protection.reference
+
+
+def protect(header: PKIHeader, body: Chosen, protection: Protection) -> bytes:
+    """The DER of the whole message; protectionAlg is put into the header, extraCerts behind a signature."""
+    if isinstance(protection, MacProtection):
+        header = replace(header, protection_alg=protection.algorithm)
+        bits = compute_mac(protection.secret, protection.algorithm, protected_part(header, body))
+        return encode(PKIMessage(header=header, body=body, protection=bits))
+    header = replace(header, protection_alg=protection.signer.algorithm)
+    bits = protection.signer.sign(protected_part(header, body))
+    certificates = tuple(certificate.der for certificate in protection.chain)
+    return encode(PKIMessage(header=header, body=body, protection=bits, extra_certs=certificates))
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """Whose answers we believe: who knows `secret`, and who signs with a path to `anchors` and may speak for the CA.
+
+    `name` is the CA's DN where we know it.
+    """
+
+    secret: SharedSecret | None = None
+    anchors: tuple[Certificate, ...] = ()
+    name: Name | None = None
+
+
+def check_protection(unverified: Unverified, peer: Peer, known: Iterable[bytes], now: datetime) -> Certificate | None:
+    """Judge a received message's protection; returns the signer, None for a MAC. Unauthentic where it is not good.
+
+    `known` are certificates (DER) cached from this transaction: candidates and intermediates, never anchors.
+    """
+    message = unverified.message
+    algorithm, bits = message.header.protection_alg, message.protection
+    if algorithm is None or bits is None:
+        raise Unauthentic("the message is not protected")
+    if algorithm.algorithm == PASSWORD_BASED_MAC:
+        _check_mac(unverified, algorithm, bits, peer)
+        return None
+    return _check_signature(unverified, algorithm, bits, peer, (*message.extra_certs, *known), now)
+
+
+def _check_mac(unverified: Unverified, algorithm: AlgorithmIdentifier, bits: bytes, peer: Peer) -> None:
+    if peer.secret is None:
+        raise Unauthentic(
+            "the message is protected by a shared secret, and this exchange has none",
+            why="our request was signed; an answer with a MAC proves nothing to us",
+        )
+    if not verify_mac(peer.secret, algorithm, bits, unverified.protected):
+        raise Unauthentic(
+            "the message's MAC is wrong",
+            why="the CA used another secret than ours, or the message was changed on its way",
+            next_step="compare the credential's reference number and secret with the CA's",
+        )
+
+
+def _check_signature(
+    unverified: Unverified,
+    algorithm: AlgorithmIdentifier,
+    bits: bytes,
+    peer: Peer,
+    known: Iterable[bytes],
+    now: datetime,
+) -> Certificate:
+    if not peer.anchors:
+        raise Unauthentic(
+            "the message is signed, and nothing is configured to judge signatures by",
+            next_step="name the CA's certificate in the authority's `trust:`",
+        )
+    certificates = tuple({der: parse_certificate(der) for der in known}.values())
+    signer = _find_signer(unverified, algorithm, bits, (*peer.anchors, *certificates))
+    if signer is None:
+        raise Unauthentic("no certificate at hand verifies the message's signature")
+    usages = key_usages_in(signer.extensions)
+    if usages is not None and "digitalSignature" not in usages:
+        raise Unauthentic(f'"{signer.subject}" may not sign messages', why="its keyUsage lacks digitalSignature")
+    find_path(signer, certificates, peer.anchors, now)
+    if not _speaks_for_ca(signer, peer):
+        raise Unauthentic(
+            f'"{signer.subject}" signed the answer and is not known to speak for the CA',
+            why="it is neither configured, nor a CA, nor an RA or CA server by its extended key usage (cmcCA, cmcRA)",
+            next_step="name its certificate in the authority's `certificate:` if it is the right one",
+        )
+    return signer
+
+
+def _find_signer(
+    unverified: Unverified, algorithm: AlgorithmIdentifier, bits: bytes, candidates: tuple[Certificate, ...]
+) -> Certificate | None:
+    """The candidate whose key verifies; those that senderKID and sender point at are tried first."""
+    header = unverified.message.header
+    sender = name_in_general_name(header.sender)
+
+    def likelihood(candidate: Certificate) -> tuple[bool, bool]:
+        fits_kid = subject_key_identifier_in(candidate.extensions) == header.sender_kid
+        return not fits_kid, sender is None or not same_name(candidate.subject.der, sender)
+
+    for candidate in sorted(candidates, key=likelihood):
+        if verify_signature(candidate.public_key_info, algorithm, bits, unverified.protected):
+            return candidate
+    return None
+
+
+def _speaks_for_ca(signer: Certificate, peer: Peer) -> bool:
+    """A certificate of the same PKI is not enough: an end entity must not pass for the CA (dossier §7 no. 6)."""
+    if any(signer.der == anchor.der for anchor in peer.anchors):
+        return True
+    if peer.name is not None and same_name(signer.subject.der, peer.name.der):
+        return True
+    purposes = extended_key_usages_in(signer.extensions) or frozenset()
+    servers = {EXTENDED_KEY_USAGES["cmcCA"], EXTENDED_KEY_USAGES["cmcRA"]}
+    return basic_constraints_in(signer.extensions).ca or bool(purposes & servers)

@@ -1,0 +1,38 @@
+"""A Dialogue as text and back, for the journal: JSON with octets in base64. No secret is in it."""
+
+from __future__ import annotations
+
+import json
+from base64 import b64decode, b64encode
+from dataclasses import fields
+from typing import Any
+
+from runner.cmp.transaction import Dialogue, State
+
+
+def to_record(dialogue: Dialogue) -> str:
+    """The dialogue as one line of JSON."""
+    values = {field.name: _plain(getattr(dialogue, field.name)) for field in fields(dialogue)}
+    return json.dumps(values, separators=(",", ":"))
+
+
+def from_record(text: str) -> Dialogue:
+    """The dialogue that `to_record` wrote. ValueError or KeyError where the text is not that."""
+    values = json.loads(text)
+    return Dialogue(**{field.name: _rich(field.name, values[field.name]) for field in fields(Dialogue)})
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, bytes):
+        return b64encode(value).decode()
+    if isinstance(value, tuple):
+        return [_plain(part) for part in value]
+    return value.value if isinstance(value, State) else value
+
+
+def _rich(name: str, value: Any) -> Any:
+    if name in ("kind", "granted", "cert_req_id", "confirmed"):
+        return value
+    if name == "state":
+        return State(value)
+    return tuple(map(b64decode, value)) if isinstance(value, list) else b64decode(value)

@@ -1,0 +1,138 @@
+"""What we say: the bodies of ir, cr, kur, rr, certConf and pollReq (RFC 9810 §5.3; dossier §3.2, §3.4, §3.6, §3.7).
+
+An Order is what is wanted, as data; the functions turn it into body and proof. Headers and protection are put
+around by transaction.py and protection.py.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from runner.asn1.algorithms import AlgorithmIdentifier
+from runner.asn1.cmp import CMP_2021, FAIL_INFO, PKI_STATUS, CertStatus, PKIStatusInfo, PollReq, RevDetails
+from runner.asn1.crmf import OLD_CERT_ID, CertId, CertReqMsg, CertRequest, CertTemplate, Control, POPOSigningKey
+from runner.asn1.structures import Chosen, encode
+from runner.pki.certificates import Certificate, certificate_hash
+from runner.pki.extensions import (
+    extended_key_usage,
+    key_usage,
+    reason_code,
+    subject_alt_name,
+)
+from runner.pki.names import directory_name
+
+if TYPE_CHECKING:
+    from runner.asn1.x509 import Extension
+    from runner.errors import BadCertificate
+    from runner.pki.names import GeneralName, Name
+    from runner.pki.signing import Signer
+
+CERT_REQ_ID = 0
+"""RFC 9483 §4.1.1: the one request in a message is number 0."""
+_SHA512 = "2.16.840.1.101.3.4.2.3"
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a certificate should say; empty means: as the CA likes."""
+
+    subject: Name
+    alt_names: tuple[GeneralName, ...] = ()
+    key_usage: tuple[str, ...] = ()
+    extended_key_usage: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One PKI management operation: `kind` is ir, cr, kur or rr, the body type that goes out first.
+
+    `wanted` and `public_key_info` belong to requests for a certificate; `certificate` is the one to update (kur) or
+    to revoke (rr); `reason` is a CRLReason name.
+    """
+
+    kind: str
+    wanted: Wanted | None = None
+    public_key_info: bytes = field(default=b"", repr=False)
+    certificate: Certificate | None = None
+    reason: str = "unspecified"
+
+
+def request_body(order: Order, proof: Signer | None) -> Chosen:
+    """The body of the first message. `proof` is the private key to be certified (proof-of-possession by signature)."""
+    if order.kind == "rr":
+        return Chosen("rr", (_revocation(order),))
+    request = CertRequest(cert_req_id=CERT_REQ_ID, cert_template=_template(order), controls=_controls(order))
+    return Chosen(order.kind, (CertReqMsg(cert_req=request, popo=_signature_proof(request, proof)),))
+
+
+def _template(order: Order) -> CertTemplate:
+    if order.wanted is None:
+        raise ValueError(f"{order.kind} needs to know what is wanted")
+    return CertTemplate(
+        subject=order.wanted.subject.der,
+        public_key=order.public_key_info,
+        extensions=_extensions(order.wanted),
+    )
+
+
+def _extensions(wanted: Wanted) -> tuple[Extension, ...]:
+    found: list[Extension] = []
+    if wanted.alt_names:
+        found.append(subject_alt_name(wanted.alt_names, critical=not wanted.subject.text))
+    if wanted.key_usage:
+        found.append(key_usage(wanted.key_usage))
+    if wanted.extended_key_usage:
+        found.append(extended_key_usage(wanted.extended_key_usage))
+    return tuple(found)
+
+
+def _controls(order: Order) -> tuple[Control, ...]:
+    """The oldCertID control of a kur (RFC 4211 §6.5)."""
+    if order.kind != "kur" or order.certificate is None:
+        return ()
+    return (Control(type=OLD_CERT_ID, value=encode(_cert_id(order.certificate))),)
+
+
+def _cert_id(certificate: Certificate) -> CertId:
+    return CertId(issuer=directory_name(certificate.issuer.der), serial_number=certificate.serial)
+
+
+def _signature_proof(request: CertRequest, proof: Signer | None) -> Chosen | None:
+    """POPOSigningKey over DER(CertRequest): subject and key are in the template, so no poposkInput (RFC 4211 §4.1)."""
+    if proof is None:
+        return None
+    return Chosen("signature", POPOSigningKey(algorithm=proof.algorithm, signature=proof.sign(encode(request))))
+
+
+def _revocation(order: Order) -> RevDetails:
+    if order.certificate is None:
+        raise ValueError("rr needs the certificate to revoke")
+    details = CertTemplate(serial_number=order.certificate.serial, issuer=order.certificate.issuer.der)
+    return RevDetails(cert_details=details, crl_entry_details=(reason_code(order.reason),))
+
+
+def confirmation_body(certificate: Certificate, cert_req_id: int, problem: BadCertificate | None, pvno: int) -> Chosen:
+    """The body of certConf: acceptance, or rejection with the failInfo and words of `problem` (RFC 9810 §5.3.18)."""
+    digest, algorithm = certificate_hash(certificate), None
+    if digest is None:
+        digest = hashlib.sha512(certificate.der).digest()
+        algorithm = AlgorithmIdentifier(algorithm=_SHA512) if pvno >= CMP_2021 else None
+    status = None if problem is None else _rejection(problem)
+    return Chosen(
+        "certConf", (CertStatus(cert_hash=digest, cert_req_id=cert_req_id, status_info=status, hash_alg=algorithm),)
+    )
+
+
+def _rejection(problem: BadCertificate) -> PKIStatusInfo:
+    return PKIStatusInfo(
+        status=PKI_STATUS.index("rejection"),
+        status_string=(problem.what,),
+        fail_info=frozenset({FAIL_INFO.index(problem.fail_info)}),
+    )
+
+
+def poll_body(cert_req_id: int) -> Chosen:
+    """The body of pollReq (RFC 9810 §5.3.22)."""
+    return Chosen("pollReq", (PollReq(cert_req_id=cert_req_id),))

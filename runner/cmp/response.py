@@ -1,0 +1,67 @@
+"""What they say: the verdicts in ip, cp, kup, rp, error and pollRep, as plain data (RFC 9810 §5.2.3, §5.3).
+
+Names of PKIStatus and failInfo are the standard's, printed verbatim. Nothing here judges.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from runner.asn1.cmp import FAIL_INFO, IMPLICIT_CONFIRM, PKI_STATUS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from runner.asn1.cmp import PKIMessage, PKIStatusInfo
+    from runner.asn1.structures import Chosen
+
+GRANTED = ("accepted", "grantedWithMods")
+"""The statuses that bring what was asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """PKIStatusInfo in words: the status' name, the names of the failInfo bits, and the text that came with it."""
+
+    status: str
+    fail_info: tuple[str, ...] = ()
+    text: str = ""
+
+    def __str__(self) -> str:
+        bits = f" ({', '.join(self.fail_info)})" if self.fail_info else ""
+        return f"{self.status}{bits}: {self.text}" if self.text else f"{self.status}{bits}"
+
+
+def status_of(info: PKIStatusInfo, *more: str) -> Status:
+    """The Status of a PKIStatusInfo; `more` are further texts of the same message."""
+    known = 0 <= info.status < len(PKI_STATUS)
+    return Status(
+        status=PKI_STATUS[info.status] if known else f"status {info.status}",
+        fail_info=fail_info_names(info.fail_info),
+        text="; ".join(text for text in (*info.status_string, *more) if text),
+    )
+
+
+def fail_info_names(bits: Iterable[int]) -> tuple[str, ...]:
+    """The names of PKIFailureInfo bits, in their order."""
+    return tuple(FAIL_INFO[bit] if bit < len(FAIL_INFO) else f"bit {bit}" for bit in sorted(bits))
+
+
+def refusal_in(body: Chosen) -> Status | None:
+    """The status of a body that says no: error, or a rejection in ip, cp, kup or rp; None for every other body."""
+    if body.name == "error":
+        code = () if body.value.error_code is None else (f"errorCode {body.value.error_code}",)
+        return status_of(body.value.pki_status_info, *body.value.error_details, *code)
+    if body.name in ("ip", "cp", "kup"):
+        statuses = [response.status for response in body.value.response]
+    elif body.name == "rp":
+        statuses = list(body.value.status)
+    else:
+        return None
+    return next((status_of(info) for info in statuses if PKI_STATUS.index("rejection") == info.status), None)
+
+
+def grants_implicit_confirm(message: PKIMessage) -> bool:
+    """Whether the header grants implicitConfirm; EJBCA leaves its NULL out."""
+    return any(info.info_type == IMPLICIT_CONFIRM for info in message.header.general_info)
