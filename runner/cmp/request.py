@@ -26,22 +26,12 @@ from runner.pki.names import directory_name
 if TYPE_CHECKING:
     from runner.asn1.x509 import Extension
     from runner.errors import BadCertificate
-    from runner.pki.names import GeneralName, Name
+    from runner.pki.profile import Profile
     from runner.pki.signing import Signer
 
 CERT_REQ_ID = 0
 """RFC 9483 §4.1.1: the one request in a message is number 0."""
 _SHA512 = "2.16.840.1.101.3.4.2.3"
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """What a certificate should say; empty means: as the CA likes."""
-
-    subject: Name
-    alt_names: tuple[GeneralName, ...] = ()
-    key_usage: tuple[str, ...] = ()
-    extended_key_usage: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +43,7 @@ class Order:
     """
 
     kind: str
-    wanted: Wanted | None = None
+    wanted: Profile | None = None
     public_key_info: bytes = field(default=b"", repr=False)
     certificate: Certificate | None = None
     reason: str = "unspecified"
@@ -77,7 +67,7 @@ def _template(order: Order) -> CertTemplate:
     )
 
 
-def _extensions(wanted: Wanted) -> tuple[Extension, ...]:
+def _extensions(wanted: Profile) -> tuple[Extension, ...]:
     found: list[Extension] = []
     if wanted.alt_names:
         found.append(subject_alt_name(wanted.alt_names, critical=not wanted.subject.text))

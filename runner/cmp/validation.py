@@ -1,7 +1,7 @@
 """Every check on what is received, as two ordered lists of small functions (dossier §3.1, §3.2(5), §7).
 
 MESSAGE_CHECKS make an Unverified message a Verified one, or raise. CERTIFICATE_CHECKS judge an issued certificate
-before it is confirmed: they raise BadCertificate, and the failInfo in it goes into certConf. REMARKS never refuse:
+before it is confirmed: they raise BadCertificate, and the failInfo in it goes into certConf. Remarks never refuse:
 they tell a person what differs.
 """
 
@@ -15,15 +15,9 @@ from runner.cmp.message import Verified, read_message
 from runner.cmp.protection import check_protection
 from runner.cmp.response import refusal_in
 from runner.errors import BadCertificate, Claimed, Malformed, Mismatch, ProtocolError, Unauthentic
-from runner.pki.extensions import (
-    alt_names_in,
-    basic_constraints_in,
-    extended_key_usage_name,
-    extended_key_usages_in,
-    key_usages_in,
-)
-from runner.pki.names import same_name
+from runner.pki.extensions import basic_constraints_in
 from runner.pki.paths import find_path
+from runner.pki.profile import differences
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -33,6 +27,7 @@ if TYPE_CHECKING:
     from runner.cmp.protection import Peer
     from runner.cmp.request import Order
     from runner.pki.certificates import Certificate
+    from runner.pki.profile import Difference
 
 MIN_NONCE = 16
 CLOCK_SKEW = timedelta(minutes=5)
@@ -189,75 +184,33 @@ def _no_ca(issue: Issue) -> None:
         raise BadCertificate("the certificate is for a CA, which nobody asked for", fail_info="badCertTemplate")
 
 
-def _subject(issue: Issue) -> None:
-    """A kur keeps its subject; a status of accepted means: exactly as asked."""
-    wanted, found = issue.order.wanted, issue.certificate.subject
-    if wanted is None or not wanted.subject.text or same_name(found.der, wanted.subject.der):
-        return
-    if issue.granted == "accepted" or issue.order.kind == "kur":
-        raise BadCertificate(
-            "the certificate is for another subject",
-            why=f'"{found}", not "{wanted.subject}"',
-            next_step="correct `subject:` if the CA is right",
-            fail_info="badCertTemplate",
-        )
+def _as_asked(issue: Issue) -> None:
+    """A status of accepted means: names exactly as asked. A kur keeps its subject whatever the status."""
+    strict = {"subject", "alt_names"} if issue.granted == "accepted" else _kur_fields(issue)
+    for difference in _differences(issue):
+        if difference.field in strict:
+            raise BadCertificate(
+                "the certificate is not what was asked for",
+                why=difference.text,
+                next_step="correct the template if the CA is right",
+                fail_info="badCertTemplate",
+            )
 
 
-def _alt_names(issue: Issue) -> None:
-    wanted = {name.der for name in issue.order.wanted.alt_names} if issue.order.wanted else set()
-    found = {name.der: name for name in alt_names_in(issue.certificate.extensions)}
-    if not wanted or issue.granted != "accepted" or set(found) == wanted:
-        return
-    raise BadCertificate(
-        "the certificate has other alternative names than were asked for",
-        why=", ".join(map(str, found.values())) or "it has none",
-        next_step="correct `alt_names:` if the CA is right",
-        fail_info="badCertTemplate",
-    )
+def _kur_fields(issue: Issue) -> set[str]:
+    return {"subject"} if issue.order.kind == "kur" else set()
 
 
-CERTIFICATE_CHECKS = (_own_key, _serial, _validity, _no_ca, _subject, _alt_names)
+def _differences(issue: Issue) -> tuple[Difference, ...]:
+    return () if issue.order.wanted is None else differences(issue.order.wanted, issue.certificate)
+
+
+CERTIFICATE_CHECKS = (_own_key, _serial, _validity, _no_ca, _as_asked)
 
 
 def remarks_on(issue: Issue) -> tuple[str, ...]:
     """What a person should know about a certificate that is acceptable: how it differs from what was asked for."""
-    return tuple(words for remark in REMARKS if (words := remark(issue)))
-
-
-def _path_unchecked(issue: Issue) -> str:
-    return "" if issue.anchors else "the certificate's issuer was not checked: the authority has no `trust:`"
-
-
-def _other_subject(issue: Issue) -> str:
-    wanted, found = issue.order.wanted, issue.certificate.subject
-    if wanted is None or not wanted.subject.text or same_name(found.der, wanted.subject.der):
-        return ""
-    return f'the CA changed the subject to "{found}"'
-
-
-def _other_alt_names(issue: Issue) -> str:
-    names = alt_names_in(issue.certificate.extensions)
-    wanted = issue.order.wanted
-    if wanted is None or {n.der for n in names} == {n.der for n in wanted.alt_names}:
-        return ""
-    return f"the certificate's alternative names are {', '.join(map(str, names)) or 'none'}"
-
-
-def _other_key_usage(issue: Issue) -> str:
-    found = key_usages_in(issue.certificate.extensions)
-    wanted = issue.order.wanted.key_usage if issue.order.wanted else ()
-    if not wanted or found == frozenset(wanted):
-        return ""
-    return f"the certificate's keyUsage is {', '.join(sorted(found or ())) or 'absent'}"
-
-
-def _other_extended_key_usage(issue: Issue) -> str:
-    found = extended_key_usages_in(issue.certificate.extensions) or frozenset()
-    wanted = issue.order.wanted.extended_key_usage if issue.order.wanted else ()
-    if not wanted or found == frozenset(wanted):
-        return ""
-    names = sorted(extended_key_usage_name(oid) for oid in found)
-    return f"the certificate's extendedKeyUsage is {', '.join(names) or 'absent'}"
-
-
-REMARKS = (_path_unchecked, _other_subject, _other_alt_names, _other_key_usage, _other_extended_key_usage)
+    remarks = tuple(f"the certificate's {difference.text}" for difference in _differences(issue))
+    if issue.anchors:
+        return remarks
+    return ("the certificate's issuer was not checked: the authority has no `trust:`", *remarks)

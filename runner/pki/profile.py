@@ -1,0 +1,99 @@
+"""What a certificate should say, and how a certificate differs from it, field by field.
+
+The planner calls differences drift; the core calls them a reason to reject. Serial number, dates and key identifiers
+are nobody's wish, so they never count.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from runner.pki.extensions import alt_names_in, extended_key_usage_name, extended_key_usages_in, key_usages_in
+from runner.pki.names import same_name
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from runner.pki.certificates import Certificate
+    from runner.pki.names import GeneralName, Name
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """The wishes for a certificate; an empty field means: as the CA likes."""
+
+    subject: Name
+    alt_names: tuple[GeneralName, ...] = ()
+    key_usage: tuple[str, ...] = ()
+    """Bit names of KeyUsage."""
+    extended_key_usage: tuple[str, ...] = ()
+    """Dotted object identifiers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One field that is not as wished: `field` for programs, `text` for people."""
+
+    field: str
+    text: str
+
+
+def profile_of(certificate: Certificate) -> Profile:
+    """The profile that a certificate itself fits: what an update of it asks for again."""
+    usages = key_usages_in(certificate.extensions) or frozenset()
+    purposes = extended_key_usages_in(certificate.extensions) or frozenset()
+    return Profile(
+        certificate.subject, alt_names_in(certificate.extensions), tuple(sorted(usages)), tuple(sorted(purposes))
+    )
+
+
+def differences(profile: Profile, certificate: Certificate) -> tuple[Difference, ...]:
+    """How `certificate` differs from `profile`; nothing where it fits."""
+    found = (
+        _subject(profile, certificate),
+        _alt_names(profile, certificate),
+        _key_usage(profile, certificate),
+        _extended_key_usage(profile, certificate),
+    )
+    return tuple(difference for difference in found if difference is not None)
+
+
+def _subject(profile: Profile, certificate: Certificate) -> Difference | None:
+    if not profile.subject.text or same_name(profile.subject.der, certificate.subject.der):
+        return None
+    return Difference("subject", f'subject is "{certificate.subject}", not "{profile.subject}"')
+
+
+def _alt_names(profile: Profile, certificate: Certificate) -> Difference | None:
+    if not profile.alt_names:
+        return None
+    wanted = {name.der: str(name) for name in profile.alt_names}
+    found = {name.der: str(name) for name in alt_names_in(certificate.extensions)}
+    lacking = [text for der, text in wanted.items() if der not in found]
+    beyond = [text for der, text in found.items() if der not in wanted]
+    return _uneven("alt_names", "SAN", lacking, beyond)
+
+
+def _key_usage(profile: Profile, certificate: Certificate) -> Difference | None:
+    return _names("key_usage", "key usage", profile.key_usage, key_usages_in(certificate.extensions))
+
+
+def _extended_key_usage(profile: Profile, certificate: Certificate) -> Difference | None:
+    found = extended_key_usages_in(certificate.extensions)
+    wanted = [extended_key_usage_name(oid) for oid in profile.extended_key_usage]
+    named = [extended_key_usage_name(oid) for oid in found or ()]
+    return _names("extended_key_usage", "extended key usage", wanted, named)
+
+
+def _names(field: str, what: str, wanted: Iterable[str], found: Iterable[str] | None) -> Difference | None:
+    wanted, found = list(wanted), list(found or ())
+    if not wanted:
+        return None
+    return _uneven(field, what, [n for n in wanted if n not in found], [n for n in found if n not in wanted])
+
+
+def _uneven(field: str, what: str, lacking: list[str], beyond: list[str]) -> Difference | None:
+    words = [f"lacks {', '.join(sorted(lacking))}"] if lacking else []
+    words += [f"has {', '.join(sorted(beyond))}, which was not asked for"] if beyond else []
+    return Difference(field, f"{what} {' and '.join(words)}") if words else None

@@ -1,0 +1,83 @@
+"""One item's Case: everything that its rules may look at, gathered beforehand. And the Decision that they come to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+from runner.manifest.model import AnyItem, Enrollment, Revocation, Update
+from runner.plan.steps import Reason, Verb
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from runner.pki.certificates import Certificate
+    from runner.plan.facts import CertificateFacts, Facts, KeyFacts
+    from runner.state.inventory import Held, Inventory, Open
+
+ItemT = TypeVar("ItemT", bound=AnyItem)
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What a rule says: a verb and why."""
+
+    verb: Verb
+    reasons: tuple[Reason, ...]
+
+
+def decide(verb: Verb, code: str, text: str) -> Decision:
+    """A Decision with one reason."""
+    return Decision(verb, (Reason(code, text),))
+
+
+@dataclass(frozen=True, slots=True)
+class Case(Generic[ItemT]):
+    """An item and all that is known of it at `now`. `makers` are the items of this plan that will make a file."""
+
+    item: ItemT
+    facts: Facts
+    inventory: Inventory
+    now: datetime
+    makers: dict[str, str]
+    retry_unknown: bool = False
+
+    @property
+    def held(self) -> Held | None:
+        """What the state says of this item."""
+        return self.inventory.held.get(self.item.name)
+
+    @property
+    def open(self) -> Open | None:
+        """The operation that the journal has open for it."""
+        return self.inventory.open.get(self.item.name)
+
+    @property
+    def output(self) -> CertificateFacts:
+        """The certificate file that the item is to bring about; of a revocation, the certificate to revoke."""
+        if isinstance(self.item, Revocation):
+            return self.facts.certificate(self.item.certificate)
+        return self.facts.certificate(self.item.output.certificate)
+
+    @property
+    def present(self) -> Certificate | None:
+        """The certificate in that file."""
+        return self.output.certificate
+
+    @property
+    def key(self) -> KeyFacts:
+        """The key file that belongs to that certificate."""
+        return self.facts.key(key_path_of(self.item))
+
+    def is_held(self, certificate: Certificate) -> bool:
+        """Whether that very certificate is the one that the state holds for this item."""
+        return self.held is not None and self.held.certificate == certificate.der
+
+
+def key_path_of(item: AnyItem) -> str | None:
+    """The file of the key that an item's certificate is for."""
+    if isinstance(item, Enrollment):
+        return item.key.path
+    if isinstance(item, Update):
+        return (item.new_key or item.key).path
+    return None if item.key is None else item.key.path

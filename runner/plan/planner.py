@@ -1,0 +1,63 @@
+"""From a Document, the inventory and the facts to a Plan: one Step for each item. Pure; the clock is an argument."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from runner.manifest.model import CertificateCredential, Enrollment
+from runner.plan.case import Case
+from runner.plan.needs import makers_of, needs_of
+from runner.plan.reasons import reasons_for
+from runner.plan.steps import Plan, Step, Verb
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from runner.manifest.model import AnyItem, Document
+    from runner.plan.case import Decision
+    from runner.plan.facts import Facts
+    from runner.state.inventory import Inventory
+
+_SENDS = {Verb.REKEY: "kur", Verb.RENEW: "kur", Verb.REVOKE: "rr"}
+
+
+def make_plan(
+    document: Document, facts: Facts, inventory: Inventory, now: datetime, *, retry_unknown: bool = False
+) -> Plan:
+    """Decide every item. `retry_unknown`: operations whose outcome is unknown are begun afresh, not repeated.
+
+    Raises BadInput where items wait for each other in a circle.
+    """
+    needs = needs_of(document)
+    makers = makers_of(document)
+    steps = []
+    for item in document.items:
+        case = Case(item, facts, inventory, now, makers, retry_unknown)
+        steps.append(_step(item, reasons_for(case), needs, document, inventory))
+    return Plan(document.name, now, tuple(steps))
+
+
+def _step(
+    item: AnyItem,
+    decision: Decision,
+    needs: Mapping[str, tuple[str, ...]],
+    document: Document,
+    inventory: Inventory,
+) -> Step:
+    request = _request(item, decision.verb, document, inventory)
+    return Step(item, decision.verb, decision.reasons, needs[item.name], request)
+
+
+def _request(item: AnyItem, verb: Verb, document: Document, inventory: Inventory) -> str:
+    """The body type that goes out first: a psk → ir, a certificate → cr, unless the entry says otherwise."""
+    if verb in (Verb.KEEP, Verb.BLOCKED, Verb.REINSTALL):
+        return ""
+    if verb is Verb.RESUME:
+        return inventory.open[item.name].kind
+    if verb in _SENDS:
+        return _SENDS[verb]
+    if isinstance(item, Enrollment) and item.request:
+        return item.request
+    credential = document.credentials.get(item.credential or "")
+    return "cr" if isinstance(credential, CertificateCredential) else "ir"
