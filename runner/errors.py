@@ -9,6 +9,7 @@
     ├── TransportError
     │   ├── NotSent               no octet of the request reached the peer: safe to try again
     │   ├── Unanswered            the request may have been read, no usable answer came: repeat the same octets or poll
+    │   │   └── Busy              the peer says that it did not process the request (503, 429): repeat it later
     │   └── NotCmp                something answered that does not speak CMP (HTML, 404): the request was not processed
     └── ProtocolError             a message came and is not acceptable
         ├── Malformed             it is not the ASN.1 that it should be (badDataFormat)
@@ -107,6 +108,10 @@ class Unanswered(TransportError):
         super().__init__(what, why=why, next_step=next_step)
         self.retry_after = retry_after
         """Seconds that the peer asked us to wait, where it said so (HTTP Retry-After)."""
+
+
+class Busy(Unanswered):
+    """The peer says that it has no time for the request now, and did not process it."""
 
 
 class NotCmp(TransportError):

@@ -1,0 +1,32 @@
+"""Loopback: a transport whose peer is a function, for tests and for the embedded lab. No wire, no framing."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from runner.errors import Unanswered
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+class LoopbackTransport:
+    """Hands each request to `respond` in the event loop (it has to be quick) and returns what that returns.
+
+    What `respond` raises comes out of `exchange` as it is, so that a test can play every failure of a wire.
+    """
+
+    def __init__(self, respond: Callable[[bytes], bytes]) -> None:
+        self._respond = respond
+
+    async def exchange(self, request: bytes) -> bytes:
+        """The answer of the function; Unanswered where it is empty."""
+        await asyncio.sleep(0)  # a wire would let the others have their turn, too
+        answer = self._respond(request)
+        if not answer:
+            raise Unanswered("The embedded peer gave no answer")
+        return answer
+
+    async def close(self) -> None:
+        """Nothing to let go of."""
