@@ -1,0 +1,222 @@
+"""Files that appear whole or not at all, in groups (design §5 promises 1, 3 and 10, §6).
+
+Each file is written under a temporary name beside its place, with its final mode from the first octet on; all are
+fsynced, then all get their names, then each folder is fsynced once. A crash leaves old content or new content, and
+at worst a temporary name: `.NAME.cmp-batch-…`. Which paths are allowed is for runner.keystores.folders to say.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Self
+
+from runner.errors import KeyStoreError
+from runner.keystores.folders import sync_folder
+from runner.keystores.troubles import told, trouble
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
+    from types import TracebackType
+
+    from runner.ambient import Entropy
+    from runner.keystores.folders import Folder
+
+KEY_MODE = 0o600
+TEMPORARY_MARK = ".cmp-batch-"
+_NAME_IN_TEMPORARY = 50
+"""Characters of the file's own name in a temporary one: at four octets each they still fit NAME_MAX (255)."""
+_DRAFT_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_NO_HARD_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
+
+
+@dataclass(frozen=True, slots=True)
+class NewFile:
+    """A file to be: its place, its octets and its permission bits (whatever the umask)."""
+
+    path: Path
+    content: bytes = field(repr=False)
+    mode: int = 0o644
+
+
+@dataclass(slots=True)
+class _Draft:
+    """A file under its temporary name, open until it has its own."""
+
+    target: Path
+    folder: int
+    temporary: str
+    descriptor: int
+
+
+def write_new(folder: Folder, files: Sequence[NewFile], entropy: Entropy) -> None:
+    """Create files that must not exist yet, durably. KeyStoreError: none of them was created."""
+    targets = _checked(folder, [file.path for file in files])
+    for target in targets:
+        if os.path.lexists(target):
+            raise trouble(FileExistsError(errno.EEXIST, ""), "create", target)
+    with _Group(folder) as group:
+        group.draft(files, targets, entropy)
+        group.create_all()
+
+
+def replace(folder: Folder, files: Sequence[NewFile], entropy: Entropy) -> None:
+    """Put files in place, over what is there, in the given order, durably.
+
+    KeyStoreError: those from some file on are as they were; each one is whole, old or new.
+    """
+    targets = _checked(folder, [file.path for file in files])
+    with _Group(folder) as group:
+        group.draft(files, targets, entropy)
+        group.replace_all()
+
+
+def move(folder: Folder, pairs: Sequence[tuple[Path, Path]]) -> None:
+    """Rename each (source, target), over what is there, in the given order, durably. KeyStoreError as for `replace`."""
+    sources = _checked(folder, [source for source, _ in pairs])
+    targets = _checked(folder, [target for _, target in pairs])
+    with _Group(folder) as group:
+        for source, target in zip(sources, targets, strict=True):
+            with told("move", source):
+                here, there = group.folder_of(source), group.folder_of(target)
+                os.replace(source.name, target.name, src_dir_fd=here, dst_dir_fd=there)
+        group.sync_folders()
+
+
+def read_file(path: Path, limit: int = 1 << 20) -> bytes:
+    """The octets of a regular file of at most `limit` octets; nothing else is read, and a pipe does not block us.
+
+    Raises KeyStoreError.
+    """
+    with told("read", path):
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+        with os.fdopen(descriptor, "rb") as file:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise KeyStoreError(f"cannot read {path}", why="it is not a file", next_step="give the path of a file")
+            octets = file.read(limit + 1)
+    if len(octets) > limit:
+        raise KeyStoreError(
+            f"cannot read {path}", why=f"it is longer than {limit} octets", next_step="check that it is the right file"
+        )
+    return octets
+
+
+def _checked(folder: Folder, paths: Iterable[Path]) -> list[Path]:
+    return [folder.check(path) for path in paths]
+
+
+class _Group:
+    """Files that go through each stage together. However it ends, no temporary name and no open file is left."""
+
+    def __init__(self, folder: Folder) -> None:
+        self._folder = folder
+        self._folders: dict[Path, int] = {}
+        self._drafts: list[_Draft] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for draft in self._drafts:
+            os.close(draft.descriptor)
+            with suppress(OSError):
+                os.unlink(draft.temporary, dir_fd=draft.folder)
+        for descriptor in self._folders.values():
+            os.close(descriptor)
+
+    def folder_of(self, target: Path) -> int:
+        """A descriptor of the folder that `target` is in; one for all that share it. Raises OSError."""
+        if target.parent not in self._folders:
+            self._folders[target.parent] = self._folder.open(target.parent)
+        return self._folders[target.parent]
+
+    def draft(self, files: Sequence[NewFile], targets: Sequence[Path], entropy: Entropy) -> None:
+        """Write every file under a temporary name; when all are written, make all of them durable."""
+        for file, target in zip(files, targets, strict=True):
+            with told("write", target):
+                draft = _begin(target, self.folder_of(target), entropy)
+                self._drafts.append(draft)
+                os.fchmod(draft.descriptor, file.mode)
+                _write_all(draft.descriptor, file.content)
+        for draft in self._drafts:
+            with told("write", draft.target):
+                os.fsync(draft.descriptor)
+
+    def replace_all(self) -> None:
+        """Give every draft its name, over what is there."""
+        for draft in self._drafts:
+            with told("write", draft.target):
+                _rename(draft)
+        self.sync_folders()
+
+    def create_all(self) -> None:
+        """Give every draft its name, which must be free; where one is not, take back those that were given."""
+        created: list[_Draft] = []
+        try:
+            for draft in self._drafts:
+                with told("create", draft.target):
+                    _create(draft)
+                created.append(draft)
+            self.sync_folders()
+        except BaseException:
+            for draft in created:
+                with suppress(OSError):
+                    os.unlink(draft.target.name, dir_fd=draft.folder)
+            raise
+
+    def sync_folders(self) -> None:
+        """Make the names in every folder of the group durable."""
+        for path, descriptor in self._folders.items():
+            with told("write to", path):
+                sync_folder(descriptor)
+
+
+def _begin(target: Path, folder: int, entropy: Entropy) -> _Draft:
+    """An empty file, for our eyes only, beside its place."""
+    temporary = f".{target.name[:_NAME_IN_TEMPORARY]}{TEMPORARY_MARK}{entropy.octets(8).hex()}"
+    descriptor = os.open(temporary, _DRAFT_FLAGS, KEY_MODE, dir_fd=folder)
+    return _Draft(target, folder, temporary, descriptor)
+
+
+def _write_all(descriptor: int, content: bytes) -> None:
+    rest = memoryview(content)
+    while rest:
+        rest = rest[os.write(descriptor, rest) :]
+
+
+def _create(draft: _Draft) -> None:
+    """Name a draft if nothing has that name: by a hard link, which unlike a rename never overwrites."""
+    try:
+        os.link(
+            draft.temporary,
+            draft.target.name,
+            src_dir_fd=draft.folder,
+            dst_dir_fd=draft.folder,
+            follow_symlinks=False,
+        )
+    except OSError as problem:
+        if problem.errno not in _NO_HARD_LINKS:
+            raise
+        _create_without_links(draft)
+    else:
+        os.unlink(draft.temporary, dir_fd=draft.folder)
+
+
+def _create_without_links(draft: _Draft) -> None:
+    """The same on file systems without hard links (some network shares): take the name, then rename over it."""
+    os.close(os.open(draft.target.name, _DRAFT_FLAGS, KEY_MODE, dir_fd=draft.folder))
+    try:
+        _rename(draft)
+    except OSError:
+        os.unlink(draft.target.name, dir_fd=draft.folder)
+        raise
+
+
+def _rename(draft: _Draft) -> None:
+    os.replace(draft.temporary, draft.target.name, src_dir_fd=draft.folder, dst_dir_fd=draft.folder)

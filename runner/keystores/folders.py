@@ -1,0 +1,119 @@
+"""Where we may write: one folder and what lies below it (design §5 promise 10), and folders that outlive a crash.
+
+A path is judged twice: as text, and as it really is once symbolic links are followed. What is opened afterwards is
+opened step by step without following links, so that a link put there in between is met and refused, not obeyed.
+Writing files is left to runner.keystores.files.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from contextlib import suppress
+from pathlib import Path
+
+from runner.errors import KeyStoreError
+from runner.keystores.troubles import told
+
+_FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+_NO_FOLDER_SYNC = (errno.EINVAL, errno.ENOTSUP)
+"""What file systems say that cannot fsync a folder, and need not."""
+
+
+class Folder:
+    """The folder `base`, the `allowed` paths beside it (each with all that is below), and nothing else."""
+
+    __slots__ = ("_base", "_named", "_real")
+
+    def __init__(self, base: Path, allowed: tuple[Path, ...] = ()) -> None:
+        self._base = _absolute(base)
+        named = tuple(_absolute(path) for path in (base, *allowed))
+        self._real = tuple(Path(os.path.realpath(path)) for path in named)
+        self._named = named + self._real
+
+    def check(self, path: Path) -> Path:
+        """The file that `path` (relative: to the base) really is, which need not exist yet.
+
+        Raises KeyStoreError where it is outside, in words or through a symbolic link, or is a link or folder itself.
+        """
+        with told("use", path):
+            named = _absolute(self._base / path)
+            real = Path(os.path.realpath(named.parent)) / named.name
+            self._refuse_outside(path, named, real)
+            _refuse_link_and_folder(path, real)
+        return real
+
+    def _refuse_outside(self, path: Path, named: Path, real: Path) -> None:
+        if not any(named.is_relative_to(root) for root in self._named):
+            why = f"it is outside {self._base}"
+        elif not any(real.is_relative_to(root) for root in self._real):
+            why = f"a symbolic link in it leads out of {self._base}"
+        else:
+            return
+        raise KeyStoreError(
+            f"{path} may not be written",
+            why=why,
+            next_step="keep results below the manifest's folder, or allow the path with --allow-path",
+        )
+
+    def open(self, parent: Path) -> int:
+        """A descriptor of `parent`, the folder of a checked path. Missing folders are made, and are durable.
+
+        Raises OSError; a symbolic link that was not there when the path was checked is one (ELOOP, ENOTDIR).
+        """
+        start = self._existing_root(parent)
+        here = os.open(start, _FOLDER_FLAGS)
+        for name in parent.relative_to(start).parts:
+            above, here = here, _step(here, name)
+            os.close(above)
+        return here
+
+    def _existing_root(self, parent: Path) -> Path:
+        """The folder to start from: the root that `parent` is below, or what exists of the way to it."""
+        start = next((root for root in self._real if parent.is_relative_to(root)), parent)
+        while not start.is_dir() and start != start.parent:
+            start = start.parent
+        return start
+
+
+def _absolute(path: Path) -> Path:
+    return Path(os.path.abspath(path))  # noqa: PTH100 - `..` is resolved as text here; links are looked at apart
+
+
+def _refuse_link_and_folder(path: Path, real: Path) -> None:
+    try:
+        mode = real.lstat().st_mode
+    except FileNotFoundError:
+        return
+    if stat.S_ISLNK(mode):
+        raise KeyStoreError(
+            f"{path} may not be written",
+            why="it is a symbolic link",
+            next_step="remove the link, or name the file that it points to",
+        )
+    if stat.S_ISDIR(mode):
+        raise KeyStoreError(f"{path} may not be written", why="it is a folder", next_step="give the path of a file")
+
+
+def _step(above: int, name: str) -> int:
+    """A descriptor of the folder `name` in the open folder `above`, made where it is missing. Errors close `above`."""
+    try:
+        with suppress(FileNotFoundError):
+            return os.open(name, _FOLDER_FLAGS | os.O_NOFOLLOW, dir_fd=above)
+        with suppress(FileExistsError):
+            os.mkdir(name, 0o755, dir_fd=above)
+        sync_folder(above)
+        return os.open(name, _FOLDER_FLAGS | os.O_NOFOLLOW, dir_fd=above)
+    except OSError:
+        os.close(above)
+        raise
+
+
+def sync_folder(descriptor: int) -> None:
+    """Make the names in an open folder durable, where the file system knows how. Raises OSError."""
+    try:
+        os.fsync(descriptor)
+    except OSError as problem:
+        if problem.errno not in _NO_FOLDER_SYNC:
+            raise

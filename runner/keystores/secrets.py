@@ -1,0 +1,184 @@
+"""Secrets: from a reference to the octets, and a wrapping that keeps them out of every repr, log and pickle.
+
+A reference is a kind and a value: `env` a variable's name, `file` a path, `command` an argv joined by NUL, `literal`
+the secret itself. References are read when something is done, never when it is planned (design §5 promise 10).
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+from select import POLLIN, poll
+from typing import IO, TYPE_CHECKING, NoReturn, cast
+
+from runner.errors import KeyStoreError, Refused, SecretError
+from runner.keystores.files import read_file
+from runner.system import SystemClock
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from runner.ambient import Clock
+
+MAX_OCTETS = 64 * 1024
+COMMAND_SECONDS = 30.0
+_PASSED_ON = ("PATH", "HOME", "LANG")
+"""The variables that a command sees."""
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
+
+
+class Secret:
+    """Octets that are shown to nobody: `reveal` is the only way to them."""
+
+    __slots__ = ("_octets",)
+
+    def __init__(self, octets: bytes) -> None:
+        self._octets = octets
+
+    def reveal(self) -> bytes:
+        """The secret itself."""
+        return self._octets
+
+    def __repr__(self) -> str:
+        return "Secret(***)"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a Secret is not to be pickled or copied")
+
+
+class SecretReader:
+    """Resolves references: files relative to `base`, variables in `environ`, commands where they are allowed."""
+
+    def __init__(
+        self,
+        base: Path,
+        environ: Mapping[str, str],
+        allow_commands: bool,  # noqa: FBT001 - callers name it
+        clock: Clock | None = None,
+    ) -> None:
+        self.base = base
+        self._environ = environ
+        self._allow_commands = allow_commands
+        self._clock = clock or SystemClock()
+
+    def read(self, kind: str, value: str) -> Secret:
+        """The secret that (kind, value) refers to; one newline that ends a file or a command's output is dropped.
+
+        Raises SecretError, and Refused for a command that is not allowed; no message holds what was read.
+        """
+        octets = self._octets(kind, value)
+        if not octets:
+            raise SecretError(f"the secret from the {kind} reference is empty", next_step="put the secret there")
+        return Secret(octets)
+
+    def _octets(self, kind: str, value: str) -> bytes:
+        if kind == "env":
+            return self._variable(value)
+        if kind == "file":
+            return _without_newline(self._file(value))
+        if kind == "command":
+            return _without_newline(self._command(value.split("\0")))
+        if kind == "literal":
+            return value.encode(errors="surrogatepass")  # an error would carry the secret along
+        raise SecretError("a secret's reference is of an unknown kind", next_step="use env, file or command")
+
+    def _variable(self, name: str) -> bytes:
+        if not _VARIABLE.match(name):  # perhaps the secret itself, at the wrong place: not to be shown
+            raise SecretError("an env reference is not the name of a variable", next_step="write {env: NAME}")
+        if name not in self._environ:
+            raise SecretError(f"the environment variable {name} is not set", next_step=f"set {name} and run again")
+        return os.fsencode(self._environ[name])
+
+    def _file(self, path: str) -> bytes:
+        try:
+            return read_file(self.base / path, MAX_OCTETS)
+        except KeyStoreError as problem:
+            raise SecretError(problem.what, why=problem.why, next_step=problem.next_step) from problem
+
+    def _command(self, argv: list[str]) -> bytes:
+        if not self._allow_commands:
+            raise Refused(
+                "a secret comes from a command, and commands are not allowed",
+                why="a manifest could run anything",
+                next_step="read the manifest, then allow its commands with --allow-commands",
+            )
+        environment = {name: self._environ[name] for name in _PASSED_ON if name in self._environ}
+        try:
+            process = subprocess.Popen(  # noqa: S603 - what the user allowed, without a shell
+                argv,
+                cwd=self.base,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,
+                bufsize=0,
+            )
+        except (OSError, ValueError):
+            raise _failed(argv[0], "it cannot be started") from None
+        with process:
+            try:
+                output = self._output(process, argv[0])
+            except BaseException:
+                os.killpg(process.pid, signal.SIGKILL)  # it, and whatever it started
+                raise
+        if process.returncode:
+            raise _failed(argv[0], f"it ended with status {process.returncode}")
+        return output
+
+    def _output(self, process: subprocess.Popen[bytes], program: str) -> bytes:
+        """What a command prints until it ends, within the limits of time and size."""
+        pipe, output = cast("IO[bytes]", process.stdout).fileno(), b""
+        waiting = poll()
+        waiting.register(pipe, POLLIN)
+        deadline = self._clock.monotonic() + COMMAND_SECONDS
+        while len(output) <= MAX_OCTETS:
+            rest = max(0.0, deadline - self._clock.monotonic())
+            if not waiting.poll(rest * 1000):
+                raise _too_slow(program)
+            chunk = os.read(pipe, MAX_OCTETS)
+            if not chunk:
+                return _ended(process, program, rest, output)
+            output += chunk
+        raise _failed(program, f"it printed more than {MAX_OCTETS} octets")
+
+
+def _ended(process: subprocess.Popen[bytes], program: str, rest: float, output: bytes) -> bytes:
+    """The output, once the command has ended and not only closed it; it has `rest` seconds for that."""
+    try:
+        process.wait(rest)
+    except subprocess.TimeoutExpired:
+        raise _too_slow(program) from None
+    return output
+
+
+def _too_slow(program: str) -> SecretError:
+    return _failed(program, f"it did not end within {COMMAND_SECONDS:.0f} s")
+
+
+def _failed(program: str, why: str) -> SecretError:
+    return SecretError(
+        f"the command {program} gave no secret", why=why, next_step="run it by hand in the manifest's folder"
+    )
+
+
+def _without_newline(octets: bytes) -> bytes:
+    return octets.removesuffix(b"\n").removesuffix(b"\r") if octets.endswith(b"\n") else octets
+
+
+def split_psk(secret: Secret) -> tuple[bytes, Secret]:
+    """`refnum:key` → the reference number and the key. A key may hold colons, a reference number cannot.
+
+    Raises SecretError, without a word of the secret, where one of the two is missing.
+    """
+    reference, colon, key = secret.reveal().partition(b":")
+    if not (reference and colon and key):
+        raise SecretError(
+            "the shared secret is not of the form refnum:key",
+            why="there is no colon in it" if not colon else "one of its halves is empty",
+            next_step="write the reference number, a colon and the key, as the CA gave them",
+        )
+    return reference, Secret(key)

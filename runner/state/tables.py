@@ -1,0 +1,124 @@
+"""The journal's tables: their making, step by step, and what a row is as data.
+
+Columns are the fields of Held and Open, spelled out, so that `sqlite3 .cmp-batch/state.db` reads well; times are
+ISO 8601 text in UTC, certificates DER. A new field is a new entry of MIGRATIONS; a released entry never changes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from datetime import UTC, datetime
+from enum import Enum
+from typing import TYPE_CHECKING, Any
+
+from runner.errors import StateError
+from runner.state.inventory import Held, Inventory, Open, Stage
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Sequence
+
+APPLICATION_ID = 0x636D7062
+"""`cmpb`: marks the file as ours (PRAGMA application_id)."""
+MIGRATIONS: tuple[tuple[str, ...], ...] = (
+    (
+        """CREATE TABLE held (
+            item TEXT NOT NULL PRIMARY KEY, digest TEXT NOT NULL, outcome TEXT NOT NULL, at TEXT NOT NULL,
+            certificate BLOB, certificate_path TEXT, key_path TEXT, key_digest TEXT, replaces TEXT)""",
+        """CREATE TABLE open (
+            item TEXT NOT NULL PRIMARY KEY, operation TEXT NOT NULL UNIQUE, kind TEXT NOT NULL, digest TEXT NOT NULL,
+            stage TEXT NOT NULL, at TEXT NOT NULL, attempts INTEGER NOT NULL, transaction_id TEXT NOT NULL,
+            key_path TEXT, note TEXT NOT NULL, check_after TEXT, dialogue TEXT NOT NULL)""",
+        """CREATE TABLE transition (
+            number INTEGER PRIMARY KEY, operation TEXT NOT NULL, item TEXT NOT NULL, run TEXT NOT NULL,
+            stage TEXT NOT NULL, at TEXT NOT NULL, note TEXT NOT NULL)""",
+        """CREATE TABLE run (
+            id TEXT NOT NULL PRIMARY KEY, started TEXT NOT NULL, finished TEXT, manifest TEXT NOT NULL, report TEXT)""",
+    ),
+)
+"""The statements that lead from each schema version to the next; PRAGMA user_version counts those that were done."""
+HELD = tuple(field.name for field in fields(Held))
+OPEN = tuple(field.name for field in fields(Open))
+
+
+def upsert(table: str, columns: tuple[str, ...]) -> str:
+    """The statement that sets an item's row in `table`."""
+    names, marks = ", ".join(columns), ", ".join("?" * len(columns))
+    sets = ", ".join(f"{name} = excluded.{name}" for name in columns)
+    return f"INSERT INTO {table} ({names}) VALUES ({marks}) ON CONFLICT (item) DO UPDATE SET {sets}"  # noqa: S608 - constants
+
+
+def check_ours(db: sqlite3.Connection) -> None:
+    """Raise StateError where the database is another program's, or of a newer version of this one."""
+    application, version = _pragma(db, "application_id"), _pragma(db, "user_version")
+    if application not in (0, APPLICATION_ID) or (
+        application == 0 and db.execute("SELECT 1 FROM sqlite_master").fetchone()
+    ):
+        raise StateError(
+            "the state is a database of another program",
+            next_step="give the path of the state, or of a new one, with --state",
+        )
+    if version > len(MIGRATIONS):
+        raise StateError(
+            "the state was written by a newer version of cmp-batch",
+            why=f"its schema is {version}, this version knows {len(MIGRATIONS)}",
+            next_step="upgrade cmp-batch; nothing was changed",
+        )
+
+
+def is_current(db: sqlite3.Connection) -> bool:
+    """Whether the tables are as this version knows them."""
+    return _pragma(db, "user_version") == len(MIGRATIONS)
+
+
+def upgrade(db: sqlite3.Connection) -> None:
+    """Bring the tables to this version in one transaction. Raises sqlite3.Error, and then nothing has changed."""
+    with db:
+        db.execute("BEGIN IMMEDIATE")
+        for statements in MIGRATIONS[_pragma(db, "user_version") :]:
+            for statement in statements:
+                db.execute(statement)
+        db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        db.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
+
+
+def _pragma(db: sqlite3.Connection, name: str) -> int:
+    return int(db.execute(f"PRAGMA {name}").fetchone()[0])
+
+
+def stored(value: Held | Open) -> tuple[object, ...]:
+    """The row of a value, its fields in order."""
+    return tuple(_plain(getattr(value, field.name)) for field in fields(value))
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, datetime):
+        return moment_text(value)
+    return value.value if isinstance(value, Enum) else value
+
+
+def moment_text(moment: datetime) -> str:
+    """A moment as text: ISO 8601, in UTC."""
+    return moment.astimezone(UTC).isoformat()
+
+
+def load_inventory(db: sqlite3.Connection) -> Inventory:
+    """All rows. Raises sqlite3.Error, and ValueError where a row holds what we never wrote."""
+    held = [_held(row) for row in db.execute(f"SELECT {', '.join(HELD)} FROM held")]  # noqa: S608 - constants
+    under_way = [_open(row) for row in db.execute(f"SELECT {', '.join(OPEN)} FROM open")]  # noqa: S608 - constants
+    return Inventory({one.item: one for one in held}, {one.item: one for one in under_way})
+
+
+def _held(row: Sequence[Any]) -> Held:
+    values = dict(zip(HELD, row, strict=True))
+    values["at"] = datetime.fromisoformat(values["at"])
+    return Held(**values)
+
+
+def _open(row: Sequence[Any]) -> Open:
+    values = dict(zip(OPEN, row, strict=True))
+    values["at"] = datetime.fromisoformat(values["at"])
+    values["stage"] = Stage(values["stage"])
+    if values["check_after"] is not None:
+        values["check_after"] = datetime.fromisoformat(values["check_after"])
+    return Open(**values)
