@@ -1,0 +1,1 @@
+"""What `inspect` says about files: octets → described blocks, secrets never."""

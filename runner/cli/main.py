@@ -1,0 +1,108 @@
+"""The entry point: chooses the command, and is the one edge where errors become words and exit statuses.
+
+Start-up time is a feature: nothing heavy is imported before a command is chosen, and then only what that command
+needs. A command is a module of this package with `add_arguments(parser)` and `run(args) -> int`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from importlib import import_module
+from typing import TYPE_CHECKING, NoReturn
+
+from runner import __version__
+from runner.cli import console, exits
+from runner.errors import BadInput, CmpBatchError, Refused
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+COMMANDS = {
+    "validate": "check manifests: every finding with its place, in one run",
+    "plan": "show what apply would do, and why",
+    "apply": "make it so, over CMP",
+    "inspect": "print a PKIMessage, key, certificate, request or CRL",
+    "schema": "print a JSON Schema",
+    "init": "write a starter manifest",
+    "lab": "run the lab CA on this machine",
+}
+"""A command, which is also its module, and what it does."""
+
+
+class _Parser(argparse.ArgumentParser):
+    """An ArgumentParser that raises BadInput: exit status 2 means `changes` here, not a slip of the fingers."""
+
+    def error(self, message: str) -> NoReturn:
+        raise BadInput(message, next_step=f"{self.prog} --help shows what fits")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command line (default: the process's own) and return its exit status; prints whatever goes wrong."""
+    console.prepare()
+    try:
+        status = _run(sys.argv[1:] if argv is None else argv)
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        console.note("interrupted")
+        return exits.INTERRUPTED
+    except BrokenPipeError:
+        _leave_quietly()
+        return exits.BROKEN_PIPE
+    except Exception as problem:  # noqa: BLE001 - the edge: whatever it is, a person gets words
+        return _failed(problem)
+    return status
+
+
+def _run(argv: Sequence[str]) -> int:
+    parser, commands = _parsers()
+    command = import_module(f"runner.cli.{argv[0]}") if argv and argv[0] in COMMANDS else None
+    if command is not None:
+        command.add_arguments(commands[argv[0]])
+    try:
+        args = parser.parse_args(argv)
+    except SystemExit:  # --help or --version, which have printed what was asked for
+        return exits.OK
+    if command is None:
+        raise BadInput("a command is missing", next_step="cmp-batch --help lists them")
+    return int(command.run(args))
+
+
+def _parsers() -> tuple[_Parser, dict[str, _Parser]]:
+    """The parser of all commands, and each command's own, still empty."""
+    parser = _Parser(
+        prog="cmp-batch",
+        description="A declarative batch runner for certificate lifecycle over CMP.",
+        epilog="cmp-batch COMMAND --help shows a command's options and an example",
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"cmp-batch {__version__}")
+    group = parser.add_subparsers(metavar="COMMAND", title="commands")
+    commands = {
+        name: group.add_parser(
+            name,
+            help=words,
+            description=f"{words[0].upper()}{words[1:]}.",
+            allow_abbrev=False,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        for name, words in COMMANDS.items()
+    }
+    return parser, commands
+
+
+def _failed(problem: Exception) -> int:
+    if isinstance(problem, CmpBatchError):
+        console.error(problem)
+        return exits.REFUSED if isinstance(problem, Refused) else exits.ERROR
+    if isinstance(problem, OSError) and problem.filename is not None:
+        console.error(CmpBatchError(f"{problem.filename}: {problem.strerror}"))
+        return exits.ERROR
+    console.bug(problem)
+    return exits.BUG
+
+
+def _leave_quietly() -> None:
+    """Give stdout somewhere to go, so that the interpreter's own last flush finds no broken pipe."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

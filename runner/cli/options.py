@@ -1,0 +1,129 @@
+"""Options that several commands share, and the checks of their values.
+
+Each group is added to a command's parser by one call. A value that does not fit is named in the error, with what does.
+"""
+
+from __future__ import annotations
+
+import re
+from argparse import ArgumentParser, ArgumentTypeError
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
+
+
+@dataclass(frozen=True, slots=True)
+class FailureLimit:
+    """`--max-failures`: a number of items, or a share of them (0 to 1)."""
+
+    count: int | None = None
+    share: float | None = None
+
+    def of(self, items: int) -> int:
+        """How many of `items` may fail before no further one is begun."""
+        if self.count is not None:
+            return self.count
+        return int(items * (self.share or 0.0))
+
+
+def example(parser: ArgumentParser, *lines: str) -> None:
+    """End the command's help with examples."""
+    parser.epilog = "\n  ".join(["example:" if len(lines) == 1 else "examples:", *lines])
+
+
+def manifest(parser: ArgumentParser) -> None:
+    """PATH…, -C and --var: what is read."""
+    parser.add_argument("paths", metavar="PATH", nargs="+", type=Path, help="a manifest, or a folder of them")
+    parser.add_argument("-C", dest="base", metavar="DIR", type=Path, help="the folder that relative paths start from")
+    parser.add_argument(
+        "--var",
+        dest="variables",
+        metavar="NAME=VALUE",
+        action="append",
+        default=[],
+        type=_variable,
+        help="set ${NAME}; may be repeated",
+    )
+
+
+def variables(args: Namespace) -> dict[str, str]:
+    """The variables that `--var` set; the last of a name wins."""
+    return dict(args.variables)
+
+
+def state(parser: ArgumentParser) -> None:
+    """--state: where the state is."""
+    parser.add_argument(
+        "--state", metavar="FILE", type=Path, help="the state; .cmp-batch/state.db beside the manifest by default"
+    )
+
+
+def output_format(parser: ArgumentParser, *formats: str) -> None:
+    """--format, the first of `formats` by default."""
+    parser.add_argument(
+        "--format", dest="format", choices=formats, default=formats[0], help=f"how to print it ({formats[0]})"
+    )
+
+
+def verbose(parser: ArgumentParser) -> None:
+    """--verbose: unchanged items too."""
+    parser.add_argument("--verbose", action="store_true", help="list unchanged items too")
+
+
+def execution(parser: ArgumentParser) -> None:
+    """What `apply` alone takes: how it runs, what it may touch, and where it reports."""
+    parser.add_argument("--yes", "-y", action="store_true", help="do not ask before the first change")
+    parser.add_argument("--parallel", metavar="N", type=positive, help="items that may be under way at once")
+    parser.add_argument("--target", metavar="NAME", nargs="+", action="extend", default=[], help="these items only")
+    parser.add_argument(
+        "--max-failures", metavar="N|P%", type=failure_limit, help="begin nothing more once so many items have failed"
+    )
+    parser.add_argument(
+        "--report", metavar="FILE", action="append", default=[], help="write a report; the suffix chooses the format"
+    )
+    parser.add_argument(
+        "--allow-path", metavar="P", action="append", default=[], help="results may also be written below P"
+    )
+    parser.add_argument("--allow-commands", action="store_true", help="run the commands that the manifest names")
+    parser.add_argument(
+        "--retry-unknown", action="store_true", help="enrol anew where the outcome of an earlier run is unknown"
+    )
+
+
+def positive(text: str) -> int:
+    """A whole number from 1 up."""
+    if not (text.isascii() and text.isdigit() and int(text) > 0):
+        raise ArgumentTypeError("a whole number from 1 up is needed")
+    return int(text)
+
+
+def port(text: str) -> int:
+    """A TCP port; 0 lets the system choose."""
+    if not (text.isascii() and text.isdigit() and int(text) <= 0xFFFF):  # noqa: PLR2004 - ports have 16 bits
+        raise ArgumentTypeError("a port from 0 to 65535 is needed")
+    return int(text)
+
+
+def failure_limit(text: str) -> FailureLimit:
+    """`5` or `10%`."""
+    digits = text.removesuffix("%")
+    if not (digits.isascii() and digits.isdigit()):
+        raise ArgumentTypeError("a number of items (5) or a share of them (10%) is needed")
+    if digits == text:
+        return FailureLimit(count=int(text))
+    if int(digits) > 100:  # noqa: PLR2004 - percent
+        raise ArgumentTypeError("a share is at most 100%")
+    return FailureLimit(share=int(digits) / 100)
+
+
+def _variable(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not (equals and _VARIABLE.fullmatch(name)):
+        # The text is not quoted: what was meant as a value may be a secret.
+        raise ArgumentTypeError("NAME=VALUE is needed, with a name of letters, digits, _ and -")
+    return name, value

@@ -1,0 +1,65 @@
+"""Reports as files: the suffix chooses the format, and a file appears at once or not at all."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from runner.errors import BadInput, CmpBatchError
+from runner.report.canonical import canonical_json
+from runner.report.json_report import run_to_json
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from runner.execute.results import Run
+
+FORMATS: dict[str, Callable[[Run], str]] = {".json": lambda run: canonical_json(run_to_json(run))}
+"""The suffix of a file → what writes it."""
+
+
+def check_report_path(path: str) -> None:
+    """Whether a report can go to `path`, asked before anything is sent. BadInput says what is in the way."""
+    target = Path(path)
+    if target.suffix.lower() not in FORMATS:
+        raise BadInput(
+            f"no report format belongs to the name {path}",
+            why="the suffix of the file chooses the format",
+            next_step=f"end the name in {' or '.join(FORMATS)}",
+        )
+    if target.is_dir() or not target.parent.is_dir():
+        raise BadInput(
+            f"a report cannot be written to {path}",
+            why="it is a folder" if target.is_dir() else f"there is no folder {target.parent}",
+            next_step="give the name of a file in a folder that exists",
+        )
+
+
+def write_report(path: str, run: Run) -> None:
+    """Write `run` to `path`, a path that check_report_path lets by. CmpBatchError where the disk refuses."""
+    text = FORMATS[Path(path).suffix.lower()](run)
+    try:
+        replace_file(Path(path), text)
+    except OSError as problem:
+        raise CmpBatchError(
+            f"the report {path} cannot be written",
+            why=problem.strerror or "",
+            next_step="the run itself is not affected",
+        ) from problem
+
+
+def replace_file(path: Path, text: str) -> None:
+    """Put `text` at `path` as UTF-8, by way of a file beside it. OSError leaves what was there, and nothing else."""
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with beside.open("x", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(path)
+    except OSError:
+        with suppress(OSError):
+            beside.unlink()
+        raise

@@ -1,0 +1,84 @@
+"""A Run as JSON, in the shape of schemas/report.schema.json: what other programs read.
+
+Version 1 only grows by new optional keys; anything else is a new schema_version. Text stands here as it came from
+the CA and the manifest: whoever shows it cleans it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from runner import __version__
+from runner.report.canonical import rfc3339
+
+if TYPE_CHECKING:
+    from runner.execute.results import Failure, Result, Run
+    from runner.pki.certificates import Certificate
+
+SCHEMA_VERSION = 1
+
+
+def run_to_json(run: Run) -> dict[str, object]:
+    """The whole report as plain data, ready for canonical_json."""
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "tool": {"name": "cmp-batch", "version": __version__},
+        "run": {
+            "id": run.id,
+            "manifest": run.manifest,
+            "started": rfc3339(run.started),
+            "finished": rfc3339(run.finished),
+            "interrupted": run.interrupted,
+        },
+        "summary": run.counts(),
+        "items": [_item(result) for result in run.results],
+    }
+
+
+def _item(result: Result) -> dict[str, object]:
+    return {
+        "name": result.name,
+        "operation": result.operation,
+        "outcome": result.outcome.value,
+        "certificate": _certificate(result.certificate, result.certificate_path),
+        "key": _key(result),
+        "pki_status": result.pki_status,
+        "fail_info": list(result.fail_info),
+        "status_text": result.status_text,
+        "warnings": list(result.warnings),
+        "attempts": result.attempts,
+        "duration_seconds": round(result.duration, 6),
+        "error": _error(result.failure),
+    }
+
+
+def _certificate(certificate: Certificate | None, path: str | None) -> dict[str, object] | None:
+    if certificate is None:
+        return None
+    return {
+        "subject": certificate.subject.text,
+        "issuer": certificate.issuer.text,
+        "serial": serial_text(certificate.serial),
+        "not_before": rfc3339(certificate.not_before),
+        "not_after": rfc3339(certificate.not_after),
+        "sha256": certificate.fingerprint,
+        "path": path,
+    }
+
+
+def serial_text(serial: int) -> str:
+    """A serial number in lower-case hexadecimal, two digits an octet, as `openssl x509 -serial` prints it."""
+    digits = f"{abs(serial):x}"
+    return ("-" if serial < 0 else "") + digits.rjust(len(digits) + len(digits) % 2, "0")
+
+
+def _key(result: Result) -> dict[str, object] | None:
+    if result.key_path is None and result.key_spec is None:
+        return None
+    return {"path": result.key_path, "type": str(result.key_spec) if result.key_spec else None}
+
+
+def _error(failure: Failure | None) -> dict[str, object] | None:
+    if failure is None:
+        return None
+    return {"what": failure.what, "why": failure.why, "next_step": failure.next_step}

@@ -1,0 +1,36 @@
+"""Fixtures that every folder of tests may ask for. Classes and functions that tests call are in tests/support."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from support.ambient import CountingEntropy, FixedClock
+from support.tools import need
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture
+def clock() -> FixedClock:
+    return FixedClock()
+
+
+@pytest.fixture
+def entropy() -> CountingEntropy:
+    return CountingEntropy()
+
+
+@pytest.fixture(scope="session")
+def openssl() -> str:
+    """The path of the openssl program."""
+    return need("openssl")
+
+
+@pytest.fixture(scope="session")
+def vectors() -> Path:
+    """Recorded messages, keys and certificates of other implementations; they do not travel with the repository."""
+    folder = ROOT.parent / "shared" / "vectors"
+    if not folder.is_dir():
+        pytest.skip("the recorded vectors are not on this machine")
+    return folder
