@@ -7,7 +7,7 @@ from base64 import b64decode, b64encode
 from dataclasses import fields
 from typing import Any
 
-from runner.cmp.transaction import Dialogue, State
+from runner.cmp.dialogue import Dialogue, State
 
 
 def to_record(dialogue: Dialogue) -> str:
@@ -31,7 +31,7 @@ def _plain(value: Any) -> Any:
 
 
 def _rich(name: str, value: Any) -> Any:
-    if name in ("kind", "granted", "cert_req_id", "confirmed"):
+    if name in ("kind", "granted", "cert_req_id", "confirmed", "refused", "about"):
         return value
     if name == "state":
         return State(value)

@@ -5,27 +5,27 @@
                       waiting  ▼  │ pollRep
                              POLLING                  REQUESTED ─ rp ─▶ over;   any state ─ error ─▶ over
 
-ANSWERS is the whole table: what may come in which state, and who handles it. A Dialogue is everything that must
-survive between messages, and the process: it is plain data, and `request` holds the octets to send, or to send
-again. Sending, waiting and keeping are left to the executor.
+ANSWERS is the whole table: what may come in which state, and who handles it. The Dialogue that goes in and comes
+out (dialogue.py) holds in `request` the octets to send, or to send again. Sending, waiting and keeping are left to
+the executor.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from enum import Enum
 from typing import TYPE_CHECKING
 
 from runner.asn1.algorithms import DER_NULL
 from runner.asn1.cmp import IMPLICIT_CONFIRM, PKI_STATUS, InfoTypeAndValue, PKIHeader
 from runner.asn1.x509 import NULL_DN
-from runner.cmp.protection import MacProtection, Peer, Protection, protect, sender_kid_of, sender_of
-from runner.cmp.request import CERT_REQ_ID, Order, confirmation_body, poll_body, request_body
+from runner.cmp.dialogue import Dialogue, Done, Offered, Rejected, Send, State, Wait
+from runner.cmp.protection import MacProtection, protect, sender_kid_of, sender_of
+from runner.cmp.request import CERT_REQ_ID, confirmation_body, poll_body, request_body
 from runner.cmp.response import GRANTED, Status, grants_implicit_confirm, refusal_in, status_of
 from runner.cmp.validation import Expectation, Issue, check_certificate, remarks_on, verify_message
 from runner.errors import BadCertificate, Malformed, Mismatch
-from runner.pki.certificates import Certificate, parse_certificate
-from runner.pki.names import Name, directory_name
+from runner.pki.certificates import parse_certificate
+from runner.pki.names import directory_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -34,7 +34,10 @@ if TYPE_CHECKING:
     from runner.ambient import Entropy
     from runner.asn1.cmp import CertRepMessage, PKIMessage
     from runner.asn1.structures import Chosen
+    from runner.cmp.dialogue import Action, Parties
     from runner.cmp.message import Verified
+    from runner.cmp.request import Order
+    from runner.pki.certificates import Certificate
     from runner.pki.signing import Signer
 
 NONCE = 16
@@ -45,98 +48,12 @@ CHECK_AFTER = (1, 86_400)
 REPLIES = {"ir": "ip", "cr": "cp", "kur": "kup", "rr": "rp"}
 
 
-class State(Enum):
-    """Where a transaction stands: what we are waiting for."""
-
-    REQUESTED = "requested"
-    POLLING = "polling"
-    OFFERED = "offered"
-    CONFIRMING = "confirming"
-
-
-@dataclass(frozen=True, slots=True)
-class Parties:
-    """We and the CA: how we protect, whom we believe, the recipient's name and the version that we speak."""
-
-    protection: Protection
-    peer: Peer
-    recipient: Name | None = None
-    pvno: int = 2
-    implicit_confirm: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Dialogue:
-    """A transaction between two messages. `request` is the message last made, to be sent or sent again as it is."""
-
-    kind: str
-    state: State
-    transaction_id: bytes
-    request: bytes
-    nonce: bytes
-    """senderNonce of `request`."""
-    first_nonce: bytes
-    """senderNonce of the first message: a delayed answer may repeat it (dossier §2.6)."""
-    peer_nonce: bytes = b""
-    recipient: bytes = b""
-    """GeneralName; the sender of their last message."""
-    cert_req_id: int = CERT_REQ_ID
-    certificate: bytes = b""
-    granted: str = ""
-    confirmed: bool = False
-    """The CA granted implicitConfirm: there is nothing to confirm."""
-    ca_pubs: tuple[bytes, ...] = ()
-    extra_certs: tuple[bytes, ...] = ()
-    """All certificates seen in this transaction: candidates and intermediates, never anchors."""
-
-
-@dataclass(frozen=True, slots=True)
-class Send:
-    """Send `dialogue.request` and receive the answer."""
-
-
-@dataclass(frozen=True, slots=True)
-class Wait:
-    """Ask again after so many seconds: `poll`, then Send."""
-
-    seconds: int
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Offered:
-    """A certificate came. `path` leads from it to an anchor; `problem` says why it must be rejected. Now `confirm`."""
-
-    certificate: Certificate
-    path: tuple[Certificate, ...]
-    status: Status
-    remarks: tuple[str, ...]
-    problem: BadCertificate | None
-
-
-@dataclass(frozen=True, slots=True)
-class Done:
-    """The transaction is over and the CA agreed: the certificate is confirmed, or revoked."""
-
-    status: Status
-
-
-@dataclass(frozen=True, slots=True)
-class Rejected:
-    """The CA said no, and its word is authentic. `after_issue`: it had issued a certificate before."""
-
-    status: Status
-    after_issue: bool = False
-
-
-Action = Send | Wait | Offered | Done | Rejected
-
-
 def start(order: Order, parties: Parties, proof: Signer | None, now: datetime, entropy: Entropy) -> Dialogue:
     """Open a transaction: its first message is in `request`. `proof` is the private key to be certified."""
     transaction_id, nonce = entropy.octets(NONCE), entropy.octets(NONCE)
     recipient = directory_name(parties.recipient.der if parties.recipient else NULL_DN)
-    blank = Dialogue(order.kind, State.REQUESTED, transaction_id, b"", nonce, nonce, recipient=recipient)
+    about = order.certificate.fingerprint if order.certificate else ""
+    blank = Dialogue(order.kind, State.REQUESTED, transaction_id, b"", nonce, nonce, recipient=recipient, about=about)
     implicit = parties.implicit_confirm and order.kind != "rr"
     confirm = InfoTypeAndValue(info_type=IMPLICIT_CONFIRM, info_value=DER_NULL)
     header = replace(_header(blank, parties, now), general_info=(confirm,) if implicit else ())
@@ -173,6 +90,7 @@ def confirm(
     dialogue: Dialogue, parties: Parties, problem: BadCertificate | None, now: datetime, entropy: Entropy
 ) -> tuple[Dialogue, Action]:
     """Accept the offered certificate, or reject it with `problem`: certConf to send, or Done where none is awaited."""
+    dialogue = replace(dialogue, refused=problem.what if problem else "")
     if dialogue.confirmed:
         return dialogue, Done(Status(dialogue.granted))
     body = confirmation_body(parse_certificate(dialogue.certificate), dialogue.cert_req_id, problem, parties.pvno)

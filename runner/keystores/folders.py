@@ -22,12 +22,16 @@ _NO_FOLDER_SYNC = (errno.EINVAL, errno.ENOTSUP)
 
 
 class Folder:
-    """The folder `base`, the `allowed` paths beside it (each with all that is below), and nothing else."""
+    """The folder `base`, the `allowed` paths beside it (each with all that is below), and nothing else.
 
-    __slots__ = ("_base", "_named", "_real")
+    What is below `closed` is for others to write: the state.
+    """
 
-    def __init__(self, base: Path, allowed: tuple[Path, ...] = ()) -> None:
+    __slots__ = ("_base", "_closed", "_named", "_real")
+
+    def __init__(self, base: Path, allowed: tuple[Path, ...] = (), closed: tuple[Path, ...] = ()) -> None:
         self._base = _absolute(base)
+        self._closed = tuple(Path(os.path.realpath(path)) for path in closed)
         named = tuple(_absolute(path) for path in (base, *allowed))
         self._real = tuple(Path(os.path.realpath(path)) for path in named)
         self._named = named + self._real
@@ -49,6 +53,8 @@ class Folder:
             why = f"it is outside {self._base}"
         elif not any(real.is_relative_to(root) for root in self._real):
             why = f"a symbolic link in it leads out of {self._base}"
+        elif any(real.is_relative_to(root) for root in self._closed):
+            why = "cmp-batch keeps its own state there"
         else:
             return
         raise KeyStoreError(

@@ -96,6 +96,11 @@ class KeyMaker:
         content = write_private_key(key, url.savetype, seal)
         return _stored(key, path), NewFile(path, content, KEY_MODE)
 
+    def check_passphrase(self, url: KeyUrl) -> None:
+        """Resolve the passphrase of a key to be made. Raises SecretError."""
+        if url.passphrase:
+            self._seal(url)
+
     def _seal(self, url: KeyUrl) -> Seal:
         """One seal for each passphrase: deriving it is the slow part."""
         with self._lock:

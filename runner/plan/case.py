@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from runner.manifest.model import AnyItem, Enrollment, Revocation, Update
+from runner.manifest.model import AnyItem, Revocation, Update
 from runner.plan.steps import Reason, Verb
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from runner.pki.certificates import Certificate
+    from runner.pki.keyurls import KeyUrl
     from runner.plan.facts import CertificateFacts, Facts, KeyFacts
     from runner.state.inventory import Held, Inventory, Open
 
@@ -55,9 +56,7 @@ class Case(Generic[ItemT]):
     @property
     def output(self) -> CertificateFacts:
         """The certificate file that the item is to bring about; of a revocation, the certificate to revoke."""
-        if isinstance(self.item, Revocation):
-            return self.facts.certificate(self.item.certificate)
-        return self.facts.certificate(self.item.output.certificate)
+        return self.facts.certificate(certificate_path_of(self.item))
 
     @property
     def present(self) -> Certificate | None:
@@ -74,10 +73,19 @@ class Case(Generic[ItemT]):
         return self.held is not None and self.held.certificate == certificate.der
 
 
-def key_path_of(item: AnyItem) -> str | None:
-    """The file of the key that an item's certificate is for."""
-    if isinstance(item, Enrollment):
-        return item.key.path
+def key_url_of(item: AnyItem) -> KeyUrl | None:
+    """The URL of the key that an item's certificate is for."""
     if isinstance(item, Update):
-        return (item.new_key or item.key).path
-    return None if item.key is None else item.key.path
+        return item.new_key or item.key
+    return item.key
+
+
+def certificate_path_of(item: AnyItem) -> str:
+    """The file of the certificate that an item brings about; of a revocation, of the one to revoke."""
+    return item.certificate if isinstance(item, Revocation) else item.output.certificate
+
+
+def key_path_of(item: AnyItem) -> str | None:
+    """The file of that key."""
+    url = key_url_of(item)
+    return None if url is None else url.path

@@ -1,0 +1,150 @@
+"""`cmp-batch apply`: make it so, and report.
+
+Bad input is found before the lock is taken: exit status 1 means that nothing was sent and nothing was written.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from typing import TYPE_CHECKING
+
+from runner.cli import console, exits, options
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+
+    from runner.cli.wiring import Situation, Workshop
+    from runner.execute.results import Run
+    from runner.state.journal import Journal
+    from runner.system import SystemClock
+
+SWITCH_INTERVAL = 0.0002
+"""Seconds between hand-overs of the interpreter: a writer's thread beside a busy loop waits 1 ms instead of 15."""
+PARALLEL = 32
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """PATH… and everything that says how to run."""
+    options.manifest(parser)
+    options.state(parser)
+    options.execution(parser)
+    options.verbose(parser)
+    options.example(parser, "cmp-batch apply plant.yaml", "cmp-batch apply --yes --report results.json manifests/")
+
+
+def run(args: Namespace) -> int:
+    """Plan, ask, carry out, report."""
+    from runner.cli.wiring import Workshop, survey
+    from runner.report.files import check_report_path
+    from runner.system import SystemClock
+
+    for path in args.report:
+        check_report_path(path)
+    clock = SystemClock()
+    situation = survey(args, clock)
+    console.warn(situation.document.warnings)
+    workshop = Workshop.open(situation, args, clock)
+    if situation.plan.changes and not _agreed(situation, args):
+        console.note("nothing was done")
+        return exits.REFUSED
+    return _locked(workshop, args, clock)
+
+
+def _agreed(situation: Situation, args: Namespace) -> bool:
+    """On a terminal the person sees the plan and is asked once; without one we go ahead."""
+    if args.yes or not (sys.stdin.isatty() and sys.stderr.isatty()):
+        return True
+    from runner.report.plan_text import plan_text
+
+    console.show(plan_text(situation.plan, console.layout(verbose=args.verbose)))
+    return console.ask("apply this plan?")
+
+
+def _locked(workshop: Workshop, args: Namespace, clock: SystemClock) -> int:
+    """Under the lock: look again, since another apply may have come between, and carry the plan out."""
+    from runner.cli.wiring import Workshop as Fresh
+    from runner.cli.wiring import look
+    from runner.state.journal import Journal, read_inventory
+    from runner.state.lock import StateLock, this_process
+
+    state = workshop.situation.state
+    owner = this_process(f"apply {' '.join(map(str, args.paths))}", clock.now())
+    with StateLock(state.with_name("lock"), owner):
+        if read_inventory(state) != workshop.situation.inventory:
+            workshop = Fresh.open(look(workshop.situation.document, args, clock), args, clock)
+        journal = Journal.open(state, create=True)
+        try:
+            return _carried_out(workshop, journal, args)
+        finally:
+            journal.close()
+
+
+def _carried_out(workshop: Workshop, journal: Journal, args: Namespace) -> int:
+    from runner.errors import StateError
+
+    workshop.open_lab()
+    sys.setswitchinterval(SWITCH_INTERVAL)
+    try:
+        run_record = asyncio.run(_run(workshop, journal, args))
+    except StateError as problem:
+        console.error(problem)
+        return exits.FAILED
+    return _reported(run_record, journal, args)
+
+
+async def _run(workshop: Workshop, journal: Journal, args: Namespace) -> Run:
+    from runner.cli.progress import Progress
+    from runner.cli.wiring import RUN_ID, Threads
+    from runner.execute.executor import Options, execute
+    from runner.execute.schedule import ANY_NUMBER, Tolerance
+
+    run_id, plan = workshop.entropy.octets(RUN_ID).hex(), workshop.situation.plan
+    limit = args.max_failures
+    tolerance = ANY_NUMBER if limit is None else Tolerance(limit.count, limit.share)
+    threads = Threads()
+    journal.start_run(run_id, workshop.clock.now(), plan.name)
+    try:
+        with Progress(len(plan.steps)) as progress:
+            chosen = Options(args.parallel or PARALLEL, tolerance, progress.advance)
+            return await execute(plan, workshop.desk(run_id, journal, threads), chosen, _stop_on_signals())
+    finally:
+        threads.close()
+        for access in workshop.accesses.values():
+            await access.line.close()
+
+
+def _stop_on_signals() -> asyncio.Event:
+    """An event that the first SIGINT or SIGTERM sets; the second ends the process: the journal has everything."""
+    stop = asyncio.Event()
+
+    def stopped() -> None:
+        if stop.is_set():
+            os._exit(exits.INTERRUPTED)
+        console.note("stopping: what is on the wire may finish; once more ends it now")
+        stop.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stopped)
+    return stop
+
+
+def _reported(run_record: Run, journal: Journal, args: Namespace) -> int:
+    from runner.errors import CmpBatchError
+    from runner.report.canonical import canonical_json
+    from runner.report.files import write_report
+    from runner.report.json_report import run_to_json
+    from runner.report.results_text import results_table
+
+    journal.finish_run(run_record.id, run_record.finished, canonical_json(run_to_json(run_record)))
+    console.show(results_table(run_record, console.layout(verbose=args.verbose)))
+    status = exits.exit_code(run_record)
+    for path in args.report:
+        try:
+            write_report(path, run_record)
+        except CmpBatchError as problem:
+            console.error(problem)
+            status = max(status, exits.FAILED)
+    return status

@@ -1,0 +1,58 @@
+"""`cmp-batch plan`: what apply would do, and why; touches neither network nor disk beyond --out.
+
+Exit status 0: nothing to do; 2: changes; 1: the manifests cannot be used.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from runner.cli import console, exits, options
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+
+    from runner.plan.steps import Plan
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """PATH… [--out FILE] [--format text|json|markdown] [--state FILE] [--var NAME=VALUE] [-C DIR] [--verbose]."""
+    options.manifest(parser)
+    options.state(parser)
+    options.output_format(parser, "text", "json", "markdown")
+    options.verbose(parser)
+    parser.add_argument("--out", metavar="FILE", type=Path, help="write the plan as JSON, too")
+    options.example(parser, "cmp-batch plan plant.yaml", "cmp-batch plan --format markdown manifests/ > comment.md")
+
+
+def run(args: Namespace) -> int:
+    """Print the plan."""
+    from runner.cli.wiring import survey
+    from runner.system import SystemClock
+
+    situation = survey(args, SystemClock())
+    console.warn(situation.document.warnings)
+    if args.out is not None:
+        _write(args.out, situation.plan)
+    console.show(_rendered(situation.plan, args))
+    return exits.CHANGES if situation.plan.changes else exits.OK
+
+
+def _write(path: Path, plan: Plan) -> None:
+    from runner.report.canonical import canonical_json
+    from runner.report.files import replace_file
+    from runner.report.plan_json import plan_to_json
+
+    replace_file(path, canonical_json(plan_to_json(plan)))
+
+
+def _rendered(plan: Plan, args: Namespace) -> str:
+    if args.format == "json":
+        from runner.report.canonical import canonical_json
+        from runner.report.plan_json import plan_to_json
+
+        return canonical_json(plan_to_json(plan))
+    from runner.report.plan_text import plan_markdown, plan_text
+
+    return plan_markdown(plan) if args.format == "markdown" else plan_text(plan, console.layout(verbose=args.verbose))

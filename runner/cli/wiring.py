@@ -1,0 +1,187 @@
+"""From a command line to a plan, and from a plan to a desk that can carry it out: where the floors are put together.
+
+The only place that gives the executor its real clock, disk and wires, and that lends it the embedded lab.
+"""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from runner.cli import options
+from runner.execute.access import Access, Keyring, open_access
+from runner.execute.desk import Desk, create_files, install_files
+from runner.execute.grouped import Grouped
+from runner.execute.line import Line
+from runner.execute.observe import observe
+from runner.execute.preflight import Findings, preflight
+from runner.keystores.folders import Folder
+from runner.keystores.keys import KeyMaker
+from runner.keystores.secrets import SecretReader
+from runner.manifest.load import load_manifest
+from runner.plan.planner import make_plan
+from runner.plan.steps import Verb
+from runner.plan.targets import only
+from runner.state.folder import STATE_FOLDER
+from runner.state.journal import Journal, read_inventory
+from runner.system import SystemClock, SystemEntropy
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+
+    from runner.lab.authority import Lab
+    from runner.manifest.model import Authority, Document
+    from runner.plan.facts import Facts
+    from runner.plan.steps import Plan
+    from runner.state.inventory import Inventory
+
+RUN_ID = 6
+"""Octets of a run's id."""
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """Everything that a plan was made from, and the plan."""
+
+    document: Document
+    state: Path
+    folder: Folder
+    inventory: Inventory
+    facts: Facts
+    plan: Plan
+
+
+def survey(args: Namespace, clock: SystemClock) -> Situation:
+    """Read the manifests, the state and the disk, and decide. Writes nothing. Raises BadInput and StateError."""
+    document = load_manifest(args.paths, base=args.base, variables=options.variables(args))
+    return look(document, args, clock)
+
+
+def look(document: Document, args: Namespace, clock: SystemClock) -> Situation:
+    """The situation of a document as it is now."""
+    base = Path(document.base)
+    state = args.state or base / STATE_FOLDER / "state.db"
+    allowed = tuple(Path(path) for path in getattr(args, "allow_path", ()))
+    folder = Folder(base, allowed, closed=(base / STATE_FOLDER, state))
+    inventory = read_inventory(state)
+    facts = observe(document, folder)
+    retry = getattr(args, "retry_unknown", False)
+    plan = make_plan(document, facts, inventory, clock.now(), retry_unknown=retry)
+    return Situation(document, state, folder, inventory, facts, only(plan, getattr(args, "target", ())))
+
+
+@dataclass(slots=True)
+class Workshop:
+    """The means of an apply: opened in two steps, so that bad input is found before anything is written."""
+
+    situation: Situation
+    keyring: Keyring
+    maker: KeyMaker
+    accesses: dict[str, Access]
+    clock: SystemClock
+    entropy: SystemEntropy
+
+    @classmethod
+    def open(cls, situation: Situation, args: Namespace, clock: SystemClock) -> Workshop:
+        """Read everything that the plan needs, and write nothing. BadInput with all findings; Refused."""
+        entropy = SystemEntropy()
+        secrets = SecretReader(Path(situation.document.base), os.environ, args.allow_commands, clock)
+        maker = KeyMaker(secrets, entropy)
+        workshop = cls(situation, Keyring(secrets, entropy), maker, {}, clock, entropy)
+        findings = Findings()
+        workshop.open_accesses(findings)
+        preflight(situation.plan.steps, situation.document, situation.folder, workshop.keyring, maker, findings)
+        findings.raise_if_any()
+        return workshop
+
+    def open_accesses(self, findings: Findings) -> None:
+        """Every authority of the plan but the lab, which begins to exist when it is first used."""
+        for authority in self._authorities():
+            if not authority.is_lab:
+                findings.attempt(authority.place, partial(self._reach, authority))
+
+    def _authorities(self) -> list[Authority]:
+        """Those that the plan talks to."""
+        steps = self.situation.plan.steps
+        names = {step.item.authority for step in steps if step.verb not in (Verb.KEEP, Verb.BLOCKED)}
+        return [authority for name, authority in self.situation.document.authorities.items() if name in names]
+
+    def _reach(self, authority: Authority) -> None:
+        from runner.transports.open import open_transport
+
+        limits = authority.limits
+        transport = open_transport(
+            authority.url, timeout=limits.timeout, concurrency=limits.concurrency, clock=self.clock
+        )
+        self.accesses[authority.name] = open_access(authority, Line(transport, limits, self.clock, self.entropy))
+
+    def open_lab(self) -> None:
+        """The embedded lab for the authorities that are one; its CA is made where it is not there yet."""
+        lab: Lab | None = None
+        for authority in self._authorities():
+            if authority.is_lab:
+                lab = lab or _lab(self.situation, self.clock, self.entropy)
+                self.accesses[authority.name] = _lab_access(authority, lab, self.clock, self.entropy)
+
+    def desk(self, run: str, journal: Journal, threads: Threads) -> Desk:
+        """Where the executor finds everything."""
+        folder, entropy = self.situation.folder, self.entropy
+        return Desk(
+            run=run,
+            document=self.situation.document,
+            inventory=self.situation.inventory,
+            facts=self.situation.facts,
+            accesses=self.accesses,
+            keyring=self.keyring,
+            maker=self.maker,
+            journal=Grouped(journal.record, threads.journal),
+            creations=Grouped(partial(create_files, folder, entropy), threads.files),
+            installations=Grouped(partial(install_files, folder, entropy), threads.files),
+            key_threads=threads.keys,
+            clock=self.clock,
+            entropy=entropy,
+        )
+
+
+class Threads:
+    """One thread writes the journal, one the files, one for each core makes RSA keys."""
+
+    def __init__(self) -> None:
+        self.journal = ThreadPoolExecutor(1, "journal")
+        self.files = ThreadPoolExecutor(1, "files")
+        self.keys = ThreadPoolExecutor(os.cpu_count() or 1, "keys")
+
+    def close(self) -> None:
+        """Wait for what is being written; drop what was not begun."""
+        for pool in (self.keys, self.files, self.journal):
+            pool.shutdown(cancel_futures=True)
+
+
+def _lab(situation: Situation, clock: SystemClock, entropy: SystemEntropy) -> Lab:
+    from runner.lab.authority import open_lab
+
+    return open_lab(Path(situation.document.base) / STATE_FOLDER / "lab", clock, entropy)
+
+
+def _lab_access(authority: Authority, lab: Lab, clock: SystemClock, entropy: SystemEntropy) -> Access:
+    """The lab as an authority: trusted, named and with a credential for whoever brings none."""
+    from runner.cmp.protection import MacProtection
+    from runner.pki.certificates import parse_certificate
+    from runner.pki.macs import SharedSecret, password_based_mac
+    from runner.transports.loopback import LoopbackTransport
+
+    reference, _, key = lab.psk.partition(":")
+    handed_out = MacProtection(
+        reference.encode(), SharedSecret(key.encode()), password_based_mac(entropy.octets(16), LAB_ITERATIONS)
+    )
+    certificate = parse_certificate(lab.ca_certificate)
+    line = Line(LoopbackTransport(lab.respond), authority.limits, clock, entropy)
+    return Access(authority, line, (certificate,), certificate.subject, handed_out)
+
+
+LAB_ITERATIONS = 1000
+"""Of PasswordBasedMac with the embedded lab: it is in this process, nobody overhears."""

@@ -1,0 +1,110 @@
+"""A transaction as plain data: who talks, what must survive between two messages, and what to do next.
+
+RFC 9810 §5.1.1 gives the marks, RFC 9483 §4 the sequences. The machine that moves it is in transaction.py.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING
+
+from runner.cmp.request import CERT_REQ_ID
+
+if TYPE_CHECKING:
+    from runner.cmp.protection import Peer, Protection
+    from runner.cmp.response import Status
+    from runner.errors import BadCertificate
+    from runner.pki.certificates import Certificate
+    from runner.pki.names import Name
+
+
+class State(Enum):
+    """Where a transaction stands: what we are waiting for."""
+
+    REQUESTED = "requested"
+    POLLING = "polling"
+    OFFERED = "offered"
+    CONFIRMING = "confirming"
+
+
+@dataclass(frozen=True, slots=True)
+class Parties:
+    """We and the CA: how we protect, whom we believe, the recipient's name and the version that we speak."""
+
+    protection: Protection
+    peer: Peer
+    recipient: Name | None = None
+    pvno: int = 2
+    implicit_confirm: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Dialogue:
+    """A transaction between two messages. `request` is the message last made, to be sent or sent again as it is."""
+
+    kind: str
+    state: State
+    transaction_id: bytes
+    request: bytes
+    nonce: bytes
+    """senderNonce of `request`."""
+    first_nonce: bytes
+    """senderNonce of the first message: a delayed answer may repeat it (dossier §2.6)."""
+    peer_nonce: bytes = b""
+    recipient: bytes = b""
+    """GeneralName; the sender of their last message."""
+    cert_req_id: int = CERT_REQ_ID
+    certificate: bytes = b""
+    granted: str = ""
+    confirmed: bool = False
+    """The CA granted implicitConfirm: there is nothing to confirm."""
+    refused: str = ""
+    """Why we reject the certificate; empty: we accept it."""
+    ca_pubs: tuple[bytes, ...] = ()
+    about: str = ""
+    """SHA-256 (hex) of the certificate that is to be updated or revoked."""
+    extra_certs: tuple[bytes, ...] = ()
+    """All certificates seen in this transaction: candidates and intermediates, never anchors."""
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Send `dialogue.request` and receive the answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Ask again after so many seconds: `poll`, then Send."""
+
+    seconds: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Offered:
+    """A certificate came. `path` leads from it to an anchor; `problem` says why it must be rejected. Now `confirm`."""
+
+    certificate: Certificate
+    path: tuple[Certificate, ...]
+    status: Status
+    remarks: tuple[str, ...]
+    problem: BadCertificate | None
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The transaction is over and the CA agreed: the certificate is confirmed, or revoked."""
+
+    status: Status
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """The CA said no, and its word is authentic. `after_issue`: it had issued a certificate before."""
+
+    status: Status
+    after_issue: bool = False
+
+
+Action = Send | Wait | Offered | Done | Rejected

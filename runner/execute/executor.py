@@ -1,0 +1,149 @@
+"""All items of a plan, in parallel: start what is ready, collect results, stop in good order.
+
+`parallel` items are under way at once; those that wait for the CA to decide do not hold up the others' messages
+(line.py holds a place only while a message is out). The first signal stops starting and lets what is on the wire
+finish within the grace period; what is cut off then is in the journal.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from runner.execute.operation import run_step
+from runner.execute.results import Failure, Outcome, Result, Run
+from runner.execute.schedule import ANY_NUMBER, Schedule
+from runner.pki.keyspecs import key_spec_of
+from runner.plan.case import certificate_path_of, key_path_of
+from runner.plan.steps import Verb
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from runner.execute.desk import Desk
+    from runner.execute.schedule import Tolerance
+    from runner.plan.steps import Plan, Step
+
+GRACE = 10.0
+"""Seconds that items under way are given after a signal."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How to run a plan. `on_result` hears of every result as it comes."""
+
+    parallel: int = 32
+    tolerance: Tolerance = ANY_NUMBER
+    on_result: Callable[[Result], None] = lambda _: None
+
+
+async def execute(plan: Plan, desk: Desk, options: Options, stop: asyncio.Event) -> Run:
+    """Carry out a plan; returns the Run with a result for every step. Raises StateError where nothing can be kept."""
+    started = desk.clock.now()
+    schedule = Schedule(plan.steps, options.tolerance)
+    crew = _Crew(schedule, desk, options)
+    try:
+        await crew.work(stop)
+    finally:
+        await crew.dismiss()
+    results = tuple(schedule.results[step.item.name] for step in plan.steps)
+    return _run(plan, desk, started, results, interrupted=stop.is_set())
+
+
+def _run(plan: Plan, desk: Desk, started: datetime, results: tuple[Result, ...], *, interrupted: bool) -> Run:
+    cut = interrupted and any(result.outcome is Outcome.SKIPPED for result in results)
+    return Run(desk.run, plan.name, started, desk.clock.now(), results, interrupted=cut)
+
+
+class _Crew:
+    """The tasks under way."""
+
+    def __init__(self, schedule: Schedule, desk: Desk, options: Options) -> None:
+        self._schedule = schedule
+        self._desk = desk
+        self._options = options
+        self._tasks: dict[asyncio.Task[Result], Step] = {}
+
+    async def work(self, stop: asyncio.Event) -> None:
+        """Until every step has its result, or a signal came and the grace period is over."""
+        stopping = asyncio.ensure_future(stop.wait())
+        try:
+            while not self._schedule.is_over:
+                if stop.is_set():
+                    await self._wind_up()
+                    return
+                self._start_more()
+                if self._tasks:
+                    await asyncio.wait({*self._tasks, stopping}, return_when=asyncio.FIRST_COMPLETED)
+                    self._collect()
+        finally:
+            stopping.cancel()
+
+    def _start_more(self) -> None:
+        if self._schedule.too_many_failures:
+            self._report(self._schedule.skip_rest("too many items failed (--max-failures)", self._running()))
+        while len(self._tasks) < self._options.parallel and (step := self._schedule.next_ready()):
+            if step.verb is Verb.KEEP:
+                self._report(self._schedule.finish(unchanged(step, self._desk)))
+            elif step.verb is Verb.BLOCKED:
+                self._report(self._schedule.finish(blocked(step)))
+            else:
+                self._tasks[asyncio.create_task(run_step(step, self._desk))] = step
+
+    def _collect(self) -> None:
+        for task in [task for task in self._tasks if task.done()]:
+            del self._tasks[task]
+            self._report(self._schedule.finish(task.result()))
+
+    async def _wind_up(self) -> None:
+        """No more is started; what is under way may finish within the grace period."""
+        self._report(self._schedule.skip_rest("a signal ended this run", self._running()))
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=GRACE)
+            self._collect()
+        for task, step in self._tasks.items():
+            task.cancel()
+            self._report(self._schedule.finish(cut_off(step)))
+
+    async def dismiss(self) -> None:
+        """Nothing is left running behind us."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _running(self) -> list[str]:
+        return [step.item.name for step in self._tasks.values()]
+
+    def _report(self, results: list[Result]) -> None:
+        for result in results:
+            self._options.on_result(result)
+
+
+def unchanged(step: Step, desk: Desk) -> Result:
+    """The Result of a step that keeps everything as it is."""
+    certificate = desk.facts.certificate(certificate_path_of(step.item)).certificate
+    return Result(
+        name=step.item.name,
+        operation=step.verb.value,
+        outcome=Outcome.UNCHANGED,
+        certificate=certificate,
+        certificate_path=certificate_path_of(step.item),
+        key_path=key_path_of(step.item),
+        key_spec=key_spec_of(certificate.public_key_info) if certificate else None,
+        status_text="; ".join(reason.text for reason in step.reasons),
+    )
+
+
+def blocked(step: Step) -> Result:
+    """The Result of a step that cannot be done as things are."""
+    why = "; ".join(reason.text for reason in step.reasons)
+    failure = Failure("blocked", why, f"mend the cause; the entry is at {step.item.place}")
+    return Result(step.item.name, step.verb.value, Outcome.FAILED, failure=failure)
+
+
+def cut_off(step: Step) -> Result:
+    """The Result of a step that a signal caught under way and the grace period did not save."""
+    failure = Failure("cut off by a signal", "its state is in the journal", "run apply again: it continues there")
+    return Result(step.item.name, step.verb.value, Outcome.SKIPPED, failure=failure)

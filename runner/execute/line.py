@@ -1,0 +1,87 @@
+"""A line to one authority, with manners: concurrency, messages per second, retries with back-off (design §5 promise 5).
+
+Every message counts, certConf and pollReq too. What is retried here is the same octets; what an answer means is for
+conversation.py.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from runner.errors import Busy, NotSent, Unanswered
+
+if TYPE_CHECKING:
+    from runner.ambient import Clock, Entropy
+    from runner.manifest.model import Limits
+    from runner.transports.base import Transport
+
+FIRST_PAUSE = 0.5
+LONGEST_PAUSE = 30.0
+
+
+@dataclass(slots=True)
+class Tally:
+    """What one item has put on the wire. `doubt`: a request may have been processed though no answer came."""
+
+    attempts: int = 0
+    doubt: bool = False
+
+
+class Line:
+    """Carries messages over a transport, within an authority's limits."""
+
+    def __init__(self, transport: Transport, limits: Limits, clock: Clock, entropy: Entropy) -> None:
+        self._transport = transport
+        self._limits = limits
+        self._clock = clock
+        self._entropy = entropy
+        self._places = asyncio.Semaphore(limits.concurrency)
+        self._next_moment = 0.0
+
+    @property
+    def retries(self) -> int:
+        """How often something may be tried again."""
+        return self._limits.retries
+
+    async def exchange(self, request: bytes, tally: Tally) -> bytes:
+        """The answer to `request`, whose octets are repeated where none came. Raises the last TransportError.
+
+        `tally.doubt` is set as soon as the peer may have processed a request that went unanswered.
+        """
+        for attempt in range(self._limits.retries + 1):
+            try:
+                return await self._once(request, tally)
+            except (NotSent, Unanswered) as problem:
+                tally.doubt |= isinstance(problem, Unanswered) and not isinstance(problem, Busy)
+                if attempt == self._limits.retries:
+                    raise
+                await self.pause(attempt, getattr(problem, "retry_after", None))
+        raise AssertionError("a loop that runs at least once has returned or raised")
+
+    async def _once(self, request: bytes, tally: Tally) -> bytes:
+        async with self._places:
+            await self._turn()
+            tally.attempts += 1
+            return await self._transport.exchange(request)
+
+    async def _turn(self) -> None:
+        """Wait for this message's moment where messages per second are limited."""
+        if not self._limits.messages_per_second:
+            return
+        now = self._clock.monotonic()
+        moment = max(now, self._next_moment)
+        self._next_moment = moment + 1 / self._limits.messages_per_second
+        if moment > now:
+            await asyncio.sleep(moment - now)
+
+    async def pause(self, attempt: int, asked: float | None) -> None:
+        """Exponential back-off with full jitter; never shorter than the peer asked for."""
+        longest = min(FIRST_PAUSE * 2**attempt, LONGEST_PAUSE)
+        share = int.from_bytes(self._entropy.octets(4), "big") / 2**32
+        await asyncio.sleep(max(longest * share, asked or 0.0))
+
+    async def close(self) -> None:
+        """Let go of the transport."""
+        await self._transport.close()

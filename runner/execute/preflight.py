@@ -1,0 +1,115 @@
+"""Before anything is sent or written: everything that a plan will read is read once, and every path is checked.
+
+All findings come together, each at its place in the manifest (design §5 promise 9). What an item of the plan will
+make is not missed here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from runner.errors import BadInput, CmpBatchError, Diagnostic, Refused
+from runner.execute.access import Keyring, read_certificates
+from runner.manifest.model import CertificateCredential, Enrollment, Revocation, Update
+from runner.plan.case import key_url_of
+from runner.plan.needs import makers_of
+from runner.plan.steps import Verb
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from runner.errors import Place
+    from runner.keystores.folders import Folder
+    from runner.keystores.keys import KeyMaker
+    from runner.manifest.model import AnyItem, Document
+    from runner.plan.steps import Step
+
+_AT_WORK = frozenset(Verb) - {Verb.KEEP, Verb.BLOCKED, Verb.REINSTALL}
+
+
+@dataclass(slots=True)
+class Findings:
+    """What stands in the way, each thing once."""
+
+    diagnostics: dict[Diagnostic, None] = field(default_factory=dict)
+
+    def attempt(self, place: Place, attempt: Callable[[], object]) -> None:
+        """Try something; its CmpBatchError becomes a finding. Refused goes on: it is no mistake in the input."""
+        try:
+            attempt()
+        except Refused:
+            raise
+        except CmpBatchError as problem:
+            self.diagnostics[Diagnostic(problem.what, place, problem.why, problem.next_step)] = None
+
+    def raise_if_any(self) -> None:
+        """BadInput with all findings."""
+        if self.diagnostics:
+            raise BadInput("the manifest cannot be applied", diagnostics=tuple(self.diagnostics))
+
+
+def preflight(
+    steps: Iterable[Step], document: Document, folder: Folder, keyring: Keyring, maker: KeyMaker, findings: Findings
+) -> None:
+    """Look at everything that the steps will read and write; what is wrong goes into `findings`."""
+    made = makers_of(document)
+    seen: set[str] = set()
+    for step in steps:
+        if step.verb is Verb.KEEP:
+            continue
+        for key, path in _outputs(step.item):
+            findings.attempt(step.item.at(key), lambda path=path: folder.check(Path(path)))  # type: ignore[misc]
+        if step.verb in _AT_WORK:
+            _passphrase(step.item, maker, findings)
+            _inputs(step.item, keyring, made, findings)
+            _credential(step.item, document, keyring, made, findings, seen)
+
+
+def _outputs(item: AnyItem) -> Iterator[tuple[str, str]]:
+    """(key of the entry, path) of what an item writes."""
+    if isinstance(item, Revocation):
+        return
+    yield "output", item.output.certificate
+    url = key_url_of(item)
+    if url is not None and url.generates:
+        yield ("key" if isinstance(item, Enrollment) else "new_key"), url.path
+
+
+def _passphrase(item: AnyItem, maker: KeyMaker, findings: Findings) -> None:
+    """A passphrase for the new key: a reference that leads nowhere is found before anything is sent."""
+    url = key_url_of(item)
+    if url is not None and url.generates and url.passphrase:
+        findings.attempt(item.at("key"), lambda: maker.check_passphrase(url))
+
+
+def _inputs(item: AnyItem, keyring: Keyring, made: dict[str, str], findings: Findings) -> None:
+    """Certificates and keys that the item names."""
+    if isinstance(item, Enrollment):
+        if item.template.reference is not None:
+            _certificate(item.template.reference, item.at("template"), made, findings)
+    else:
+        _certificate(item.certificate, item.at("certificate"), made, findings)
+    urls = {"key": item.key, "new_key": item.new_key if isinstance(item, Update) else None}
+    for key, url in urls.items():
+        if url is not None and not url.generates and url.path not in made:
+            findings.attempt(item.at(key), lambda url=url: keyring.key(url))  # type: ignore[misc]
+
+
+def _certificate(path: str, place: Place, made: dict[str, str], findings: Findings) -> None:
+    if path not in made:
+        findings.attempt(place, lambda: read_certificates(path))
+
+
+def _credential(
+    item: AnyItem, document: Document, keyring: Keyring, made: dict[str, str], findings: Findings, seen: set[str]
+) -> None:
+    """The item's credential, each one once."""
+    if item.credential is None or item.credential in seen:
+        return
+    seen.add(item.credential)
+    credential = document.credentials[item.credential]
+    if isinstance(credential, CertificateCredential) and {credential.certificate, credential.key.path} & set(made):
+        return
+    findings.attempt(credential.place, lambda: keyring.protection(credential))

@@ -1,0 +1,151 @@
+"""Before the first message: which key, which proof, whose protection, what order. One function for each kind of item.
+
+A key to be generated is journalled (KEYED, with its place) and then made durable there; a key that an earlier
+attempt left is used again. While another pair is in use, the new key waits beside it under a staging name.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from runner.cmp.request import Order
+from runner.errors import KeyStoreError, SecretError
+from runner.execute.access import parties, read_certificates, signature_protection
+from runner.execute.install import staged
+from runner.manifest.model import Enrollment, Revocation, Update
+from runner.pki.profile import profile_of
+from runner.plan.profiles import wanted_profile
+from runner.state.inventory import Stage
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from runner.cmp.dialogue import Parties
+    from runner.cmp.protection import Protection
+    from runner.execute.desk import Desk
+    from runner.keystores.base import StoredKey
+    from runner.manifest.model import AnyItem
+    from runner.pki.keyurls import KeyUrl
+    from runner.pki.profile import Profile
+    from runner.plan.steps import Step
+    from runner.state.inventory import Open
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """Ready to talk. `key` is the one to be certified; its file is `key_now`, perhaps under a staging name."""
+
+    order: Order
+    parties: Parties
+    key: StoredKey | None = None
+    key_now: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Preparation:
+    """A step to be prepared. `before`: its operation in the journal; `keyed(path)` journals where a key will be."""
+
+    step: Step
+    desk: Desk
+    before: Open | None
+    keyed: Callable[[str], Awaitable[None]]
+
+
+async def prepare(preparation: Preparation) -> Prepared:
+    """Read and make what the step needs. Raises KeyStoreError, SecretError, StateError; nothing was sent."""
+    item = preparation.step.item
+    if isinstance(item, Enrollment):
+        return await _prepare_enrollment(preparation, item)
+    if isinstance(item, Update):
+        return await _prepare_update(preparation, item)
+    return _prepare_revocation(preparation, item)
+
+
+async def _prepare_enrollment(preparation: Preparation, item: Enrollment) -> Prepared:
+    if preparation.step.request == "kur":
+        old = Update(
+            name=item.name,
+            place=item.place,
+            authority=item.authority,
+            certificate=item.output.certificate,
+            key=item.key,
+            new_key=item.key if item.key.generates else None,
+            output=item.output,
+        )
+        return await _prepare_update(preparation, old)
+    ours = _protection(preparation.desk, item)
+    key, key_now = await _key(preparation, item.key)
+    order = Order(preparation.step.request, _wanted(item), key.public_key_info)
+    return Prepared(order, _parties(preparation, item, ours), key, key_now)
+
+
+def _wanted(item: Enrollment) -> Profile:
+    reference = item.template.reference
+    return wanted_profile(item.template, None if reference is None else read_certificates(reference)[0])
+
+
+async def _prepare_update(preparation: Preparation, item: Update) -> Prepared:
+    """A kur is signed with the certificate that it updates, unless the entry names another credential."""
+    chain, old_key = read_certificates(item.certificate), preparation.desk.load_key(item.key)
+    if item.credential is None:
+        ours: Protection = signature_protection(chain, old_key)
+    else:
+        ours = _protection(preparation.desk, item)
+    key, key_now = old_key, item.key.path
+    if item.new_key is not None:
+        key, key_now = await _key(preparation, item.new_key)
+    order = Order("kur", profile_of(chain[0]), key.public_key_info, chain[0])
+    return Prepared(order, _parties(preparation, item, ours), key, key_now)
+
+
+def _prepare_revocation(preparation: Preparation, item: Revocation) -> Prepared:
+    """An rr is protected by the credential, or signed with the very key of the certificate."""
+    chain = read_certificates(item.certificate)
+    if item.credential is None and item.key is not None:
+        ours: Protection = signature_protection(chain, preparation.desk.load_key(item.key))
+    else:
+        ours = _protection(preparation.desk, item)
+    order = Order("rr", certificate=chain[0], reason=item.reason)
+    return Prepared(order, _parties(preparation, item, ours))
+
+
+def _parties(preparation: Preparation, item: AnyItem, ours: Protection) -> Parties:
+    return parties(preparation.desk.access(item.authority), ours)
+
+
+def _protection(desk: Desk, item: AnyItem) -> Protection:
+    """The item's credential; the embedded lab has one for everybody."""
+    if item.credential is not None:
+        return desk.keyring.protection(desk.document.credentials[item.credential])
+    handed_out = desk.access(item.authority).handed_out
+    if handed_out is None:
+        raise SecretError(
+            f"{item.name} has no credential",
+            why=f"authority {item.authority} wants to know who asks",
+            next_step="add `credential:` to the item or to its authority",
+        )
+    return handed_out
+
+
+async def _key(preparation: Preparation, url: KeyUrl) -> tuple[StoredKey, str]:
+    """The key to be certified and where it is now."""
+    desk, before = preparation.desk, preparation.before
+    if not url.generates:
+        return desk.load_key(url), url.path
+    if before is not None and before.key_path is not None and _exists(before.key_path):
+        return desk.load_key(url, before.key_path), before.key_path
+    if before is not None and before.stage is not Stage.KEYED:
+        raise KeyStoreError(
+            f"the key {before.key_path} is gone, and its request may be at the CA",
+            why="it was there when the request was sent",
+            next_step="restore the file, or begin afresh with --retry-unknown",
+        )
+    place = staged(url.path) if _exists(url.path) else url.path
+    await preparation.keyed(place)
+    return await desk.make_key(url, Path(place)), place
+
+
+def _exists(path: str) -> bool:
+    return Path(path).exists()

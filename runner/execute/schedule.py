@@ -1,0 +1,105 @@
+"""Who may start when: needs first, then the order of the manifest; and when to stop starting.
+
+Pure bookkeeping; executor.py runs what is ready. One cause is told once: dependents of what went wrong are skipped
+and say for whom they waited (design §5 promise 6).
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from runner.execute.results import Failure, Outcome, Result
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from runner.plan.steps import Step
+
+GOOD = frozenset({Outcome.ISSUED, Outcome.UPDATED, Outcome.REVOKED, Outcome.UNCHANGED})
+"""Outcomes that those who waited may build upon."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tolerance:
+    """How many items may fail before no more are started: a number, or a share (0 to 1) of all; None: any number."""
+
+    count: int | None = None
+    share: float | None = None
+
+    def exceeded(self, failures: int, items: int) -> bool:
+        """Whether that many failures among that many items are too many."""
+        if self.count is not None:
+            return failures > self.count
+        return self.share is not None and failures > self.share * items
+
+
+ANY_NUMBER = Tolerance()
+
+
+class Schedule:
+    """The steps of a plan, handed out as their needs are met."""
+
+    def __init__(self, steps: Iterable[Step], tolerance: Tolerance) -> None:
+        self._steps = {step.item.name: step for step in steps}
+        self._missing = {name: {n for n in step.needs if n in self._steps} for name, step in self._steps.items()}
+        self._followers: dict[str, list[str]] = {}
+        for name, needs in self._missing.items():
+            for need in needs:
+                self._followers.setdefault(need, []).append(name)
+        self._ready = deque(step for name, step in self._steps.items() if not self._missing[name])
+        self._tolerance = tolerance
+        self._failures = 0
+        self.results: dict[str, Result] = {}
+
+    @property
+    def is_over(self) -> bool:
+        """Whether every step has its result."""
+        return len(self.results) == len(self._steps)
+
+    @property
+    def too_many_failures(self) -> bool:
+        """Whether nothing more may be started."""
+        return self._tolerance.exceeded(self._failures, len(self._steps))
+
+    def next_ready(self) -> Step | None:
+        """The next step to start; None where all that are left wait."""
+        return self._ready.popleft() if self._ready else None
+
+    def finish(self, result: Result) -> list[Result]:
+        """Take a result; returns it and those of the steps that it causes to be skipped."""
+        self.results[result.name] = result
+        self._failures += result.outcome in (Outcome.FAILED, Outcome.UNKNOWN)
+        followers = self._followers.get(result.name, ())
+        if result.outcome in GOOD:
+            self._release(result.name, followers)
+            return [result]
+        skipped = [result]
+        for name in followers:
+            if name not in self.results:
+                skipped += self.finish(
+                    skip(self._steps[name], f'it waits for "{result.name}", which is {result.outcome.value}')
+                )
+        return skipped
+
+    def _release(self, name: str, followers: Iterable[str]) -> None:
+        for follower in followers:
+            self._missing[follower].discard(name)
+            if not self._missing[follower] and follower not in self.results:
+                self._ready.append(self._steps[follower])
+
+    def skip_rest(self, why: str, running: Iterable[str]) -> list[Result]:
+        """Results for all that has not been started, `running` excepted."""
+        self._ready.clear()
+        busy = set(running)
+        left = [step for name, step in self._steps.items() if name not in self.results and name not in busy]
+        for step in left:
+            self.results[step.item.name] = skip(step, why)
+        return [self.results[step.item.name] for step in left]
+
+
+def skip(step: Step, why: str) -> Result:
+    """The Result of a step that was not started."""
+    failure = Failure("not started", why, "run apply again when the cause is mended")
+    return Result(step.item.name, step.verb.value, Outcome.SKIPPED, failure=failure)
