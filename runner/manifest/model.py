@@ -54,7 +54,7 @@ class Authority:
     credential: str | None = None
     implicit_confirm: bool = False
     limits: Limits = Limits()
-    max_wait: float = 0.0
+    max_wait: float = 60.0
     """Longest time to poll for a pending answer within one run, in seconds; after it the item stays `pending`."""
 
     @property

@@ -1,0 +1,129 @@
+"""How the items of a document get along: no circles, no two writers of one file, files that are there, anchors.
+
+Each check is a function from what was read to findings in the ledger. Nothing is opened: whether a file exists is all
+that is asked of the disk.
+"""
+
+from __future__ import annotations
+
+from graphlib import CycleError, TopologicalSorter
+from typing import TYPE_CHECKING
+
+from runner.manifest.model import Enrollment, PskCredential, Revocation, Update
+from runner.manifest.paths import exists, is_folder, same_file_key, short
+from runner.manifest.words import shortened
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from runner.errors import Place
+    from runner.manifest.declarations import Declared
+    from runner.manifest.ledger import Ledger
+    from runner.manifest.model import AnyItem, Authority
+
+_MOST_CIRCLES = 10
+_MOST_NAMED = 10
+
+
+def check_items(items: Sequence[AnyItem], declared: Declared, ledger: Ledger) -> None:
+    """Note everything that is wrong between items, and between items and the disk."""
+    _check_circles(items, ledger)
+    _check_writers(items, ledger)
+    _check_files(items, ledger)
+    _check_trust(items, declared, ledger)
+
+
+def _check_circles(items: Sequence[AnyItem], ledger: Ledger) -> None:
+    needs = {item.name: list(item.depends_on) for item in items}
+    by_name = {item.name: item for item in items}
+    order = {name: index for index, name in enumerate(by_name)}
+    for _ in range(_MOST_CIRCLES):
+        circle = _circle(needs)
+        if not circle:
+            return
+        first = circle.index(min(circle[:-1], key=order.__getitem__))
+        names = [*circle[first:-1], *circle[:first], circle[first]]
+        ledger.error(
+            f"depends_on goes round in a circle: {_round(names)}",
+            by_name[names[0]].at("depends_on"),
+            next_step="take one of them out",
+        )
+        needs[names[0]].remove(names[1])
+
+
+def _round(names: Sequence[str]) -> str:
+    shown = names if len(names) <= _MOST_NAMED else [*names[: _MOST_NAMED - 1], "…", names[-1]]
+    return " → ".join(shown)
+
+
+def _circle(needs: Mapping[str, Sequence[str]]) -> list[str]:
+    """The names of a circle, each needing the next and the last being the first again; empty where there is none."""
+    try:
+        TopologicalSorter(needs).prepare()
+    except CycleError as problem:
+        return [str(name) for name in reversed(problem.args[1])]
+    return []
+
+
+def writes(item: AnyItem) -> Iterator[tuple[str, Place]]:
+    """The files that an item is going to write, and where the manifest says so."""
+    if isinstance(item, Revocation):
+        return
+    place = item.at("output")
+    yield item.output.certificate, place
+    if item.output.prefix is not None:
+        yield f"{item.output.prefix}-0.ca", place
+    key, at = (item.new_key, "new_key") if isinstance(item, Update) else (item.key, "key")
+    if key is not None and key.generates:
+        yield key.path, item.at(at)
+
+
+def _check_writers(items: Sequence[AnyItem], ledger: Ledger) -> None:
+    writers: dict[str, tuple[str, Place]] = {}
+    for item in items:
+        told: set[Place] = set()
+        for path, place in writes(item):
+            name, before = writers.setdefault(same_file_key(path), (item.name, place))
+            if place in told or (name, before) == (item.name, place):
+                continue
+            told.add(place)
+            summary = f"two items write {shortened(short(path))}"
+            if name == item.name:
+                summary = f"{name!r} writes two things into {shortened(short(path))}"
+            ledger.error(summary, place, why=f"{name!r} does so at {before}", next_step=_apart(place, before))
+
+
+def _apart(place: Place, before: Place) -> str:
+    return "use ${name} in it, so that every row has its own" if place == before else ""
+
+
+def _check_files(items: Sequence[AnyItem], ledger: Ledger) -> None:
+    """Files that are read must be there, or be made by an item."""
+    made = {path for item in items for path, _ in writes(item)}
+    for (path, place), written in ledger.expected.items():
+        if is_folder(path):
+            ledger.error(f"{shortened(written)} is a folder, not a file", place)
+        elif not ledger.partial and path not in made and not exists(path):
+            ledger.error(f"file not found: {written}", place, why=f"there is no {path}, and no item makes it")
+
+
+def _check_trust(items: Sequence[AnyItem], declared: Declared, ledger: Ledger) -> None:
+    """Signed answers need an anchor; with a psk it is the issued certificate that cannot be followed to one."""
+    for item in items:
+        authority = declared.authorities[item.authority]
+        if authority is None or authority.is_lab or authority.trust or authority.certificate:
+            continue
+        _say_untrusted(item, authority, declared, ledger)
+
+
+def _say_untrusted(item: AnyItem, authority: Authority, declared: Declared, ledger: Ledger) -> None:
+    credential = declared.credentials[item.credential] if item.credential else None
+    if item.credential and credential is None:
+        return
+    place, step = authority.place, "add trust: with the CA's root certificate"
+    if not isinstance(credential, PskCredential):
+        why = "requests that are signed get signed answers"
+        ledger.error(f"authority {authority.name!r} needs trust anchors", place, why=why, next_step=step)
+    elif isinstance(item, Enrollment | Update):
+        why = "the certificates it issues cannot be followed to an anchor"
+        ledger.warn(f"authority {authority.name!r} has no trust anchors", place, why=why, next_step=step)

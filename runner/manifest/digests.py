@@ -1,0 +1,79 @@
+"""The digest of an item: what its entry asks for, and nothing else (design §2: item identity and change).
+
+SHA-256 over canonical JSON (sorted keys, no blanks, nothing empty, UTF-8). Passphrases and places are left out, and
+paths go in as the manifest spells them, so that neither re-ordering rows nor moving the folder changes it. When to
+renew and what to wait for are not part of what is asked for.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any
+
+from runner.manifest.model import Enrollment, Update
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from runner.manifest.model import AnyItem, Output, Template
+    from runner.pki.keyurls import KeyUrl
+
+
+def digest_of(item: AnyItem, spellings: Mapping[str, str]) -> str:
+    """SHA-256 (hex) of what `item` asks for. `spellings`: absolute path → as the manifest spells it."""
+    asked = {"authority": item.authority, "credential": item.credential, **_asked(item, spellings)}
+    text = json.dumps(_said(asked), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return sha256(text.encode()).hexdigest()
+
+
+def _said(asked: Mapping[str, Any]) -> dict[str, Any]:
+    """What is not said is left out, so that a key of a later version does not change the digests of today."""
+    values = {key: _said(value) if isinstance(value, dict) else value for key, value in asked.items()}
+    return {key: value for key, value in values.items() if value}
+
+
+def _asked(item: AnyItem, spellings: Mapping[str, str]) -> dict[str, Any]:
+    if isinstance(item, Enrollment):
+        return {
+            "kind": "enrollment",
+            "template": _template(item.template, spellings),
+            "key": _key(item.key, spellings),
+            "output": _output(item.output, spellings),
+            "request": item.request,
+        }
+    if isinstance(item, Update):
+        return {
+            "kind": "update",
+            "certificate": spellings[item.certificate],
+            "key": _key(item.key, spellings),
+            "new_key": _key(item.new_key, spellings),
+            "output": _output(item.output, spellings),
+        }
+    return {
+        "kind": "revocation",
+        "certificate": spellings[item.certificate],
+        "key": _key(item.key, spellings),
+        "reason": item.reason,
+    }
+
+
+def _template(template: Template, spellings: Mapping[str, str]) -> dict[str, Any]:
+    return {
+        "subject": template.subject.text if template.subject else None,
+        "alt_names": [str(name) for name in template.alt_names],
+        "key_usage": template.key_usage,
+        "extended_key_usage": template.extended_key_usage,
+        "reference": spellings[template.reference] if template.reference else None,
+    }
+
+
+def _key(key: KeyUrl | None, spellings: Mapping[str, str]) -> str | None:
+    return str(replace(key, path=spellings[key.path])) if key else None
+
+
+def _output(output: Output, spellings: Mapping[str, str]) -> dict[str, str | None]:
+    prefix = spellings[output.prefix] if output.prefix else None
+    file = spellings[output.file] if output.file else None
+    return {"prefix": prefix, "file": file, "format": output.format}

@@ -1,0 +1,185 @@
+"""Rows to items: what an entry asks for, with its authority and its credential (design §3).
+
+A psk makes an `ir` and a certificate a `cr` unless the entry says otherwise; an update signs with the certificate
+that it updates; a revocation may. How items get along with each other is left to runner.manifest.checks.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, TypedDict
+
+from runner.manifest.digests import digest_of
+from runner.manifest.durations import parse_renew_before
+from runner.manifest.model import Enrollment, Revocation, Update
+from runner.manifest.templates import read_template
+from runner.manifest.words import listed
+from runner.pki.extensions import CRL_REASONS
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+
+    from runner.errors import Place
+    from runner.manifest.declarations import Declared
+    from runner.manifest.entries import Row
+    from runner.manifest.ledger import Ledger
+    from runner.manifest.model import AnyItem, Authority, Template
+    from runner.manifest.reader import Reader
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """What a row may refer to."""
+
+    declared: Declared
+    names: Collection[str]
+    """Of all items."""
+
+
+class _Common(TypedDict):
+    name: str
+    place: Place
+    authority: str
+    credential: str | None
+    depends_on: tuple[str, ...]
+    places: Mapping[str, Place]
+
+
+def read_items(rows: Sequence[Row], declared: Declared, ledger: Ledger) -> tuple[AnyItem, ...]:
+    """The items of all rows that can be read. `ledger.partial` is set where one cannot."""
+    world = World(declared, {row.name: None for row in rows if row.name}.keys())
+    items = [_item(row, world) for row in rows]
+    whole = tuple(item for item in items if item is not None)
+    ledger.partial |= len(whole) < len(items)
+    return whole
+
+
+def _item(row: Row, world: World) -> AnyItem | None:
+    make = {"enrollments": _enrollment, "updates": _update, "revocations": _revocation}[row.section]
+    item = make(row, world)
+    if item is None or row.name is None:
+        return None
+    return replace(item, digest=digest_of(item, row.reader.spellings))
+
+
+def _enrollment(row: Row, world: World) -> Enrollment | None:
+    reader, authority = row.reader, _authority(row, world)
+    credential = _credential(row, world) or (authority.credential if authority else None)
+    template, places = _template(row, world)
+    key, output = reader.key_url("key", generate=True), reader.output("output")
+    renew_before, request = reader.parsed("renew_before", parse_renew_before), reader.part.text("request")
+    common = _common(replace(row, places=places), authority, credential, world)
+    _need_credential(row, authority, credential, "add credential: and a name under credentials")
+    if authority is None or key is None or output is None:
+        return None
+    return Enrollment(
+        **common,
+        template=template,
+        key=key,
+        output=output,
+        renew_before=renew_before,
+        request=request.value if request else "",
+    )
+
+
+def _update(row: Row, world: World) -> Update | None:
+    reader, authority = row.reader, _authority(row, world)
+    certificate, key = reader.input("certificate"), reader.key_url("key", generate=False)
+    new_key, output = reader.key_url("new_key", generate=True), reader.output("output")
+    common = _common(row, authority, _credential(row, world), world)
+    if authority is None or certificate is None or key is None or output is None:
+        return None
+    return Update(**common, certificate=certificate, key=key, new_key=new_key, output=output)
+
+
+def _revocation(row: Row, world: World) -> Revocation | None:
+    reader, authority = row.reader, _authority(row, world)
+    certificate, key = reader.input("certificate"), reader.key_url("key", generate=False)
+    reason = _reason(reader)
+    credential = _revocation_credential(row, authority, world)
+    common = _common(row, authority, credential, world)
+    if authority is None or certificate is None:
+        return None
+    return Revocation(**common, certificate=certificate, key=key, reason=reason or "unspecified")
+
+
+def _revocation_credential(row: Row, authority: Authority | None, world: World) -> str | None:
+    values, credential = row.reader.part.values, _credential(row, world)
+    if "key" not in values:
+        credential = credential or (authority.credential if authority else None)
+        _need_credential(row, authority, credential, "add credential:, or the certificate's own key:")
+    elif "credential" in values:
+        place, why = row.reader.part.place_of("key"), "a request is protected in one way"
+        row.reader.ledger.error("key does not go together with credential", place, why=why, next_step="remove one")
+    return credential
+
+
+def _reason(reader: Reader) -> str | None:
+    text = reader.part.text("reason")
+    if text and reader.constant("reason") and text.value not in CRL_REASONS:
+        return None  # the schema has told of it
+    return reader.parsed("reason", _parse_reason, CRL_REASONS)
+
+
+def _parse_reason(text: str) -> str:
+    if text not in CRL_REASONS:
+        raise ValueError(f"unknown reason {text!r}: one of {', '.join(CRL_REASONS)}")
+    return text
+
+
+def _template(row: Row, world: World) -> tuple[Template, Mapping[str, Place]]:
+    """The template that the entry and what it refers to say together, and where all of it is written."""
+    name = row.reader.reference("template", world.declared.templates, "template")
+    shared = [] if name is None else [world.declared.templates[name]]
+    parts = [row.reader.part, *shared]
+    if not any(key in part.values for part in parts for key in ("subject", "alt_names", "certificate", "template")):
+        row.reader.ledger.warn(
+            "nothing says whom this certificate is for",
+            row.reader.part.place,
+            why="the request goes out with an empty subject, and the CA decides",
+            next_step="add template:, subject: or alt_names:",
+        )
+    places = {**shared[0].places(), **row.places} if shared else row.places
+    return read_template(*(row.reader.elsewhere(part) for part in parts)), places
+
+
+def _authority(row: Row, world: World) -> Authority | None:
+    """The authority of an entry: the one it names, or the only one there is."""
+    reader, authorities = row.reader, world.declared.authorities
+    if "authority" in reader.part.values:
+        name = reader.reference("authority", authorities, "authority")
+        return authorities[name] if name is not None else None
+    if len(authorities) == 1:
+        return next(iter(authorities.values()))
+    why = f"there are several: {listed(list(authorities))}" if authorities else "there is none under authorities"
+    step = "add authority: and one of them" if authorities else "add authorities:"
+    reader.ledger.error("this entry has no authority", reader.part.place, why=why, next_step=step)
+    return None
+
+
+def _credential(row: Row, world: World) -> str | None:
+    return row.reader.reference("credential", world.declared.credentials, "credential")
+
+
+def _need_credential(row: Row, authority: Authority | None, credential: str | None, step: str) -> None:
+    if authority is None or authority.is_lab or credential is not None or "credential" in row.reader.part.values:
+        return
+    why = f"authority {authority.name!r} names none either"
+    row.reader.ledger.error("this entry has no credential", row.reader.part.place, why=why, next_step=step)
+
+
+def _common(row: Row, authority: Authority | None, credential: str | None, world: World) -> _Common:
+    return {
+        "name": row.name or "",
+        "place": row.reader.part.place,
+        "authority": authority.name if authority else "",
+        "credential": credential,
+        "depends_on": tuple(dict.fromkeys(_needs(row, world))),
+        "places": row.places,
+    }
+
+
+def _needs(row: Row, world: World) -> tuple[str, ...]:
+    if row.reader.ledger.partial:
+        return ()  # some names are not known, so that none can be called unknown
+    return row.reader.references("depends_on", world.names, "item")

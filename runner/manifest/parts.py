@@ -1,0 +1,102 @@
+"""A mapping of the manifest together with where it was written: a way through values that the schema may have refused.
+
+Asking for a key that is not there, or is not of the kind asked for, gives nothing: the schema has told of it already,
+so that everything else in the file can still be told in the same run.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from runner.manifest.variables import Text
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from runner.errors import Place
+    from runner.manifest.source import Source, ValuePath
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """The mapping at `path` of a source."""
+
+    source: Source
+    path: ValuePath
+    values: Mapping[str, Any] = field(repr=False)
+
+    @property
+    def place(self) -> Place:
+        """Where the mapping begins."""
+        return self.source.place(self.path)
+
+    @property
+    def key_place(self) -> Place:
+        """Where its own key is; where it begins, for an entry of a list."""
+        return self.source.key_place(self.path)
+
+    def place_of(self, key: str) -> Place:
+        """Where the value of `key` is; where the mapping begins if it has none."""
+        return self.source.place((*self.path, key))
+
+    def places(self) -> dict[str, Place]:
+        """Where the value of each key is."""
+        return {key: self.place_of(key) for key in self.values}
+
+    def limited(self, values: Mapping[str, Any]) -> Part:
+        """The same mapping with some of its values only."""
+        return Part(self.source, self.path, values)
+
+    def text(self, key: str) -> Text | None:
+        """The text at `key`."""
+        return self._text(self.values.get(key), key)
+
+    def texts(self, key: str) -> tuple[Text, ...]:
+        """The texts in the list at `key`, or the one text there."""
+        value = self.values.get(key)
+        if isinstance(value, str):
+            return (Text(value, self.source.written[(*self.path, key)]),)
+        found = (self._text(each, key, index) for index, each in enumerate(value if isinstance(value, list) else ()))
+        return tuple(text for text in found if text)
+
+    def scalars(self, key: str) -> tuple[Text, ...] | None:
+        """The list at `key` as texts, figures as they are written; None where it is none, or holds something else."""
+        values = self.values.get(key)
+        if not isinstance(values, list) or not all(isinstance(value, str | int | float) for value in values):
+            return None
+        written = (self.source.written[(*self.path, key, index)] for index in range(len(values)))
+        return tuple(Text(each.text, each) for each in written)
+
+    def number(self, key: str, default: float) -> float:
+        """The number at `key`."""
+        value = self.values.get(key)
+        return value if isinstance(value, int | float) else default
+
+    def flag(self, key: str) -> bool:
+        """Whether `key` is true."""
+        return self.values.get(key) is True
+
+    def part(self, key: str) -> Part | None:
+        """The mapping at `key`."""
+        value = self.values.get(key)
+        return Part(self.source, (*self.path, key), value) if isinstance(value, dict) else None
+
+    def named(self, key: str) -> list[tuple[str, Part]]:
+        """The mappings in the mapping at `key`, with their names; an empty one stands for what is no mapping."""
+        value = self.values.get(key)
+        entries = value.items() if isinstance(value, dict) else ()
+        return [(name, Part(self.source, (*self.path, key, name), _mapping(each))) for name, each in entries]
+
+    def entries(self, key: str) -> list[Part]:
+        """The mappings in the list at `key`."""
+        value = self.values.get(key)
+        found = enumerate(value if isinstance(value, list) else ())
+        return [Part(self.source, (*self.path, key, index), each) for index, each in found if isinstance(each, dict)]
+
+    def _text(self, value: Any, *steps: str | int) -> Text | None:
+        return Text(value, self.source.written[(*self.path, *steps)]) if isinstance(value, str) else None
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}

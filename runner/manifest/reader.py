@@ -1,0 +1,177 @@
+"""Reads the fields of one part of a manifest: variables replaced, texts parsed, paths made absolute.
+
+Every field that cannot be read is a finding at its place and reads as None; so does a field that is absent. What the
+fields add up to is left to declarations and items.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from typing import TYPE_CHECKING, TypeVar
+
+from runner.manifest.model import Output
+from runner.manifest.paths import absolute, folded, last_name
+from runner.manifest.variables import Text, expand
+from runner.manifest.words import choose, nearest, shortened
+from runner.pki.keyurls import KEY_SUFFIX, KeyUrl, parse_key_url
+from runner.pki.names import parse_general_name, parse_name
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Mapping
+
+    from runner.manifest.ledger import Ledger
+    from runner.manifest.parts import Part
+
+T = TypeVar("T")
+
+_MOST_HELPED = 200
+"""Findings that come with the nearest name: looking for it is slow, and one wrong name can be in every row."""
+
+cached_name = lru_cache(maxsize=4096)(parse_name)
+cached_general_name = lru_cache(maxsize=4096)(parse_general_name)
+"""Rows of a for_each share much of what they say."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """A part, the variables that its texts may use, and where findings go.
+
+    `spellings` collects, for each absolute path that was read, how the manifest spells it.
+    """
+
+    part: Part
+    variables: Mapping[str, str]
+    ledger: Ledger
+    spellings: dict[str, str] = field(default_factory=dict)
+
+    def elsewhere(self, part: Part) -> Reader:
+        """The same reading of another part."""
+        return replace(self, part=part)
+
+    def text(self, key: str) -> str | None:
+        """The text at `key`, its variables replaced."""
+        text = self.part.text(key)
+        return expand(text, self.variables, self.ledger) if text else None
+
+    def parsed(self, key: str, parse: Callable[[str], T], known: Collection[str] = ()) -> T | None:
+        """What `parse` makes of the text at `key`; its ValueError becomes a finding, with the nearest of `known`."""
+        text = self.part.text(key)
+        return self._parsed(key, text, parse, known) if text else None
+
+    def parsed_all(self, key: str, parse: Callable[[str], T], known: Collection[str] = ()) -> tuple[T, ...]:
+        """What `parse` makes of each text at `key`; those that cannot be read are left out."""
+        found = (self._parsed(key, text, parse, known) for text in self.part.texts(key))
+        return tuple(each for each in found if each is not None)
+
+    def constant(self, key: str) -> bool:
+        """Whether no text at `key` uses a variable."""
+        return not any("${" in text.value for text in self.part.texts(key))
+
+    def reference(self, key: str, known: Collection[str], what: str) -> str | None:
+        """The name at `key`, which must be one of `known`."""
+        text = self.part.text(key)
+        return self.known(text, known, what) if text else None
+
+    def references(self, key: str, known: Collection[str], what: str) -> tuple[str, ...]:
+        """The names at `key`, each of which must be one of `known`."""
+        found = (self.known(text, known, what) for text in self.part.texts(key))
+        return tuple(name for name in found if name is not None)
+
+    def known(self, text: Text, known: Collection[str], what: str) -> str | None:
+        """The name that `text` gives, which must be one of `known`."""
+        name = expand(text, self.variables, self.ledger)
+        if name is None or name in known:
+            return name
+        step = ""
+        if len(self.ledger.diagnostics) < _MOST_HELPED:
+            step = choose(name, list(known)) or f"there is no {what} yet"
+        self.ledger.error(f"unknown {what} {shortened(name)}", text.place, next_step=step)
+        return None
+
+    def input(self, key: str) -> str | None:
+        """The path at `key` of a file that must exist, or be produced by an item."""
+        text = self.part.text(key)
+        return self._input(text) if text else None
+
+    def inputs(self, key: str) -> tuple[str, ...]:
+        """The paths at `key` of files that must exist."""
+        found = (self._input(text) for text in self.part.texts(key))
+        return tuple(path for path in found if path is not None)
+
+    def key_url(self, key: str, *, generate: bool) -> KeyUrl | None:
+        """The key URL at `key`; `generate`: it may be a key that does not exist yet."""
+        text = self.part.text(key)
+        expanded = expand(text, self.variables, self.ledger, secrets=True) if text else None
+        if text is None or expanded is None:
+            return None
+        url = self._attempt(key, text, expanded, parse_key_url)
+        if url is None:
+            return None
+        self._check_key(key, url, text, generate=generate)
+        return replace(url, path=self._absolute(url.path))
+
+    def output(self, key: str) -> Output | None:
+        """The output at `key`: a prefix, or a mapping with `prefix` or `file`, and perhaps `format`."""
+        inner = self.part.part(key)
+        if inner is None:
+            prefix = self._target(key)
+            return Output(prefix=prefix) if prefix else None
+        return self.elsewhere(inner)._output_mapping()  # noqa: SLF001 - the same class
+
+    def _output_mapping(self) -> Output | None:
+        prefix, file, written = self._target("prefix"), self._target("file"), self.part.text("format")
+        if (prefix is None) == (file is None):
+            return None
+        return Output(prefix=prefix, file=file, format=written.value if written else "pem")
+
+    def _target(self, key: str) -> str | None:
+        text = self.text(key)
+        if not text:
+            return None
+        if last_name(text) in ("", ".", ".."):
+            place, step = self.part.place_of(key), "end it with a name"
+            self.ledger.error(f"{key}: {text!r} is a folder", place, next_step=step)
+            return None
+        return self._absolute(text)
+
+    def _check_key(self, key: str, url: KeyUrl, text: Text, *, generate: bool) -> None:
+        if "${env:" in url.path or "${file:" in url.path:
+            why = "${env:…} and ${file:…} are for its passphrase"
+            self.ledger.error(f"{key}: a reference cannot stand in the path of a key", text.place, why=why)
+        elif url.spec is None:
+            self.ledger.expect(self._absolute(url.path), text.place, url.path)
+        elif not generate:
+            step = f"write file:{url.path} if that is the key"
+            self.ledger.error(f"{key}: this key must exist already", text.place, next_step=step)
+        elif last_name(url.path) == KEY_SUFFIX:
+            self.ledger.error(f"{key}: the prefix of the key's file is missing after the last /", text.place)
+        elif url.spec.is_weak:
+            self.ledger.warn(f"{key}: {url.spec} is a weak key", text.place, next_step="rsa:3072, or ec:p256")
+
+    def _parsed(self, key: str, text: Text, parse: Callable[[str], T], known: Collection[str]) -> T | None:
+        expanded = expand(text, self.variables, self.ledger)
+        return None if expanded is None else self._attempt(key, text, expanded, parse, known)
+
+    def _attempt(
+        self, key: str, text: Text, expanded: str, parse: Callable[[str], T], known: Collection[str] = ()
+    ) -> T | None:
+        try:
+            return parse(expanded)
+        except ValueError as problem:
+            near = nearest(expanded, known)
+            self.ledger.error(f"{key}: {problem}", text.place, next_step=f"did you mean {near!r}?" if near else "")
+            return None
+
+    def _input(self, text: Text) -> str | None:
+        expanded = expand(text, self.variables, self.ledger)
+        if expanded is None:
+            return None
+        path = self._absolute(expanded)
+        self.ledger.expect(path, text.place, self.spellings[path])
+        return path
+
+    def _absolute(self, path: str) -> str:
+        full = absolute(self.part.source.base, path)
+        self.spellings.setdefault(full, folded(path))
+        return full

@@ -1,0 +1,51 @@
+"""Read manifests to a Document: names looked up, variables replaced, rows unrolled, everything parsed and checked.
+
+The order is declarations, rows, items, and then what only shows when all of them are there. Reading files is left to
+runner.manifest.load, the words about shapes to runner.manifest.schema.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from runner.errors import Severity
+from runner.manifest.checks import check_items
+from runner.manifest.declarations import read_declarations
+from runner.manifest.entries import read_rows
+from runner.manifest.items import read_items
+from runner.manifest.model import Document
+from runner.manifest.parts import Part
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from runner.manifest.ledger import Ledger
+    from runner.manifest.source import Source
+
+
+def resolve(
+    sources: Sequence[Source], *, name: str, base: str, variables: Mapping[str, str], ledger: Ledger
+) -> Document:
+    """The Document that the sources say together; what is wrong with it is noted in the ledger.
+
+    `name` is the document's name where no source gives one. Only a Document whose ledger has no errors is whole.
+    """
+    roots = [Part(source, (), source.value) for source in sources]
+    declared = read_declarations(roots, variables, ledger)
+    rows = read_rows(roots, variables, ledger)
+    items = read_items(rows, declared, ledger)
+    check_items(items, declared, ledger)
+    return Document(
+        name=next(filter(None, map(_name, roots)), name),
+        base=base,
+        authorities={key: each for key, each in declared.authorities.items() if each},
+        credentials={key: each for key, each in declared.credentials.items() if each},
+        items=items,
+        warnings=ledger.told(Severity.WARNING),
+    )
+
+
+def _name(root: Part) -> str | None:
+    metadata = root.part("metadata")
+    text = metadata.text("name") if metadata else None
+    return text.value if text else None

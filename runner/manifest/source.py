@@ -1,0 +1,219 @@
+"""YAML text to plain values, with the place where each of them was written (design §3).
+
+Values are JSON's (runner.manifest.scalars). What cannot be a manifest is refused at its place: duplicate keys, tags,
+merge keys (`<<`; templates do that work), keys that are no text, control characters, text that reads otherwise on a
+screen than in the file, files that are not UTF-8 or too large. Which keys there may be is left to schema and resolve.
+
+`${name}` may stand unquoted inside `[…]` and `{…}`, where YAML would take its braces for its own.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from runner.errors import Diagnostic, Place
+from runner.manifest.events import node_events, place_of, unreadable
+from runner.manifest.scalars import Scalar, plain_value, unfit_character
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+ValuePath = tuple[str | int, ...]
+"""The way to a value from the top: keys and indexes."""
+
+MAX_SIZE = 64 * 1024 * 1024
+"""Octets of one file."""
+MAX_DEPTH = 32
+
+_STRING_TAGS = (None, "!", "tag:yaml.org,2002:str")
+_COLLECTION_TAGS = (None, "!", "tag:yaml.org,2002:map", "tag:yaml.org,2002:seq")
+_REFERENCE = re.compile(r"\$\{([^{}\s,\[\]\"']*)\}")
+_OPEN, _CLOSE = "\ue000", "\ue001"
+_BRACES = {ord(_OPEN): "{", ord(_CLOSE): "}"}
+_REFUSED = re.compile(
+    "[^\t\n\r\x20-\x7e\xa0-\u2027\u202f-\u2065\u206a-\ud7ff\ue002-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
+)
+"""What a file may not hold as it is: control characters, line ends that editors do not count, characters that
+re-order text on the screen, and the two that stand for braces in here."""
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """How a value was written. `key`: where its key is. `text`: a scalar's own characters, before `10` became 10.
+
+    `lead` is the distance from `place` to the first character of a text that stands on one line just as it reads;
+    None where a position in the text says nothing about the file.
+    """
+
+    place: Place
+    key: Place | None = None
+    text: str = field(default="", repr=False)
+    lead: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One file, read: its values, where each was written, and what was wrong with the writing.
+
+    `base` is the folder that its relative paths start from.
+    """
+
+    file: str
+    base: str
+    value: Any = field(repr=False)
+    written: Mapping[ValuePath, Written] = field(repr=False)
+    findings: tuple[Diagnostic, ...] = ()
+
+    def place(self, path: ValuePath) -> Place:
+        """Where the value at `path` is; where it is not, the nearest value around it."""
+        while path and path not in self.written:
+            path = path[:-1]
+        return self.written[path].place
+
+    def key_place(self, path: ValuePath) -> Place:
+        """Where the key of the value at `path` is; the value's own place where it has none."""
+        written = self.written.get(path)
+        return written.key if written and written.key else self.place(path)
+
+
+def read_source(file: str, octets: bytes, base: str) -> Source:
+    """The values in a file's octets. BadInput, with its place, where they cannot be read to the end."""
+    text = _decoded(file, octets)
+    builder = _Builder(file, node_events(file, _REFERENCE.sub(rf"${_OPEN}\1{_CLOSE}", text)))
+    value = builder.document()
+    return Source(file, base, value, builder.written, tuple(builder.findings))
+
+
+def _decoded(file: str, octets: bytes) -> str:
+    if len(octets) > MAX_SIZE:
+        raise unreadable("this file is too large", Place(file, 1, 1), why=f"more than {MAX_SIZE} octets")
+    try:
+        text = octets.decode("utf-8-sig")
+    except UnicodeDecodeError as problem:
+        before = octets[: problem.start].decode("utf-8-sig", errors="replace")
+        place = _end(file, before)
+        raise unreadable("this is not UTF-8", place, next_step="save the file as UTF-8") from None
+    if found := _REFUSED.search(text):
+        raise unreadable(
+            f"the character U+{ord(found[0]):04X} does not belong in a manifest",
+            _end(file, text[: found.start()]),
+            why="it is a control character, or reads otherwise on a screen than in the file",
+            next_step='remove it, or write it as an escape in double quotes ("\\u….")',
+        )
+    return text
+
+
+def _end(file: str, text: str) -> Place:
+    lines = re.split("\r\n|\r|\n", text)
+    return Place(file, len(lines), len(lines[-1]) + 1)
+
+
+class _Builder:
+    """Builds the values of one document from its events, and notes what is wrong as it goes."""
+
+    def __init__(self, file: str, events: Iterator[yaml.Event]) -> None:
+        self.file = file
+        self.events = events
+        self.written: dict[ValuePath, Written] = {}
+        self.findings: list[Diagnostic] = []
+
+    def document(self) -> Any:
+        first = next(self.events, None)
+        if first is None:
+            raise unreadable("the manifest is empty", Place(self.file, 1, 1), next_step="`cmp-batch init` writes one")
+        value = self._value(first, (), None)
+        next(self.events, None)  # a second document, or rubbish after the first, shows itself here
+        return value
+
+    def _value(self, event: yaml.Event, path: ValuePath, key: Place | None) -> Any:
+        if isinstance(event, yaml.ScalarEvent):
+            text = _restored(event.value)
+            self.written[path] = Written(self._place(event), key, text, _lead(event, text))
+            return self._scalar(event, text)
+        self.written[path] = Written(self._place(event), key)
+        self._check_collection(event, path)
+        return self._mapping(path) if isinstance(event, yaml.MappingStartEvent) else self._sequence(path)
+
+    def _check_collection(self, event: Any, path: ValuePath) -> None:
+        if len(path) >= MAX_DEPTH:
+            raise unreadable("this is nested too deeply", self._place(event), why=f"more than {MAX_DEPTH} levels")
+        if event.tag not in _COLLECTION_TAGS:
+            self._refuse_tag(event)
+
+    def _scalar(self, event: yaml.ScalarEvent, text: str) -> Scalar:
+        if event.tag not in _STRING_TAGS:
+            self._refuse_tag(event)
+        if character := unfit_character(text):
+            self._note("text with a control character", event, why=f"it holds {character}")
+        plain = not event.style and event.tag is None
+        return plain_value(text) if plain else text
+
+    def _sequence(self, path: ValuePath) -> list[Any]:
+        values: list[Any] = []
+        while not isinstance(event := next(self.events), yaml.SequenceEndEvent):
+            values.append(self._value(event, (*path, len(values)), None))
+        return values
+
+    def _mapping(self, path: ValuePath) -> dict[str, Any]:
+        values: dict[str, Any] = {}
+        while not isinstance(event := next(self.events), yaml.MappingEndEvent):
+            key = self._key(event, path, values)
+            value = next(self.events)
+            if key is None:
+                self._skip(value)
+            else:
+                values[key] = self._value(value, (*path, key), self._place(event))
+        return values
+
+    def _key(self, event: Any, path: ValuePath, known: Mapping[str, Any]) -> str | None:
+        """The key, or None (and a note) where it cannot be used."""
+        if not isinstance(event, yaml.ScalarEvent):
+            self._note("a key must be text", event)
+            self._skip(event)
+            return None
+        key = self._scalar(event, _restored(event.value))
+        if not isinstance(key, str):
+            self._note("a key must be text", event, next_step=f'put it in quotes: "{event.value}"')
+            return None
+        if key == "<<" and not event.style:
+            self._note("merge keys (<<) are not supported", event, next_step="use templates for what entries share")
+            return None
+        if key in known:
+            first = self.written[(*path, key)].key
+            self._note(f"duplicate key {key!r}", event, why=f"it was given before at {first}")
+            return None
+        return key
+
+    def _skip(self, event: yaml.Event) -> None:
+        depth = 0
+        while True:
+            depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+            if depth == 0:
+                return
+            event = next(self.events)
+
+    def _refuse_tag(self, event: Any) -> None:
+        self._note(f"the tag {event.tag!r} means nothing here", event, next_step="remove the tag")
+
+    def _note(self, summary: str, event: yaml.Event, *, why: str = "", next_step: str = "") -> None:
+        self.findings.append(Diagnostic(summary, self._place(event), why, next_step))
+
+    def _place(self, event: yaml.Event) -> Place:
+        return place_of(self.file, event.start_mark)
+
+
+def _restored(text: str) -> str:
+    return text.translate(_BRACES) if _OPEN in text else text
+
+
+def _lead(event: Any, text: str) -> int | None:
+    start, end = event.start_mark, event.end_mark
+    if start.line != end.line:
+        return None
+    if not event.style:
+        return 0
+    return 1 if end.column - start.column - 2 == len(text) else None  # quotes on both sides and no escape between

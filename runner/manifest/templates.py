@@ -1,0 +1,44 @@
+"""What a certificate should say: the fields of a template and of the entry that uses it (CertTemplate, RFC 4211 §5).
+
+A field that the entry has wins over the template's; all are read with the entry's variables.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from runner.manifest.model import Template
+from runner.manifest.reader import cached_general_name, cached_name
+from runner.pki.extensions import EXTENDED_KEY_USAGES, KEY_USAGES, parse_extended_key_usage, parse_key_usage
+
+if TYPE_CHECKING:
+    from runner.manifest.reader import Reader
+
+_key_usage = lru_cache(maxsize=256)(parse_key_usage)
+_extended_key_usage = lru_cache(maxsize=256)(parse_extended_key_usage)
+FIELDS = ("subject", "alt_names", "key_usage", "extended_key_usage", "certificate")
+
+
+def read_template(*readers: Reader) -> Template:
+    """The Template that some parts say together, the first one winning. Fields that cannot be read stay empty."""
+    at = {key: _having(key, readers) for key in FIELDS}
+    usages = at["key_usage"].parsed_all("key_usage", _key_usage, KEY_USAGES)
+    extended = at["extended_key_usage"].parsed_all("extended_key_usage", _extended_key_usage, EXTENDED_KEY_USAGES)
+    return Template(
+        subject=at["subject"].parsed("subject", cached_name),
+        alt_names=tuple(dict.fromkeys(at["alt_names"].parsed_all("alt_names", cached_general_name))),
+        key_usage=tuple(usage for usage in KEY_USAGES if usage in usages),
+        extended_key_usage=tuple(dict.fromkeys(extended)),
+        reference=at["certificate"].input("certificate"),
+    )
+
+
+def check_template(reader: Reader) -> None:
+    """Note what is wrong with a template even where nothing uses it: with its fields that depend on no variable."""
+    values = {key: value for key, value in reader.part.values.items() if reader.constant(key)}
+    read_template(reader.elsewhere(reader.part.limited(values)))
+
+
+def _having(key: str, readers: tuple[Reader, ...]) -> Reader:
+    return next((reader for reader in readers if key in reader.part.values), readers[-1])

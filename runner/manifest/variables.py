@@ -1,0 +1,86 @@
+"""`${name}` in the texts of a manifest: found, replaced, and missed at its place (design §3).
+
+`$$` is a dollar; a dollar before anything but a brace is itself. `${env:…}` and `${file:…}` are passphrase
+references: they stay as they are inside key URLs, where keystores resolve them, and belong nowhere else.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from runner.errors import Place
+from runner.manifest.words import choose, shortened
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from runner.manifest.ledger import Ledger
+    from runner.manifest.source import Written
+
+_DOLLAR = re.compile(r"\$(?:\$|\{([^}]*)(\}?))")
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
+_SECRETS = ("env:", "file:")
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A text of the manifest and how it was written."""
+
+    value: str = field(repr=False)
+    written: Written
+
+    @property
+    def place(self) -> Place:
+        """Where it begins."""
+        return self.written.place
+
+    def at(self, offset: int) -> Place:
+        """Where its character at `offset` is; where it begins, if the file does not hold the text just as it reads."""
+        place = self.place
+        if self.written.lead is None:
+            return place
+        return Place(place.file, place.line, place.column + self.written.lead + offset)
+
+
+def expand(text: Text, variables: Mapping[str, str], ledger: Ledger, *, secrets: bool = False) -> str | None:
+    """The text with its variables replaced; None, and a finding for each, where some cannot be.
+
+    `secrets`: `${env:…}` and `${file:…}` may stand in it, and are left.
+    """
+    if "$" not in text.value:
+        return text.value
+    missed: list[str] = []
+
+    def replaced(found: re.Match[str]) -> str:
+        name = found[1]
+        if name is None:
+            return "$"
+        if secrets and found[2] and name.startswith(_SECRETS):
+            return found[0]
+        if not found[2] or name not in variables:
+            missed.append(name)
+            _miss(found, text, variables, ledger)
+            return ""
+        return variables[name]
+
+    result = _DOLLAR.sub(replaced, text.value)
+    return None if missed else result
+
+
+def _miss(found: re.Match[str], text: Text, variables: Mapping[str, str], ledger: Ledger) -> None:
+    name, place = found[1], text.at(found.start())
+    if not found[2]:
+        ledger.error("a brace is not closed", place, why="${ begins a variable", next_step="write $${ for the text ${")
+    elif name.startswith(_SECRETS):
+        ledger.error(
+            f"{found[0]} cannot stand here",
+            place,
+            why="a manifest takes secrets in the passphrases of key URLs only, and values from --var",
+        )
+    elif not _VARIABLE.fullmatch(name):
+        ledger.error(f"{shortened(name)} is no name of a variable", place, next_step="write $${ for the text ${")
+    else:
+        why = f"neither for_each nor --var {name}=… gives it a value"
+        ledger.error(f"undefined variable {shortened(name)}", place, why=why, next_step=choose(name, sorted(variables)))
