@@ -4,7 +4,8 @@ Values are JSON's (runner.manifest.scalars). What cannot be a manifest is refuse
 merge keys (`<<`; templates do that work), keys that are no text, control characters, text that reads otherwise on a
 screen than in the file, files that are not UTF-8 or too large. Which keys there may be is left to schema and resolve.
 
-`${name}` may stand unquoted inside `[…]` and `{…}`, where YAML would take its braces for its own.
+`${name}` may stand unquoted inside `[…]` and `{…}`, where YAML would take its braces for its own, and so may the
+lab's address in `url: lab:`, whose colon YAML would take for a key's.
 """
 
 from __future__ import annotations
@@ -32,13 +33,14 @@ MAX_DEPTH = 32
 _STRING_TAGS = (None, "!", "tag:yaml.org,2002:str")
 _COLLECTION_TAGS = (None, "!", "tag:yaml.org,2002:map", "tag:yaml.org,2002:seq")
 _REFERENCE = re.compile(r"\$\{([^{}\s,\[\]\"']*)\}")
-_OPEN, _CLOSE = "\ue000", "\ue001"
-_BRACES = {ord(_OPEN): "{", ord(_CLOSE): "}"}
+_LAB = re.compile(r"(\burl:[ \t]+lab):(?=[ \t]*(?:[,}#]|\r?$))", re.MULTILINE)
+_OPEN, _CLOSE, _COLON = "\ue000", "\ue001", "\ue002"
+_HIDDEN = {ord(_OPEN): "{", ord(_CLOSE): "}", ord(_COLON): ":"}
 _REFUSED = re.compile(
-    "[^\t\n\r\x20-\x7e\xa0-\u2027\u202f-\u2065\u206a-\ud7ff\ue002-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
+    "[^\t\n\r\x20-\x7e\xa0-\u2027\u202f-\u2065\u206a-\ud7ff\ue003-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
 )
 """What a file may not hold as it is: control characters, line ends that editors do not count, characters that
-re-order text on the screen, and the two that stand for braces in here."""
+re-order text on the screen, and the three that stand for others in here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,9 +85,14 @@ class Source:
 def read_source(file: str, octets: bytes, base: str) -> Source:
     """The values in a file's octets. BadInput, with its place, where they cannot be read to the end."""
     text = _decoded(file, octets)
-    builder = _Builder(file, node_events(file, _REFERENCE.sub(rf"${_OPEN}\1{_CLOSE}", text)))
+    builder = _Builder(file, node_events(file, _hidden(text)))
     value = builder.document()
     return Source(file, base, value, builder.written, tuple(builder.findings))
+
+
+def _hidden(text: str) -> str:
+    """The text with stand-ins, each as wide, for what YAML would take for its own."""
+    return _LAB.sub(rf"\1{_COLON}", _REFERENCE.sub(rf"${_OPEN}\1{_CLOSE}", text))
 
 
 def _decoded(file: str, octets: bytes) -> str:
@@ -207,7 +214,7 @@ class _Builder:
 
 
 def _restored(text: str) -> str:
-    return text.translate(_BRACES) if _OPEN in text else text
+    return text.translate(_HIDDEN) if _OPEN in text or _COLON in text else text
 
 
 def _lead(event: Any, text: str) -> int | None:
