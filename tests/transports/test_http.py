@@ -9,7 +9,7 @@ import socket
 import pytest
 
 from runner import __version__
-from runner.errors import NotCmp, NotSent, Unanswered
+from runner.errors import Busy, NotCmp, NotSent, Unanswered
 from runner.transports import http
 from runner.transports.dial import Endpoint
 from runner.transports.http import HttpTransport
@@ -120,7 +120,7 @@ def test_what_is_no_answer_says_why(peer, saying, outcomes, octets, kind, words)
 def test_a_busy_peer_says_when_to_come_back(peer, saying, outcomes, retry_after, seconds):
     octets = b"HTTP/1.1 503 Busy\r\nRetry-After: " + retry_after + b"\r\nContent-Length: 0\r\n\r\n"
     [error] = outcomes(peer(saying(octets)))
-    assert type(error) is Unanswered
+    assert type(error) is Busy
     assert error.retry_after == seconds
 
 
