@@ -6,7 +6,7 @@ only where real servers need it: non-minimal BIT STRINGs, fractional times, othe
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from re import compile as regex
 from typing import Generic, TypeVar
@@ -180,7 +180,7 @@ class _Text(Codec[str]):
 
 
 _UTC_TIME = 0x17
-_TIME = regex(rb"(\d{14})(?:[.,](\d{1,9}))?(?:Z|([+-])(\d\d)(\d\d))")
+_TIME = regex(rb"(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(?:[.,](\d{1,9}))?(?:Z|([+-])(\d\d)(\d\d))")
 
 
 class _GeneralizedTime(Codec[datetime]):
@@ -193,13 +193,13 @@ class _GeneralizedTime(Codec[datetime]):
         match = _TIME.fullmatch(octets, start, stop) if stop - start < 32 else None  # noqa: PLR2004
         if match is None:
             raise Malformed("a GeneralizedTime in no form that PKIX uses")
-        digits, fraction, sign, hours, minutes = match.groups()
+        *calendar, fraction, sign, hours, minutes = match.groups()
         offset = timedelta(hours=int(hours or 0), minutes=int(minutes or 0)) * (-1 if sign == b"-" else 1)
+        parts = timedelta(microseconds=int((fraction or b"0").ljust(6, b"0")[:6]))
         try:
-            moment = datetime.strptime(digits.decode(), "%Y%m%d%H%M%S").replace(tzinfo=timezone(offset))
-        except ValueError as problem:
+            return datetime(*map(int, calendar), tzinfo=UTC) - offset + parts  # type: ignore[misc,arg-type]
+        except (ValueError, OverflowError) as problem:
             raise Malformed("a GeneralizedTime that no calendar has") from problem
-        return moment.replace(microsecond=int((fraction or b"0").ljust(6, b"0")[:6])).astimezone(UTC)
 
 
 class _Time(_GeneralizedTime):

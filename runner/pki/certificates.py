@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 from base64 import b64decode, b64encode
 from dataclasses import dataclass, field
+from functools import lru_cache
 from re import DOTALL
 from re import compile as regex
 from typing import TYPE_CHECKING
@@ -61,8 +62,9 @@ class Certificate:
         return self.subject.der == self.issuer.der
 
 
+@lru_cache(maxsize=512)
 def parse_certificate(der: bytes) -> Certificate:
-    """The Certificate whose DER this is; Malformed where it is not one."""
+    """The Certificate whose DER this is; Malformed where it is not one. CA certificates come with every answer."""
     signed = decode(Signed, der)
     tbs = decode(TBSCertificate, signed.tbs)
     return Certificate(

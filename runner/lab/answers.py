@@ -1,0 +1,105 @@
+"""An answer: its content, and how it becomes a protected PKIMessage (RFC 9810 §5.1).
+
+Who proved the shared secret is answered under that secret, with the hashes and the iterationCount of the request
+and our own salt; everybody else is answered with the CA's signature.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from runner.asn1.algorithms import AlgorithmIdentifier, PBMParameter
+from runner.asn1.cmp import (
+    CERTIFICATES,
+    CMP_2000,
+    CMP_2021,
+    IMPLICIT_CONFIRM,
+    PKI_BODY,
+    ErrorMsgContent,
+    InfoTypeAndValue,
+    PKIHeader,
+)
+from runner.asn1.der import SEQUENCE_TAG, tlv
+from runner.asn1.primitives import BIT_STRING, NULL
+from runner.asn1.structures import Chosen, Explicit, decode, encode
+from runner.asn1.x509 import NULL_DN
+from runner.lab.rules import Rejection, rejected
+from runner.lab.senders import SecretSender
+from runner.pki.macs import compute_mac
+from runner.pki.names import directory_name
+
+if TYPE_CHECKING:
+    from runner.lab.office import Office
+    from runner.lab.senders import Sender
+
+_PROTECTION = Explicit(0, BIT_STRING)
+_EXTRA_CERTS = Explicit(1, CERTIFICATES)
+_IMPLICIT_CONFIRM = InfoTypeAndValue(info_type=IMPLICIT_CONFIRM, info_value=NULL.encode(None))
+NOBODY = PKIHeader(pvno=CMP_2000, sender=directory_name(NULL_DN), recipient=directory_name(NULL_DN))
+"""The header that stands for one that cannot be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A body, by type and value, and whether implicitConfirm is granted."""
+
+    kind: str
+    content: Any = None
+    implicit: bool = False
+
+
+PKICONF = Answer("pkiconf")
+
+
+def error(rejection: Rejection) -> Answer:
+    """An error message."""
+    return Answer("error", ErrorMsgContent(pki_status_info=rejected(rejection)))
+
+
+def seal(office: Office, asked: PKIHeader, sender: Sender, nonce: bytes, answer: Answer) -> bytes:
+    """The answer to a message with the header `asked`, as octets."""
+    if isinstance(sender, SecretSender):
+        return _with_mac(office, asked, sender, nonce, answer)
+    return _with_signature(office, asked, nonce, answer)
+
+
+def _with_mac(office: Office, asked: PKIHeader, sender: SecretSender, nonce: bytes, answer: Answer) -> bytes:
+    algorithm = _own_salt(office, sender.algorithm)
+    header = _header(office, asked, nonce, answer, algorithm, sender.reference)
+    mac = compute_mac(office.secret, algorithm, tlv(SEQUENCE_TAG, header))
+    return tlv(SEQUENCE_TAG, header + _PROTECTION.encode(mac))
+
+
+def _own_salt(office: Office, theirs: AlgorithmIdentifier) -> AlgorithmIdentifier:
+    parameters = decode(PBMParameter, theirs.parameters or b"")
+    ours = PBMParameter(
+        salt=office.salt, owf=parameters.owf, iteration_count=parameters.iteration_count, mac=parameters.mac
+    )
+    return AlgorithmIdentifier(algorithm=theirs.algorithm, parameters=encode(ours))
+
+
+def _with_signature(office: Office, asked: PKIHeader, nonce: bytes, answer: Answer) -> bytes:
+    signer = office.issuer.signer
+    part = _header(office, asked, nonce, answer, signer.algorithm, office.issuer.key_identifier)
+    signature = _PROTECTION.encode(signer.sign(tlv(SEQUENCE_TAG, part)))
+    return tlv(SEQUENCE_TAG, part + signature + _EXTRA_CERTS.encode((office.issuer.certificate.der,)))
+
+
+def _header(
+    office: Office, asked: PKIHeader, nonce: bytes, answer: Answer, algorithm: AlgorithmIdentifier, kid: bytes
+) -> bytes:
+    """Header and body, one after the other."""
+    header = PKIHeader(
+        pvno=min(max(asked.pvno, CMP_2000), CMP_2021),
+        sender=office.issuer.general_name,
+        recipient=asked.sender,
+        message_time=office.now(),
+        protection_alg=algorithm,
+        sender_kid=kid,
+        transaction_id=asked.transaction_id,
+        sender_nonce=nonce,
+        recip_nonce=asked.sender_nonce,
+        general_info=(_IMPLICIT_CONFIRM,) if answer.implicit else (),
+    )
+    return encode(header) + PKI_BODY.encode(Chosen(answer.kind, answer.content))

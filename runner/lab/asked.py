@@ -1,0 +1,229 @@
+"""What a request asks for, judged and made complete: subject, key, extensions and validity of the certificate to be.
+
+From a CertTemplate (ir, cr, kur: RFC 4211 §5, RFC 9810 §5.3) or a PKCS#10 request (p10cr: RFC 2986). Octets are
+copied as they came. The lab's policy, in short: one certificate a request; subject or subjectAltName; extensions of
+_KEPT are granted as asked, others left out with grantedWithMods; never a CA certificate; no key backup; an update
+keeps the subject, and what it does not mention is as in the certificate that is updated.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Annotated
+
+from runner.asn1.crmf import OLD_CERT_ID, CertId, CertReqMsg, CertTemplate
+from runner.asn1.primitives import ANY, INTEGER, OBJECT_IDENTIFIER, OPAQUE_SEQUENCE, TIME
+from runner.asn1.structures import Explicit, Implicit, SequenceOf, decode, sequence
+from runner.asn1.x509 import EXTENSIONS, NULL_DN, Extension, Signed, Validity
+from runner.errors import Malformed
+from runner.lab.issuing import key_identifier
+from runner.lab.proof import acceptable_key, proven
+from runner.lab.rules import Rejection
+from runner.lab.senders import CertificateSender
+from runner.pki.extensions import (
+    AUTHORITY_KEY_IDENTIFIER,
+    BASIC_CONSTRAINTS,
+    CERTIFICATE_POLICIES,
+    EXTENDED_KEY_USAGE,
+    KEY_USAGE,
+    SUBJECT_ALT_NAME,
+    SUBJECT_KEY_IDENTIFIER,
+    alt_names_in,
+    basic_constraints_in,
+    extended_key_usages_in,
+    key_usages_in,
+    subject_key_identifier_in,
+)
+from runner.pki.names import name_from_der, name_in_general_name, same_name
+from runner.pki.signing import verify_signature
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from runner.lab.office import Office
+    from runner.lab.received import Request
+    from runner.pki.certificates import Certificate
+
+P10_CERT_REQ_ID = -1
+"""certReqId in the answer to a p10cr, which has none (RFC 9483 §4.1.4)."""
+_ARCHIVE_OPTIONS = "1.3.6.1.5.5.7.5.1.4"
+_EXTENSION_REQUEST = "1.2.840.113549.1.9.14"
+_KEPT = (SUBJECT_ALT_NAME, KEY_USAGE, EXTENDED_KEY_USAGE, CERTIFICATE_POLICIES)
+_OWN = (BASIC_CONSTRAINTS, SUBJECT_KEY_IDENTIFIER, AUTHORITY_KEY_IDENTIFIER)
+"""Extensions that the CA sets itself."""
+_SKEW = timedelta(days=1)
+"""How far a requester's clock may be behind."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A certificate to be; `mods` says in words what differs from the request."""
+
+    subject: bytes
+    public_key: bytes
+    extensions: tuple[Extension, ...]
+    validity: Validity
+    mods: tuple[str, ...] = ()
+
+
+@sequence
+class _OptionalValidity:
+    """OptionalValidity: SEQUENCE { notBefore [0] Time OPTIONAL, notAfter [1] Time OPTIONAL }."""
+
+    not_before: Annotated[datetime | None, Explicit(0, TIME)] = None
+    not_after: Annotated[datetime | None, Explicit(1, TIME)] = None
+
+
+@sequence
+class _Attribute:
+    """Attribute ::= SEQUENCE { type OBJECT IDENTIFIER, values SET OF ANY }."""
+
+    type: Annotated[str, OBJECT_IDENTIFIER]
+    values: Annotated[tuple[bytes, ...], SequenceOf(ANY, tag=0x31)]
+
+
+@sequence
+class _CertificationRequestInfo:
+    """CertificationRequestInfo: SEQUENCE { version, subject, subjectPKInfo, attributes [0] SET OF }."""
+
+    version: Annotated[int, INTEGER]
+    subject: Annotated[bytes, OPAQUE_SEQUENCE]
+    subject_pk_info: Annotated[bytes, OPAQUE_SEQUENCE]
+    attributes: Annotated[tuple[_Attribute, ...], Implicit(0, SequenceOf(_Attribute, tag=0x31))] = ()
+
+
+def cert_req_id(request: Request) -> int:
+    """The certReqId of the one certificate that is asked for."""
+    if request.kind == "p10cr":
+        return P10_CERT_REQ_ID
+    if len(request.content) != 1:
+        raise Rejection("badRequest", f"{len(request.content)} certificates in one request; one is taken")
+    return int(request.content[0].cert_req.cert_req_id)
+
+
+def asked_in(office: Office, request: Request) -> Asked:
+    """What the request asks for. Raises Rejection where the lab does not grant it."""
+    try:
+        asked = _BY_KIND[request.kind](office, request)
+        _welcome(office, asked)
+    except Malformed as problem:
+        raise Rejection("badCertTemplate", f"{problem.what} {problem.why}".strip()) from problem
+    return asked
+
+
+def _welcome(office: Office, asked: Asked) -> None:
+    text = name_from_der(asked.subject).text
+    if any(word in text for word in office.rules.reject_names):
+        raise Rejection("notAuthorized", "this subject gets no certificate here")
+    if asked.subject == NULL_DN and not alt_names_in(asked.extensions):
+        raise Rejection("badCertTemplate", "there is neither a subject nor a subjectAltName")
+
+
+def _in_template(office: Office, request: Request) -> Asked:
+    """The bodies ir and cr."""
+    message: CertReqMsg = request.content[0]
+    template = _usual(office, message)
+    public_key = _public_key(template)
+    proven(office, request, message, public_key)
+    return _granted(office, template.subject or NULL_DN, public_key, template.extensions, template.validity)
+
+
+def _in_update(office: Office, request: Request) -> Asked:
+    """The body kur: a CertTemplate, beside the certificate that signed the message."""
+    if not isinstance(request.sender, CertificateSender):
+        raise Rejection("wrongIntegrity", "a kur is signed with the certificate that it updates")
+    message, old = request.content[0], request.sender.certificate
+    _is_about(office, message, old)
+    template = _usual(office, message)
+    if template.subject is not None and template.subject != old.subject.der:
+        raise Rejection("badCertTemplate", "an update keeps the subject")
+    public_key = _public_key(template)
+    proven(office, request, message, public_key)
+    extensions = template.extensions or tuple(e for e in old.extensions if e.extn_id in _KEPT)
+    return _granted(office, old.subject.der, public_key, extensions, template.validity)
+
+
+def _is_about(office: Office, message: CertReqMsg, old: Certificate) -> None:
+    """oldCertId, if it is there, names the certificate that signed."""
+    value = next((control.value for control in message.cert_req.controls if control.type == OLD_CERT_ID), None)
+    if value is None:
+        return
+    named = decode(CertId, value)
+    issuer = name_in_general_name(named.issuer)
+    if named.serial_number != old.serial or issuer is None or not same_name(issuer, office.issuer.name):
+        raise Rejection("badCertId", "oldCertId is not the certificate that signed the kur")
+
+
+def _in_pkcs10(office: Office, request: Request) -> Asked:
+    """The body p10cr."""
+    signed = decode(Signed, request.content)
+    info = decode(_CertificationRequestInfo, signed.tbs)
+    acceptable_key(info.subject_pk_info)
+    if not verify_signature(info.subject_pk_info, signed.signature_algorithm, signed.signature, signed.tbs):
+        raise Rejection("badPOP", "the PKCS#10 request is not signed by the private key of its public key")
+    values = [value for a in info.attributes if a.type == _EXTENSION_REQUEST for value in a.values]
+    extensions = tuple(extension for value in values for extension in EXTENSIONS.decode(value))
+    return _granted(office, info.subject, info.subject_pk_info, extensions, None)
+
+
+_BY_KIND = {"ir": _in_template, "cr": _in_template, "kur": _in_update, "p10cr": _in_pkcs10}
+
+
+def _usual(office: Office, message: CertReqMsg) -> CertTemplate:
+    """The template, if it leaves alone what is the CA's to choose, and asks for nothing that the lab cannot do."""
+    template = message.cert_req.cert_template
+    own = (template.serial_number, template.signing_alg, template.issuer_uid, template.subject_uid)
+    if any(value is not None for value in own):
+        raise Rejection("badCertTemplate", "serialNumber, signingAlg and unique identifiers are the CA's to choose")
+    if template.issuer not in (None, NULL_DN) and not same_name(template.issuer, office.issuer.name):
+        raise Rejection("wrongAuthority", "the template names another issuer")
+    if any(control.type == _ARCHIVE_OPTIONS for control in message.cert_req.controls):
+        raise Rejection("badRequest", "the lab keeps no private keys: pkiArchiveOptions is not taken")
+    return template
+
+
+def _public_key(template: CertTemplate) -> bytes:
+    if template.public_key is None:
+        raise Rejection("badCertTemplate", "there is no public key, and the lab makes none")
+    acceptable_key(template.public_key)
+    return template.public_key
+
+
+def _granted(
+    office: Office, subject: bytes, public_key: bytes, extensions: Sequence[Extension], validity: bytes | None
+) -> Asked:
+    kept, dropped = _sorted_out(extensions, public_key)
+    life, shortened = _life(office, validity)
+    return Asked(subject, public_key, kept, life, (*dropped, *shortened))
+
+
+def _sorted_out(extensions: Sequence[Extension], public_key: bytes) -> tuple[tuple[Extension, ...], tuple[str, ...]]:
+    """The extensions that are granted as asked, and words about the others."""
+    oids = [extension.extn_id for extension in extensions]
+    if len(set(oids)) != len(oids):
+        raise Rejection("badCertTemplate", "an extension is asked for twice")
+    usages = key_usages_in(extensions) or frozenset()
+    if basic_constraints_in(extensions).ca or "keyCertSign" in usages:
+        raise Rejection("unacceptedExtension", "the lab issues no CA certificates")
+    alt_names_in(extensions)
+    extended_key_usages_in(extensions)
+    kept = tuple(extension for extension in extensions if extension.extn_id in _KEPT)
+    dropped = [oid for oid in oids if oid not in _KEPT and oid not in _OWN]
+    if subject_key_identifier_in(extensions) not in (None, key_identifier(public_key)):
+        dropped.append(SUBJECT_KEY_IDENTIFIER)
+    return kept, tuple(f"extension {oid} is not as asked" for oid in dropped)
+
+
+def _life(office: Office, validity: bytes | None) -> tuple[Validity, tuple[str, ...]]:
+    """The validity that is granted, within the CA's own, and words about what was asked otherwise."""
+    asked = _OptionalValidity() if validity is None else decode(_OptionalValidity, validity)
+    now, last = office.now(), office.issuer.certificate.not_after
+    start = now if asked.not_before is None or asked.not_before < now - _SKEW else asked.not_before
+    end = last
+    if start < last:
+        end = min(asked.not_after or start + timedelta(days=office.rules.validity_days), last)
+    if end <= start:
+        raise Rejection("badCertTemplate", "the validity that is asked for ends before it begins, or after the CA's")
+    modified = asked.not_before not in (None, start) or asked.not_after not in (None, end)
+    return Validity(not_before=start, not_after=end), ("the validity is not as asked",) if modified else ()

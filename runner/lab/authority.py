@@ -1,0 +1,174 @@
+"""The lab CA: a small certification authority that really issues, confirms, updates and revokes. NOT FOR PRODUCTION.
+
+It is the other end of the wire for trying manifests and for tests. Its key lies unencrypted in its folder (or in
+memory), it grants any subject to whoever knows one secret, and it watches no clock but its own. It shares the codec
+with the client and judges by its own rules, so that a mistake of the client's cannot agree with itself.
+
+    lab = open_lab(Path("lab"), clock, entropy)      # or None: in memory
+    answer = lab.respond(request)                    # DER in, DER out; a transport of its own is server.py
+"""
+
+from __future__ import annotations
+
+from threading import Lock
+from typing import TYPE_CHECKING, Self
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from runner.errors import Malformed, StateError
+from runner.lab import responder
+from runner.lab.issuing import Issuer, make_root
+from runner.lab.ledger import Ledger
+from runner.lab.office import Office
+from runner.lab.rules import STANDARD_RULES, LabRules
+from runner.lab.storage import Folder, Memory, Storage
+from runner.pki.certificates import Certificate, certificates_in, to_pem
+from runner.pki.macs import SharedSecret
+from runner.pki.signing import PrivateKeySigner
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from types import TracebackType
+
+    from runner.ambient import Clock, Entropy
+    from runner.pki.names import Name
+
+_REFERENCE = "lab"
+_KEY_OCTETS = 16
+_MARK_OCTETS = 3
+_SALT_OCTETS = 16
+
+
+class Lab:
+    """An open lab CA. Its repr shows no secret; it may be used from several threads."""
+
+    def __init__(self, office: Office, psk: str, folder: Path | None) -> None:
+        self._office = office
+        self._folder = folder
+        self._one_at_a_time = Lock()
+        self.psk = psk
+        """The shared secret as `reference:key`, the form that manifests take."""
+
+    def __repr__(self) -> str:
+        return f"<Lab {self.ca_name} in {self._folder or 'memory'}>"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @property
+    def ca_certificate(self) -> bytes:
+        """The CA's own certificate, DER."""
+        return self._office.issuer.certificate.der
+
+    @property
+    def ca_certificate_path(self) -> Path | None:
+        """The file that holds it (PEM); None for a lab in memory."""
+        return None if self._folder is None else self._folder / "ca.pem"
+
+    @property
+    def ca_name(self) -> Name:
+        """The CA's distinguished name; `str` of it is the text that manifests take."""
+        return self._office.issuer.certificate.subject
+
+    @property
+    def crl(self) -> bytes:
+        """A CRL (DER) of this moment."""
+        with self._one_at_a_time:
+            return self._office.revocation_list()
+
+    def respond(self, request: bytes) -> bytes:
+        """The answer to one message, DER both; whatever the octets are, it is a PKIMessage. Never raises."""
+        with self._one_at_a_time:
+            try:
+                return responder.respond(self._office, request)
+            except Exception as problem:  # noqa: BLE001 - the wall: the peer gets an answer, not a broken connection
+                return responder.respond_failure(self._office, request, problem)
+
+    def close(self) -> None:
+        """Let go of the folder; later openings meet the same CA."""
+        self._office.storage.close()
+
+
+def open_lab(folder: Path | None, clock: Clock, entropy: Entropy, rules: LabRules = STANDARD_RULES) -> Lab:
+    """The lab CA of a folder, made on first use; or, without one, a new CA in memory.
+
+    Raises Refused where another process has the folder open, StateError where its files cannot be used.
+    """
+    storage: Storage = Memory() if folder is None else Folder(folder)
+    try:
+        return _opened(storage, folder, clock, entropy, rules)
+    except BaseException:
+        storage.close()
+        raise
+
+
+def _opened(storage: Storage, folder: Path | None, clock: Clock, entropy: Entropy, rules: LabRules) -> Lab:
+    signer = PrivateKeySigner(_ca_key(storage.kept("ca.key", _new_key, secret=True)))
+    mark = entropy.octets(_MARK_OCTETS).hex()
+    now = clock.now().replace(microsecond=0)
+    pem = storage.kept("ca.pem", lambda: to_pem(make_root(signer, mark, now)))
+    kept = storage.kept("psk", f"{_REFERENCE}:{entropy.octets(_KEY_OCTETS).hex()}\n".encode, secret=True)
+    psk, reference, secret = _psk(kept)
+    office = Office(
+        issuer=Issuer(signer, _ca_certificate(pem, signer)),
+        ledger=Ledger(storage.lines(), storage.append),
+        storage=storage,
+        rules=rules,
+        clock=clock,
+        entropy=entropy,
+        reference=reference,
+        secret=secret,
+        salt=entropy.octets(_SALT_OCTETS),
+        revoked={},
+    )
+    for certificate in office.ledger.certificates():
+        office.list_revoked(certificate)
+    office.publish()
+    return Lab(office, psk, folder)
+
+
+def _new_key() -> bytes:
+    return ec.generate_private_key(ec.SECP256R1()).private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+
+
+def _ca_key(pem: bytes) -> ec.EllipticCurvePrivateKey:
+    try:
+        key = serialization.load_pem_private_key(pem, password=None)
+    except (ValueError, TypeError) as problem:
+        raise _unusable("ca.key", "it is not an unencrypted private key in PEM") from problem
+    if not isinstance(key, ec.EllipticCurvePrivateKey) or not isinstance(key.curve, ec.SECP256R1):
+        raise _unusable("ca.key", "it is not a P-256 key")
+    return key
+
+
+def _ca_certificate(pem: bytes, signer: PrivateKeySigner) -> Certificate:
+    try:
+        certificate = certificates_in(pem)[0]
+    except Malformed as problem:
+        raise _unusable("ca.pem", problem.what) from problem
+    if certificate.public_key_info != signer.public_key_info:
+        raise _unusable("ca.pem", "it does not belong to the key in ca.key")
+    return certificate
+
+
+def _psk(content: bytes) -> tuple[str, bytes, SharedSecret]:
+    """The secret as text, its reference, and the secret itself."""
+    text = content.decode("utf-8", "replace").strip()
+    reference, _, key = text.partition(":")
+    if not reference or not key:
+        raise _unusable("psk", "it is not reference:key")
+    return text, reference.encode(), SharedSecret(key.encode())
+
+
+def _unusable(name: str, why: str) -> StateError:
+    return StateError(
+        f"the lab's {name} cannot be used", why=why, next_step="put the right file back, or begin a lab in a new folder"
+    )

@@ -1,0 +1,167 @@
+"""The CA's key at work: its own certificate, the certificates that it issues, and its CRLs (RFC 5280 §4, §5).
+
+P-256 and ECDSA with SHA-256 throughout. What may be issued is decided before (asked.py); here a certificate is
+made from it, octet for octet where the request had octets.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import lru_cache
+from typing import TYPE_CHECKING, Annotated
+
+from runner.asn1.algorithms import AlgorithmIdentifier
+from runner.asn1.primitives import ENUMERATED, INTEGER, OCTET_STRING, OPAQUE_SEQUENCE, TIME
+from runner.asn1.structures import Explicit, SequenceOf, decode, encode, sequence
+from runner.asn1.x509 import (
+    EXTENSIONS,
+    AuthorityKeyIdentifier,
+    BasicConstraints,
+    Extension,
+    RevokedCertificate,
+    Signed,
+    SubjectPublicKeyInfo,
+    TBSCertificate,
+    Validity,
+)
+from runner.pki.extensions import (
+    AUTHORITY_KEY_IDENTIFIER,
+    BASIC_CONSTRAINTS,
+    CRL_NUMBER,
+    REASON_CODE,
+    SUBJECT_KEY_IDENTIFIER,
+    key_usage,
+)
+from runner.pki.names import directory_name, parse_name
+from runner.pki.signing import sign
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from runner.lab.asked import Asked
+    from runner.lab.ledger import IssuedCertificate
+    from runner.pki.certificates import Certificate
+    from runner.pki.signing import Signer
+
+CA_YEARS = 10
+CRL_DAYS = 7
+_V3 = 2
+_CRL_V2 = 1
+
+
+def make_root(signer: Signer, mark: str, now: datetime) -> bytes:
+    """A self-signed CA certificate; `mark` in its name tells one lab from another."""
+    name = parse_name(f"C=FI, O=cmp-batch lab, CN=Lab CA NOT FOR PRODUCTION {mark}").der
+    extensions = (
+        _extension(BASIC_CONSTRAINTS, encode(BasicConstraints(ca=True, path_len_constraint=0)), critical=True),
+        key_usage(("digitalSignature", "keyCertSign", "cRLSign")),
+        _extension(SUBJECT_KEY_IDENTIFIER, OCTET_STRING.encode(key_identifier(signer.public_key_info))),
+    )
+    tbs = TBSCertificate(
+        version=_V3,
+        serial_number=int(mark, 16) + 1,
+        signature=signer.algorithm,
+        issuer=name,
+        validity=Validity(not_before=now, not_after=now + timedelta(days=365 * CA_YEARS)),
+        subject=name,
+        subject_public_key_info=signer.public_key_info,
+        extensions=extensions,
+    )
+    return _signed(signer, encode(tbs))
+
+
+@lru_cache(maxsize=64)
+def key_identifier(public_key_info: bytes) -> bytes:
+    """SHA-1 over the bits of the key (RFC 5280 §4.2.1.2, method 1)."""
+    bits = decode(SubjectPublicKeyInfo, public_key_info).subject_public_key
+    return hashlib.sha1(bits, usedforsecurity=False).digest()
+
+
+def _extension(oid: str, value: bytes, *, critical: bool = False) -> Extension:
+    return Extension(extn_id=oid, critical=critical, extn_value=value)
+
+
+def _signed(signer: Signer, tbs: bytes) -> bytes:
+    made = sign(signer, tbs)
+    return encode(Signed(tbs=tbs, signature_algorithm=made.algorithm, signature=made.bits))
+
+
+@dataclass(frozen=True, slots=True)
+class Issuer:
+    """The CA: its key and its certificate."""
+
+    signer: Signer
+    certificate: Certificate
+
+    @property
+    def name(self) -> bytes:
+        """Its name, DER."""
+        return self.certificate.subject.der
+
+    @property
+    def general_name(self) -> bytes:
+        """Its name as a GeneralName, DER."""
+        return directory_name(self.name)
+
+    @property
+    def key_identifier(self) -> bytes:
+        """The SubjectKeyIdentifier of its certificate."""
+        return key_identifier(self.certificate.public_key_info)
+
+    def issue(self, asked: Asked, serial: int) -> bytes:
+        """The certificate (DER) that was asked for."""
+        tbs = TBSCertificate(
+            version=_V3,
+            serial_number=serial,
+            signature=self.signer.algorithm,
+            issuer=self.name,
+            validity=asked.validity,
+            subject=asked.subject,
+            subject_public_key_info=asked.public_key,
+            extensions=(*asked.extensions, *self._own_extensions(asked.public_key)),
+        )
+        return _signed(self.signer, encode(tbs))
+
+    def _own_extensions(self, public_key_info: bytes) -> tuple[Extension, ...]:
+        return (
+            _extension(BASIC_CONSTRAINTS, encode(BasicConstraints())),
+            _extension(SUBJECT_KEY_IDENTIFIER, OCTET_STRING.encode(key_identifier(public_key_info))),
+            self._authority_key_identifier(),
+        )
+
+    def _authority_key_identifier(self) -> Extension:
+        return _extension(AUTHORITY_KEY_IDENTIFIER, encode(AuthorityKeyIdentifier(key_identifier=self.key_identifier)))
+
+    def revocation_list(self, entries: Iterable[bytes], number: int, now: datetime) -> bytes:
+        """The CRL (DER) of these entries (`crl_entry`)."""
+        body = _TBSCertList(
+            version=_CRL_V2,
+            signature=self.signer.algorithm,
+            issuer=self.name,
+            this_update=now,
+            next_update=now + timedelta(days=CRL_DAYS),
+            revoked_certificates=tuple(entries),
+            crl_extensions=(self._authority_key_identifier(), _extension(CRL_NUMBER, INTEGER.encode(number))),
+        )
+        return _signed(self.signer, encode(body))
+
+
+@sequence
+class _TBSCertList:
+    """TBSCertList (RFC 5280 §5.1) with its entries as octets: most were in the CRL before, and are not made again."""
+
+    version: Annotated[int, INTEGER]
+    signature: AlgorithmIdentifier
+    issuer: Annotated[bytes, OPAQUE_SEQUENCE]
+    this_update: Annotated[datetime, TIME]
+    next_update: Annotated[datetime, TIME]
+    revoked_certificates: Annotated[tuple[bytes, ...], SequenceOf(OPAQUE_SEQUENCE, limit=1_000_000)] = ()
+    crl_extensions: Annotated[tuple[Extension, ...], Explicit(0, EXTENSIONS)] = ()
+
+
+def crl_entry(revoked: IssuedCertificate, at: datetime) -> bytes:
+    """The CRL entry (DER) of a certificate revoked `at`; an unspecified reason is left out (RFC 5280 §5.3.1)."""
+    reason = (_extension(REASON_CODE, ENUMERATED.encode(revoked.reason)),) if revoked.reason else ()
+    return encode(RevokedCertificate(user_certificate=revoked.serial, revocation_date=at, crl_entry_extensions=reason))

@@ -1,0 +1,93 @@
+"""Public keys and the proof that a requester holds the private one (RFC 4211 §4; dossier §1.4).
+
+Only proof by signature is taken: over the CertRequest as it came, or over a POPOSigningKeyInput. raVerified is
+refused, since the lab knows no RA; so are proofs by encryption, which it does not offer.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
+
+from runner.asn1.algorithms import AlgorithmIdentifier
+from runner.asn1.der import read_header
+from runner.asn1.primitives import BIT_STRING
+from runner.asn1.structures import decode, encode, sequence
+from runner.errors import Malformed, Unauthentic
+from runner.lab.received import first_inside
+from runner.lab.rules import Rejection
+from runner.lab.senders import SecretSender
+from runner.pki.macs import verify_mac
+from runner.pki.signing import load_public_key, verify_signature
+
+if TYPE_CHECKING:
+    from runner.asn1.crmf import CertReqMsg, POPOSigningKey
+    from runner.lab.office import Office
+    from runner.lab.received import Request
+
+_RSA_BITS = (1024, 16_384)
+_CERT_REQUEST_DEPTH = 3
+"""body [n] → CertReqMessages → CertReqMsg → certReq."""
+_SENDER_TAG = 0xA0
+
+
+@sequence
+class _PKMACValue:
+    """PKMACValue ::= SEQUENCE { algId AlgorithmIdentifier, value BIT STRING }."""
+
+    alg_id: AlgorithmIdentifier
+    value: Annotated[bytes, BIT_STRING]
+
+
+def acceptable_key(public_key_info: bytes) -> None:
+    """The key is of a kind and size that the lab certifies."""
+    try:
+        key = load_public_key(public_key_info)
+    except Malformed as problem:
+        raise Rejection("badAlg", "the public key cannot be read, or is of an unknown kind") from problem
+    if isinstance(key, rsa.RSAPublicKey):
+        if not _RSA_BITS[0] <= key.key_size <= _RSA_BITS[1]:
+            raise Rejection("badAlg", f"an RSA key of {key.key_size} bits; {_RSA_BITS[0]} to {_RSA_BITS[1]} are taken")
+    elif not isinstance(key, ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey | ed448.Ed448PublicKey):
+        raise Rejection("badAlg", "keys that do not sign are not certified here")
+
+
+def proven(office: Office, request: Request, message: CertReqMsg, public_key: bytes) -> None:
+    """The requester holds the private key of what is to be certified."""
+    if message.popo is None:
+        raise Rejection("badPOP", "there is no proof of possession")
+    if message.popo.name != "signature":
+        raise Rejection("badPOP", f"proof of possession by {message.popo.name} is not accepted here")
+    proof: POPOSigningKey = message.popo.value
+    data = _signed_data(office, request, proof, public_key)
+    if not verify_signature(public_key, proof.algorithm, proof.signature, data):
+        raise Rejection("badPOP", "the proof of possession is not by the private key of the public key")
+
+
+def _signed_data(office: Office, request: Request, proof: POPOSigningKey, public_key: bytes) -> bytes:
+    """What the proof is a signature over."""
+    if proof.poposk_input is None:
+        return first_inside(request.received.body, _CERT_REQUEST_DEPTH)
+    if proof.poposk_input.public_key != public_key:
+        raise Rejection("badPOP", "poposkInput is about another public key")
+    _identified(office, request, proof.poposk_input.auth_info, public_key)
+    return encode(proof.poposk_input)
+
+
+def _identified(office: Office, request: Request, auth_info: bytes, public_key: bytes) -> None:
+    """The authInfo is the sender of the message, or a MAC over the public key by the shared secret."""
+    tag, start, stop = read_header(auth_info, 0, len(auth_info))
+    if tag == _SENDER_TAG:
+        if auth_info[start:stop] != request.header.sender:
+            raise Rejection("badPOP", "the sender in poposkInput is not the sender of the message")
+        return
+    if not isinstance(request.sender, SecretSender):
+        raise Rejection("badPOP", "publicKeyMAC in a message that is not protected by a secret")
+    value = decode(_PKMACValue, auth_info)
+    try:
+        right = verify_mac(office.secret, value.alg_id, value.value, public_key)
+    except Unauthentic as problem:
+        raise Rejection("badPOP", f"publicKeyMAC: {problem.what}") from problem
+    if not right:
+        raise Rejection("badPOP", "publicKeyMAC is not by the shared secret")

@@ -1,0 +1,141 @@
+"""Who made a message: somebody who knows the shared secret, the holder of a certificate of ours, or a stranger.
+
+RFC 9810 §5.1.3, §8.2. A message is judged by its own protection and by what the lab issued. Whether a certificate
+is still good, and what its holder may ask for, is judged later (checks.py): an answer may have to be given again to
+somebody whose certificate was revoked by it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from runner.asn1.algorithms import (
+    ECDSA_SIGNATURES,
+    ED448,
+    ED25519,
+    PASSWORD_BASED_MAC,
+    RSA_SIGNATURES,
+    RSASSA_PSS,
+    AlgorithmIdentifier,
+)
+from runner.errors import Malformed, Unauthentic
+from runner.lab.rules import Rejection
+from runner.pki.certificates import Certificate, parse_certificate
+from runner.pki.macs import verify_mac
+from runner.pki.names import directory_name
+from runner.pki.signing import verify_signature
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from runner.lab.office import Office
+    from runner.lab.received import Received
+
+_SIGNATURES = frozenset((*RSA_SIGNATURES, *ECDSA_SIGNATURES, RSASSA_PSS, ED25519, ED448))
+
+
+@dataclass(frozen=True, slots=True)
+class SecretSender:
+    """Somebody who knows the shared secret; `algorithm` is how this message proves it."""
+
+    reference: bytes
+    algorithm: AlgorithmIdentifier
+
+    @property
+    def holder(self) -> str:
+        """Who it is, as the ledger writes it."""
+        return f"reference {self.reference.hex()}"
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateSender:
+    """The holder of the key of a certificate that the lab issued, in whatever state that is."""
+
+    certificate: Certificate
+
+    @property
+    def holder(self) -> str:
+        """Who it is, as the ledger writes it."""
+        return f"{_SERIAL}{self.certificate.serial:x}"
+
+
+@dataclass(frozen=True, slots=True)
+class Stranger:
+    """Somebody whose protection says nothing, and what is wrong with it."""
+
+    rejection: Rejection
+    holder: str = "stranger"
+
+
+Sender = SecretSender | CertificateSender | Stranger
+_SERIAL = "certificate "
+
+
+def identify(office: Office, received: Received) -> Sender:
+    """Who made the message."""
+    try:
+        return _by_protection(office, received)
+    except Rejection as rejection:
+        return Stranger(rejection)
+    except (Unauthentic, Malformed) as problem:
+        return Stranger(Rejection("badAlg", f"{problem.what} {problem.why}".strip()))
+
+
+def _by_protection(office: Office, received: Received) -> Sender:
+    algorithm, protection = received.header.protection_alg, received.message.protection
+    if algorithm is None or protection is None:
+        raise Rejection("badMessageCheck", "the message is not protected")
+    if algorithm.algorithm == PASSWORD_BASED_MAC:
+        return _by_secret(office, received, algorithm, protection)
+    if algorithm.algorithm in _SIGNATURES:
+        return _by_signature(office, received, algorithm, protection)
+    raise Rejection("badAlg", f"protection by {algorithm.algorithm} is not known here")
+
+
+def _by_secret(office: Office, received: Received, algorithm: AlgorithmIdentifier, mac: bytes) -> SecretSender:
+    reference = received.header.sender_kid
+    known = reference == office.reference
+    if not verify_mac(office.secret, algorithm, mac, received.protected_part) or reference is None or not known:
+        raise Rejection("badMessageCheck", "the reference is not known, or the MAC is not by its secret")
+    return SecretSender(reference, algorithm)
+
+
+def _by_signature(
+    office: Office, received: Received, algorithm: AlgorithmIdentifier, signature: bytes
+) -> CertificateSender:
+    ours = list(_signer_candidates(office, received))
+    if not ours:
+        raise Rejection("signerNotTrusted", "no certificate of this CA is in extraCerts")
+    for certificate in ours:
+        if verify_signature(certificate.public_key_info, algorithm, signature, received.protected_part):
+            if received.header.sender != directory_name(certificate.subject.der):
+                raise Rejection("badMessageCheck", "the sender is not the subject of the signer's certificate")
+            return CertificateSender(certificate)
+    raise Rejection("badMessageCheck", "the signature is not by the key of a certificate in extraCerts")
+
+
+def _signer_candidates(office: Office, received: Received) -> Iterator[Certificate]:
+    """The certificates of ours in extraCerts, wherever they stand; else that of who opened the transaction."""
+    found = False
+    for der in received.message.extra_certs:
+        certificate = _ours(office, der)
+        if certificate is not None:
+            found = True
+            yield certificate
+    transaction = office.ledger.transaction(received.header.transaction_id or b"")
+    if not found and transaction is not None and transaction.holder.startswith(_SERIAL):
+        yield parse_certificate(office.storage.certificate(int(transaction.holder.removeprefix(_SERIAL), 16)))
+
+
+def _ours(office: Office, der: bytes) -> Certificate | None:
+    """A certificate, if it is octet for octet one that the lab issued."""
+    try:
+        certificate = parse_certificate(der)
+    except Malformed:
+        return None
+    known = office.ledger.certificate(certificate.serial)
+    if known is None or known.fingerprint != hashlib.sha256(der).digest():
+        return None
+    return certificate
