@@ -85,13 +85,15 @@ def _locked(workshop: Workshop, args: Namespace, clock: SystemClock) -> int:
 def _carried_out(workshop: Workshop, journal: Journal, args: Namespace) -> int:
     from runner.errors import StateError
 
-    workshop.open_lab()
     sys.setswitchinterval(SWITCH_INTERVAL)
+    workshop.open_lab()
     try:
         run_record = asyncio.run(_run(workshop, journal, args))
     except StateError as problem:
         console.error(problem)
         return exits.FAILED
+    finally:
+        workshop.close_lab()
     return _reported(run_record, journal, args)
 
 

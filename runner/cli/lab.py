@@ -41,8 +41,8 @@ def run(args: Namespace) -> int:
     from runner.lab.authority import open_lab
     from runner.system import SystemClock, SystemEntropy
 
-    lab = open_lab(Path(args.dir), SystemClock(), SystemEntropy())
-    asyncio.run(_serve(lab, args))
+    with open_lab(Path(args.dir), SystemClock(), SystemEntropy()) as lab:
+        asyncio.run(_serve(lab, args))
     return exits.OK
 
 

@@ -84,6 +84,7 @@ class Workshop:
     accesses: dict[str, Access]
     clock: SystemClock
     entropy: SystemEntropy
+    lab: Lab | None = None
 
     @classmethod
     def open(cls, situation: Situation, args: Namespace, clock: SystemClock) -> Workshop:
@@ -121,11 +122,15 @@ class Workshop:
 
     def open_lab(self) -> None:
         """The embedded lab for the authorities that are one; its CA is made where it is not there yet."""
-        lab: Lab | None = None
         for authority in self._authorities():
             if authority.is_lab:
-                lab = lab or _lab(self.situation, self.clock, self.entropy)
-                self.accesses[authority.name] = _lab_access(authority, lab, self.clock, self.entropy)
+                self.lab = self.lab or _lab(self.situation, self.clock, self.entropy)
+                self.accesses[authority.name] = _lab_access(authority, self.lab, self.clock, self.entropy)
+
+    def close_lab(self) -> None:
+        """Let another process meet the lab."""
+        if self.lab is not None:
+            self.lab.close()
 
     def desk(self, run: str, journal: Journal, threads: Threads) -> Desk:
         """Where the executor finds everything."""
