@@ -262,3 +262,5 @@ TIME = _Time(0x18, _UTC_TIME)
 ANY = _Any()
 OPAQUE_SEQUENCE = _Opaque(0x30)
 """A SEQUENCE kept whole: Name, SubjectPublicKeyInfo, Certificate, …"""
+OPAQUE_SET = _Opaque(0x31)
+"""A SET OF kept whole: attributes that were signed."""

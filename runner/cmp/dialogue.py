@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from runner.cmp.request import CERT_REQ_ID
 
 if TYPE_CHECKING:
+    from runner.asn1.cmp import InfoTypeAndValue
     from runner.cmp.protection import Peer, Protection
     from runner.cmp.response import Status
     from runner.errors import BadCertificate
@@ -37,6 +38,10 @@ class Parties:
     recipient: Name | None = None
     pvno: int = 2
     implicit_confirm: bool = False
+    cert_profile: str = ""
+    """certProfile: the name by which the CA knows what it is to issue (RFC 9810 §5.1.1.4)."""
+    general_info: tuple[InfoTypeAndValue, ...] = ()
+    """Further items for the generalInfo of first messages."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +59,10 @@ class Dialogue:
     peer_nonce: bytes = b""
     recipient: bytes = b""
     """GeneralName; the sender of their last message."""
+    origin: State = State.REQUESTED
+    """The state that polling goes on from."""
+    whole: bool = False
+    """The message was put off as a whole, not its one CertResponse."""
     cert_req_id: int = CERT_REQ_ID
     certificate: bytes = b""
     granted: str = ""

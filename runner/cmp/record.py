@@ -9,6 +9,9 @@ from typing import Any
 
 from runner.cmp.dialogue import Dialogue, State
 
+_PLAIN = frozenset({"kind", "granted", "cert_req_id", "confirmed", "refused", "about", "whole"})
+"""Fields that are text, numbers or truth values already."""
+
 
 def to_record(dialogue: Dialogue) -> str:
     """The dialogue as one line of JSON."""
@@ -31,8 +34,8 @@ def _plain(value: Any) -> Any:
 
 
 def _rich(name: str, value: Any) -> Any:
-    if name in ("kind", "granted", "cert_req_id", "confirmed", "refused", "about"):
+    if name in _PLAIN:
         return value
-    if name == "state":
+    if name in ("state", "origin"):
         return State(value)
     return tuple(map(b64decode, value)) if isinstance(value, list) else b64decode(value)

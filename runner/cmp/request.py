@@ -17,6 +17,7 @@ from runner.asn1.structures import Chosen, encode
 from runner.pki.certificates import Certificate, certificate_hash
 from runner.pki.extensions import (
     extended_key_usage,
+    invalidity_date,
     key_usage,
     reason_code,
     subject_alt_name,
@@ -24,8 +25,11 @@ from runner.pki.extensions import (
 from runner.pki.names import directory_name
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from runner.asn1.x509 import Extension
     from runner.errors import BadCertificate
+    from runner.pki.names import Name
     from runner.pki.profile import Profile
     from runner.pki.signing import Signer
 
@@ -36,23 +40,31 @@ _SHA512 = "2.16.840.1.101.3.4.2.3"
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """One PKI management operation: `kind` is ir, cr, kur or rr, the body type that goes out first.
+    """One PKI management operation: `kind` is ir, cr, p10cr, kur or rr, the body type that goes out first.
 
-    `wanted` and `public_key_info` belong to requests for a certificate; `certificate` is the one to update (kur) or
-    to revoke (rr); `reason` is a CRLReason name.
+    `wanted` and `public_key_info` belong to requests for a certificate; `csr` (DER) is what a p10cr carries;
+    `controls` go along with a CertRequest. `certificate` is the one to update (kur) or to revoke (rr); to revoke, its
+    `issuer` and `serial` are enough. `reason` is a CRLReason name, `invalid_since` an invalidityDate.
     """
 
     kind: str
     wanted: Profile | None = None
     public_key_info: bytes = field(default=b"", repr=False)
+    csr: bytes = field(default=b"", repr=False)
+    controls: tuple[Control, ...] = field(default=(), repr=False)
     certificate: Certificate | None = None
+    issuer: Name | None = None
+    serial: int = 0
     reason: str = "unspecified"
+    invalid_since: datetime | None = None
 
 
 def request_body(order: Order, proof: Signer | None) -> Chosen:
     """The body of the first message. `proof` is the private key to be certified (proof-of-possession by signature)."""
     if order.kind == "rr":
         return Chosen("rr", (_revocation(order),))
+    if order.kind == "p10cr":
+        return Chosen("p10cr", order.csr)
     request = CertRequest(cert_req_id=CERT_REQ_ID, cert_template=_template(order), controls=_controls(order))
     return Chosen(order.kind, (CertReqMsg(cert_req=request, popo=_signature_proof(request, proof)),))
 
@@ -79,10 +91,10 @@ def _extensions(wanted: Profile) -> tuple[Extension, ...]:
 
 
 def _controls(order: Order) -> tuple[Control, ...]:
-    """The oldCertID control of a kur (RFC 4211 §6.5)."""
+    """The order's own controls and, of a kur, oldCertID (RFC 4211 §6.5)."""
     if order.kind != "kur" or order.certificate is None:
-        return ()
-    return (Control(type=OLD_CERT_ID, value=encode(_cert_id(order.certificate))),)
+        return order.controls
+    return (Control(type=OLD_CERT_ID, value=encode(_cert_id(order.certificate))), *order.controls)
 
 
 def _cert_id(certificate: Certificate) -> CertId:
@@ -97,10 +109,14 @@ def _signature_proof(request: CertRequest, proof: Signer | None) -> Chosen | Non
 
 
 def _revocation(order: Order) -> RevDetails:
-    if order.certificate is None:
-        raise ValueError("rr needs the certificate to revoke")
-    details = CertTemplate(serial_number=order.certificate.serial, issuer=order.certificate.issuer.der)
-    return RevDetails(cert_details=details, crl_entry_details=(reason_code(order.reason),))
+    """The certificate by issuer and serial number alone; a reason always (RFC 9483 §4.2)."""
+    issuer = order.certificate.issuer if order.certificate else order.issuer
+    serial = order.certificate.serial if order.certificate else order.serial
+    if issuer is None:
+        raise ValueError("rr needs the certificate to revoke, or its issuer and serial number")
+    since = () if order.invalid_since is None else (invalidity_date(order.invalid_since),)
+    details = CertTemplate(serial_number=serial, issuer=issuer.der)
+    return RevDetails(cert_details=details, crl_entry_details=(reason_code(order.reason), *since))
 
 
 def confirmation_body(certificate: Certificate, cert_req_id: int, problem: BadCertificate | None, pvno: int) -> Chosen:

@@ -1,9 +1,13 @@
 """One PKI management operation as a state machine, sans IO (RFC 9810 §5.2, §5.3; RFC 9483 §4; dossier §3).
 
-    start ─ ir cr kur rr ─▶ REQUESTED ─ ip cp kup ─▶ OFFERED ─ confirm ─▶ CONFIRMING ─ pkiconf ─▶ over
-                               │  ▲                     └─ implicitConfirm granted ─▶ over
-                      waiting  ▼  │ pollRep
-                             POLLING                  REQUESTED ─ rp ─▶ over;   any state ─ error ─▶ over
+    start ─ ir cr p10cr kur rr ─▶ REQUESTED ─ ip cp kup ─▶ OFFERED ─ confirm ─▶ CONFIRMING ─ pkiconf ─▶ over
+                                     │  ▲                     └─ implicitConfirm granted ─▶ over     │
+                            waiting  ▼  │ pollRep                                            waiting ▼
+                                   POLLING                                                        POLLING
+                                              REQUESTED ─ rp ─▶ over;   any state ─ error ─▶ over
+
+What a POLLING transaction waits for is whatever the state that it came from waited for (delayed delivery of any
+message, RFC 9483 §4.4).
 
 ANSWERS is the whole table: what may come in which state, and who handles it. The Dialogue that goes in and comes
 out (dialogue.py) holds in `request` the octets to send, or to send again. Sending, waiting and keeping are left to
@@ -16,7 +20,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from runner.asn1.algorithms import DER_NULL
-from runner.asn1.cmp import IMPLICIT_CONFIRM, PKI_STATUS, InfoTypeAndValue, PKIHeader
+from runner.asn1.cmp import CERT_PROFILE, IMPLICIT_CONFIRM, PKI_FREE_TEXT, InfoTypeAndValue, PKIHeader
 from runner.asn1.x509 import NULL_DN
 from runner.cmp.dialogue import Dialogue, Done, Offered, Rejected, Send, State, Wait
 from runner.cmp.protection import MacProtection, protect, sender_kid_of, sender_of
@@ -32,7 +36,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from runner.ambient import Entropy
-    from runner.asn1.cmp import CertRepMessage, PKIMessage
+    from runner.asn1.cmp import CertRepMessage, CertResponse, PKIMessage
     from runner.asn1.structures import Chosen
     from runner.cmp.dialogue import Action, Parties
     from runner.cmp.message import Verified
@@ -40,12 +44,16 @@ if TYPE_CHECKING:
     from runner.pki.certificates import Certificate
     from runner.pki.signing import Signer
 
+    Handler = Callable[["_Received"], tuple[Dialogue, Action]]
+
 NONCE = 16
 """Octets of a transactionID and of a senderNonce."""
 MAX_KNOWN_CERTIFICATES = 32
 CHECK_AFTER = (1, 86_400)
 """checkAfter is taken into these bounds, in seconds."""
-REPLIES = {"ir": "ip", "cr": "cp", "kur": "kup", "rr": "rp"}
+REPLIES = {"ir": "ip", "cr": "cp", "p10cr": "cp", "kur": "kup", "rr": "rp"}
+WHOLE_MESSAGE = -1
+"""The certReqId of a pollReq for a message that was put off as a whole (RFC 9483 §4.4)."""
 
 
 def start(order: Order, parties: Parties, proof: Signer | None, now: datetime, entropy: Entropy) -> Dialogue:
@@ -55,9 +63,17 @@ def start(order: Order, parties: Parties, proof: Signer | None, now: datetime, e
     about = order.certificate.fingerprint if order.certificate else ""
     blank = Dialogue(order.kind, State.REQUESTED, transaction_id, b"", nonce, nonce, recipient=recipient, about=about)
     implicit = parties.implicit_confirm and order.kind != "rr"
-    confirm = InfoTypeAndValue(info_type=IMPLICIT_CONFIRM, info_value=DER_NULL)
-    header = replace(_header(blank, parties, now), general_info=(confirm,) if implicit else ())
+    header = replace(_header(blank, parties, now), general_info=_general_info(parties, implicit=implicit))
     return replace(blank, request=protect(header, request_body(order, proof), parties.protection))
+
+
+def _general_info(parties: Parties, *, implicit: bool) -> tuple[InfoTypeAndValue, ...]:
+    """GeneralInfo of a first message: implicitConfirm, certProfile (RFC 9810 §5.1.1.1, §5.1.1.4), free items."""
+    items = [InfoTypeAndValue(info_type=IMPLICIT_CONFIRM, info_value=DER_NULL)] if implicit else []
+    if parties.cert_profile:
+        profile = PKI_FREE_TEXT.encode((parties.cert_profile,))
+        items.append(InfoTypeAndValue(info_type=CERT_PROFILE, info_value=profile))
+    return (*items, *parties.general_info)
 
 
 def _header(dialogue: Dialogue, parties: Parties, now: datetime) -> PKIHeader:
@@ -77,13 +93,15 @@ def _next(
     dialogue: Dialogue, state: State, body: Chosen, parties: Parties, now: datetime, entropy: Entropy
 ) -> Dialogue:
     """The dialogue with its next message made."""
-    fresh = replace(dialogue, state=state, nonce=entropy.octets(NONCE))
+    origin = dialogue.origin if state is State.POLLING and dialogue.state is State.POLLING else dialogue.state
+    fresh = replace(dialogue, state=state, origin=origin, nonce=entropy.octets(NONCE))
     return replace(fresh, request=protect(_header(fresh, parties, now), body, parties.protection))
 
 
 def poll(dialogue: Dialogue, parties: Parties, now: datetime, entropy: Entropy) -> Dialogue:
     """The next pollReq, in `request` (dossier §3.7)."""
-    return _next(dialogue, State.POLLING, poll_body(dialogue.cert_req_id), parties, now, entropy)
+    number = WHOLE_MESSAGE if dialogue.whole else dialogue.cert_req_id
+    return _next(dialogue, State.POLLING, poll_body(number), parties, now, entropy)
 
 
 def confirm(
@@ -101,8 +119,7 @@ def receive(
     dialogue: Dialogue, octets: bytes, order: Order, parties: Parties, now: datetime
 ) -> tuple[Dialogue, Action]:
     """Take an answer. Raises ProtocolError (runner.errors) where it is not acceptable; the dialogue stays as it was."""
-    nonces = tuple(dict.fromkeys((dialogue.nonce, dialogue.first_nonce)))
-    expectation = Expectation(parties.pvno, dialogue.transaction_id, nonces, _awaited(dialogue))
+    expectation = Expectation(parties.pvno, dialogue.transaction_id, _nonces(dialogue), frozenset(_handlers(dialogue)))
     verified = verify_message(octets, expectation, parties.peer, dialogue.extra_certs, now)
     header = verified.message.header
     dialogue = replace(
@@ -111,14 +128,24 @@ def receive(
         recipient=header.sender,
         extra_certs=_known((*dialogue.extra_certs, *verified.message.extra_certs)),
     )
-    handle = ANSWERS[dialogue.state][verified.message.body.name]
+    handle = _handlers(dialogue)[verified.message.body.name]
     return handle(_Received(dialogue, verified, order, parties, now))
 
 
-def _awaited(dialogue: Dialogue) -> frozenset[str]:
-    """The bodies of the table that answer this kind of request."""
+def _nonces(dialogue: Dialogue) -> tuple[bytes, ...]:
+    """What recipNonce may repeat: our last senderNonce; of a delayed answer, that of the first message too."""
+    if dialogue.state is State.POLLING:
+        return tuple(dict.fromkeys((dialogue.nonce, dialogue.first_nonce)))
+    return (dialogue.nonce,)
+
+
+def _handlers(dialogue: Dialogue) -> dict[str, Handler]:
+    """The rows of the table for this state and kind of request; those of its origin, too, while it polls."""
+    polling = dialogue.state is State.POLLING
+    rows = ANSWERS.get(dialogue.origin if polling else dialogue.state, {})
+    rows = {**rows, **ANSWERS[State.POLLING]} if polling else rows
     others = frozenset(REPLIES.values()) - {REPLIES[dialogue.kind]}
-    return frozenset(ANSWERS.get(dialogue.state, {})) - others
+    return {body: handle for body, handle in rows.items() if body not in others}
 
 
 def _known(certificates: Iterable[bytes]) -> tuple[bytes, ...]:
@@ -143,19 +170,26 @@ class _Received:
 def _on_certificate_response(received: _Received) -> tuple[Dialogue, Action]:
     """ip, cp, kup: exactly one CertResponse, the one that we asked for (dossier §3.2 no. 3)."""
     content: CertRepMessage = received.message.body.value
-    if len(content.response) != 1 or content.response[0].cert_req_id != CERT_REQ_ID:
-        numbers = ", ".join(str(response.cert_req_id) for response in content.response) or "none"
-        raise Mismatch("the answer is not about our one request", why=f"certReqId: {numbers}; {CERT_REQ_ID} was asked")
-    response = content.response[0]
+    response = _only_response(content, received.dialogue.kind)
+    received = replace(received, dialogue=replace(received.dialogue, cert_req_id=response.cert_req_id))
     status = status_of(response.status)
-    if response.status.status == PKI_STATUS.index("waiting"):
-        return received.dialogue, Wait(0, status.text)
+    if status.status == "waiting":
+        return replace(received.dialogue, whole=False), Wait(0, status.text)
     if status.status not in GRANTED:
         return received.dialogue, Rejected(status)
     pair = response.certified_key_pair
     if pair is None or pair.cert_or_enc_cert.name != "certificate":
         raise Malformed(f"the answer says {status.status} and brings no certificate that we can read")
     return _offer(received, pair.cert_or_enc_cert.value, content.ca_pubs, status)
+
+
+def _only_response(content: CertRepMessage, kind: str) -> CertResponse:
+    """The one CertResponse. A p10cr has no certReqId of its own: -1 by the book, 0 by many (dossier §3.3)."""
+    allowed = (CERT_REQ_ID, WHOLE_MESSAGE) if kind == "p10cr" else (CERT_REQ_ID,)
+    if len(content.response) != 1 or content.response[0].cert_req_id not in allowed:
+        numbers = ", ".join(str(response.cert_req_id) for response in content.response) or "none"
+        raise Mismatch("the answer is not about our one request", why=f"certReqId: {numbers}; {CERT_REQ_ID} was asked")
+    return content.response[0]
 
 
 def _offer(received: _Received, der: bytes, ca_pubs: tuple[bytes, ...], status: Status) -> tuple[Dialogue, Action]:
@@ -203,7 +237,7 @@ def _on_revocation_response(received: _Received) -> tuple[Dialogue, Action]:
         raise Mismatch("the answer is not about our one request", why=f"{len(content.status)} statuses came")
     status = status_of(content.status[0])
     if status.status == "waiting":
-        raise Mismatch("the CA put the revocation off", why=str(status))
+        return replace(received.dialogue, whole=True), Wait(0, status.text)
     revoked_before = status.status == "rejection" and status.fail_info == ("certRevoked",)
     done = status.status in (*GRANTED, "revocationWarning", "revocationNotification") or revoked_before
     return received.dialogue, Done(status) if done else Rejected(status)
@@ -211,11 +245,12 @@ def _on_revocation_response(received: _Received) -> tuple[Dialogue, Action]:
 
 def _on_poll_reply(received: _Received) -> tuple[Dialogue, Action]:
     entries = {entry.cert_req_id: entry for entry in received.message.body.value}
-    entry = entries.get(received.dialogue.cert_req_id)
+    dialogue = received.dialogue
+    entry = entries.get(WHOLE_MESSAGE if dialogue.whole else dialogue.cert_req_id)
     if entry is None:
         raise Mismatch("the pollRep is not about our request", why=f"certReqId: {sorted(entries)}")
     low, high = CHECK_AFTER
-    return received.dialogue, Wait(min(max(entry.check_after, low), high), "; ".join(entry.reason))
+    return dialogue, Wait(min(max(entry.check_after, low), high), "; ".join(entry.reason))
 
 
 def _on_confirmation(received: _Received) -> tuple[Dialogue, Action]:
@@ -227,20 +262,23 @@ def _on_error(received: _Received) -> tuple[Dialogue, Action]:
     if status is None:
         raise Malformed("an error message without a status")
     if status.status == "waiting":
-        raise Mismatch("the CA put the whole message off", why=str(status))
-    return received.dialogue, Rejected(status, after_issue=received.dialogue.state is State.CONFIRMING)
+        return replace(received.dialogue, whole=True), Wait(0, status.text)
+    confirming = State.CONFIRMING in (received.dialogue.state, received.dialogue.origin)
+    return received.dialogue, Rejected(status, after_issue=confirming)
 
 
-_REPLY_HANDLERS: dict[str, Callable[[_Received], tuple[Dialogue, Action]]] = {
-    "ip": _on_certificate_response,
-    "cp": _on_certificate_response,
-    "kup": _on_certificate_response,
-    "rp": _on_revocation_response,
-    "error": _on_error,
-}
-ANSWERS: dict[State, dict[str, Callable[[_Received], tuple[Dialogue, Action]]]] = {
-    State.REQUESTED: _REPLY_HANDLERS,
-    State.POLLING: {**_REPLY_HANDLERS, "pollRep": _on_poll_reply},
+ANSWERS: dict[State, dict[str, Handler]] = {
+    State.REQUESTED: {
+        "ip": _on_certificate_response,
+        "cp": _on_certificate_response,
+        "kup": _on_certificate_response,
+        "rp": _on_revocation_response,
+        "error": _on_error,
+    },
+    State.POLLING: {"pollRep": _on_poll_reply, "error": _on_error},
     State.CONFIRMING: {"pkiconf": _on_confirmation, "error": _on_error},
 }
-"""State → body type → handler (dossier §3.1, permitted answers). What is not here is refused."""
+"""State → body type → handler (dossier §3.1, permitted answers). What is not here is refused.
+
+A POLLING transaction takes the rows of the state that it came from as well.
+"""

@@ -96,7 +96,7 @@ async def _prepare_update(preparation: Preparation, item: Update) -> Prepared:
     key, key_now = old_key, item.key.path
     if item.new_key is not None:
         key, key_now = await _key(preparation, item.new_key)
-    order = Order("kur", profile_of(chain[0]), key.public_key_info, chain[0])
+    order = Order("kur", profile_of(chain[0]), key.public_key_info, certificate=chain[0])
     return Prepared(order, _parties(preparation, item, ours), key, key_now)
 
 

@@ -9,13 +9,21 @@ from re import compile as regex
 from typing import TYPE_CHECKING
 
 from runner.asn1.der import elements, open_sequence
-from runner.asn1.primitives import ENUMERATED, NAMED_BITS, OBJECT_IDENTIFIER, OCTET_STRING, OPAQUE_SEQUENCE
+from runner.asn1.primitives import (
+    ENUMERATED,
+    GENERALIZED_TIME,
+    NAMED_BITS,
+    OBJECT_IDENTIFIER,
+    OCTET_STRING,
+    OPAQUE_SEQUENCE,
+)
 from runner.asn1.structures import SequenceOf, decode
 from runner.asn1.x509 import AuthorityKeyIdentifier, BasicConstraints, Extension
 from runner.pki.names import GeneralName, general_name_from_der
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from datetime import datetime
 
 SUBJECT_KEY_IDENTIFIER = "2.5.29.14"
 KEY_USAGE = "2.5.29.15"
@@ -23,6 +31,7 @@ SUBJECT_ALT_NAME = "2.5.29.17"
 BASIC_CONSTRAINTS = "2.5.29.19"
 CRL_NUMBER = "2.5.29.20"
 REASON_CODE = "2.5.29.21"
+INVALIDITY_DATE = "2.5.29.24"
 NAME_CONSTRAINTS = "2.5.29.30"
 CERTIFICATE_POLICIES = "2.5.29.32"
 AUTHORITY_KEY_IDENTIFIER = "2.5.29.35"
@@ -116,6 +125,11 @@ def subject_alt_name(names: Iterable[GeneralName], *, critical: bool) -> Extensi
 def reason_code(reason: str) -> Extension:
     """The CRL entry extension reasonCode."""
     return Extension(extn_id=REASON_CODE, extn_value=ENUMERATED.encode(CRL_REASONS[reason]))
+
+
+def invalidity_date(moment: datetime) -> Extension:
+    """The CRL entry extension invalidityDate (RFC 5280 §5.3.2)."""
+    return Extension(extn_id=INVALIDITY_DATE, extn_value=GENERALIZED_TIME.encode(moment))
 
 
 def find_extension(extensions: Iterable[Extension], oid: str) -> bytes | None:
