@@ -49,6 +49,12 @@ ECDSA_SIGNATURES = {
     "1.2.840.10045.4.3.4": "sha512",
 }
 """ECDSA with each hash."""
+DSA_SIGNATURES = {
+    "1.2.840.10040.4.3": "sha1",
+    "2.16.840.1.101.3.4.3.1": "sha224",
+    "2.16.840.1.101.3.4.3.2": "sha256",
+}
+"""DSA with each hash (RFC 3279 §2.2.2, RFC 5758 §3.1)."""
 
 
 @sequence

@@ -15,8 +15,8 @@ from runner.asn1.der import read_header, tlv
 from runner.errors import Malformed
 
 T = TypeVar("T")
-MAX_INTEGER_OCTETS = 2560
-"""20 480 bits: more than any key or serial number needs."""
+MAX_INTEGER_OCTETS = 1024
+"""More than any number in a message needs, and few enough digits for Python to print."""
 
 
 class Codec(Generic[T]):
@@ -134,18 +134,25 @@ class _ObjectIdentifier(Codec[str]):
         return _oid_octets(value)
 
     def parse(self, octets: bytes, start: int, stop: int) -> str:
-        if not 0 < stop - start <= 64:  # noqa: PLR2004 - the longest in use take some thirty octets
+        if not 0 < stop - start <= _MAX_OID_OCTETS:
             raise Malformed("an OBJECT IDENTIFIER of an absurd length")
         return _oid_text(octets[start:stop])
 
 
+_MAX_OID_OCTETS = 64
+"""The longest in use take some thirty."""
+_ARC = r"(?:0|[1-9][0-9]{0,134})"
+_OID = regex(rf"(?:[01]\.[1-3]?[0-9]|2\.{_ARC})(?:\.{_ARC}){{0,{_MAX_OID_OCTETS}}}")
+"""Below 0 and 1 there are forty arcs each, because the first two share a number (X.690 §8.19.4)."""
+
+
 @lru_cache(maxsize=512)
 def _oid_octets(text: str) -> bytes:
-    try:
-        first, second, *rest = (int(arc) for arc in text.split("."))
-    except ValueError as problem:
-        raise Malformed(f"not an OBJECT IDENTIFIER: {text!r}") from problem
-    return b"".join(_base128(arc) for arc in (first * 40 + second, *rest))
+    first, second, *rest = map(int, text.split(".")) if _OID.fullmatch(text) else (0, 0)
+    octets = b"".join(_base128(arc) for arc in (first * 40 + second, *rest))
+    if not _OID.fullmatch(text) or len(octets) > _MAX_OID_OCTETS:
+        raise Malformed(f"not an OBJECT IDENTIFIER: {text!r}")
+    return octets
 
 
 def _base128(number: int) -> bytes:
@@ -180,7 +187,7 @@ class _Text(Codec[str]):
 
 
 _UTC_TIME = 0x17
-_TIME = regex(rb"(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(?:[.,](\d{1,9}))?(?:Z|([+-])(\d\d)(\d\d))")
+_TIME = regex(rb"(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(?:[.,](\d{1,9}))?(?:Z|([+-])([01]\d|2[0-3])([0-5]\d))")
 
 
 class _GeneralizedTime(Codec[datetime]):

@@ -1,6 +1,6 @@
-"""A certificate as plain data: read from PEM or DER, fingerprinted, hashed for certConf, and when it is due.
+"""A certificate as plain data: read from PEM or DER, fingerprinted, and when it is due (RFC 5280 §4.1, RFC 7468).
 
-RFC 5280 §4.1, RFC 9810 §5.3.18 (certHash), RFC 7468 (PEM). Whether it is to be trusted: paths.py.
+Its hash for certConf is in certificate_hashes.py; whether it is to be trusted, in paths.py.
 """
 
 from __future__ import annotations
@@ -8,31 +8,30 @@ from __future__ import annotations
 import hashlib
 from base64 import b64decode, b64encode
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from functools import lru_cache
-from re import DOTALL
 from re import compile as regex
 from typing import TYPE_CHECKING
 
-from runner.asn1.algorithms import (
-    ECDSA_SIGNATURES,
-    ED448,
-    ED25519,
-    HASHES,
-    RSA_SIGNATURES,
-    RSASSA_PSS,
-    AlgorithmIdentifier,
-    RSASSAPSSParams,
-)
+from runner.asn1.der import read_header
 from runner.asn1.structures import decode
 from runner.asn1.x509 import Extension, Signed, TBSCertificate
 from runner.errors import Malformed
-from runner.pki.names import Name, name_from_der
+from runner.pki.extensions import check_readable
+from runner.pki.names import Name, name_from_der, same_name
 
 if TYPE_CHECKING:
-    from datetime import datetime, timedelta
+    from collections.abc import Iterable
+    from datetime import timedelta
 
-_PEM = regex(rb"-----BEGIN ([A-Z0-9 ]+)-----\s(.*?)-----END \1-----", DOTALL)
-_PEM_LABELS = (b"CERTIFICATE", b"X509 CERTIFICATE", b"TRUSTED CERTIFICATE")
+    from runner.asn1.algorithms import AlgorithmIdentifier
+
+_PEM = regex(rb"-----BEGIN ([A-Z0-9 ]+)-----([^-]*)-----END \1-----")
+_TRUSTED = b"TRUSTED CERTIFICATE"
+_PEM_LABELS = (b"CERTIFICATE", b"X509 CERTIFICATE", _TRUSTED)
+_FIRST = datetime(1, 1, 1, tzinfo=UTC)
+MAX_CERTIFICATE = 131_072
+"""Octets; more is refused. The largest signatures that certificates bear (SLH-DSA) take half of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,14 +58,20 @@ class Certificate:
     @property
     def is_self_issued(self) -> bool:
         """Whether subject and issuer are one name."""
-        return self.subject.der == self.issuer.der
+        return same_name(self.subject.der, self.issuer.der)
 
 
 @lru_cache(maxsize=512)
 def parse_certificate(der: bytes) -> Certificate:
     """The Certificate whose DER this is; Malformed where it is not one. CA certificates come with every answer."""
+    if len(der) > MAX_CERTIFICATE:
+        raise Malformed("a certificate is absurdly long", why=f"{len(der)} octets")
     signed = decode(Signed, der)
     tbs = decode(TBSCertificate, signed.tbs)
+    if len({extension.extn_id for extension in tbs.extensions}) != len(tbs.extensions):
+        raise Malformed("a certificate has an extension twice", why="RFC 5280 section 4.2 forbids it")
+    if tbs.signature != signed.signature_algorithm:
+        raise Malformed("a certificate names two signature algorithms", why="RFC 5280 section 4.1.1.2 forbids it")
     return Certificate(
         der=der,
         subject=name_from_der(tbs.subject),
@@ -82,21 +87,42 @@ def parse_certificate(der: bytes) -> Certificate:
     )
 
 
+@lru_cache(maxsize=512)
+def _readable(der: bytes) -> Certificate | None:
+    try:
+        certificate = parse_certificate(der)
+        check_readable(certificate.extensions)
+    except Malformed:
+        return None
+    return certificate
+
+
+def readable_certificates(ders: Iterable[bytes]) -> tuple[Certificate, ...]:
+    """Those that can be read with all their extensions, each once.
+
+    For certificates that come along with a message: one that nobody can read must not spoil a good answer.
+    """
+    found = [_readable(der) for der in dict.fromkeys(ders)]
+    return tuple(certificate for certificate in found if certificate is not None)
+
+
 def certificates_in(octets: bytes) -> tuple[Certificate, ...]:
     """All certificates in a file's octets: one in DER, or any number in PEM. Malformed where there is none."""
-    if octets[:1] == b"\x30":
+    if octets[:1] == b"\x30" and octets[1:2] >= b"\x80":  # "0" in a text looks like DER, but for its second octet
         return (parse_certificate(octets),)
-    found = [block for label, block in _PEM.findall(octets) if label in _PEM_LABELS]
+    found = [(label, block) for label, block in _PEM.findall(octets) if label in _PEM_LABELS]
     if not found:
         raise Malformed("there is no certificate in it", why="neither DER nor PEM with BEGIN CERTIFICATE")
-    return tuple(parse_certificate(_base64(block)) for block in found)
+    return tuple(parse_certificate(_base64(label, block)) for label, block in found)
 
 
-def _base64(block: bytes) -> bytes:
+def _base64(label: bytes, block: bytes) -> bytes:
+    """The DER in a PEM block; OpenSSL writes trust settings behind a TRUSTED CERTIFICATE."""
     try:
-        return b64decode(block)
+        der = b64decode(block)
     except ValueError as problem:
         raise Malformed("a PEM block is not base64") from problem
+    return der[: read_header(der, 0, len(der))[2]] if label == _TRUSTED else der
 
 
 def to_pem(der: bytes, label: str = "CERTIFICATE") -> bytes:
@@ -109,29 +135,7 @@ def to_pem(der: bytes, label: str = "CERTIFICATE") -> bytes:
 def renewal_time(certificate: Certificate, before: timedelta | None, share: float | None) -> datetime:
     """When a certificate is due: `before` its end, or when only `share` (0 to 1) of its life is left; else its end."""
     if before is not None:
-        return certificate.not_after - before
+        return certificate.not_after - min(before, certificate.not_after - _FIRST)
     if share is not None:
         return certificate.not_after - (certificate.not_after - certificate.not_before) * share
     return certificate.not_after
-
-
-def certificate_hash(certificate: Certificate) -> bytes | None:
-    """The certHash of certConf, by the certificate's own signature algorithm (RFC 9810 §5.3.18, RFC 9481 §2).
-
-    None where that algorithm names no hash: then certConf says which one was taken.
-    """
-    algorithm = certificate.signature_algorithm.algorithm
-    if algorithm == ED25519:
-        return hashlib.sha512(certificate.der).digest()
-    if algorithm == ED448:
-        return hashlib.shake_256(certificate.der).digest(64)
-    name = RSA_SIGNATURES.get(algorithm) or ECDSA_SIGNATURES.get(algorithm) or _pss_hash(certificate)
-    return None if name is None else hashlib.new(name, certificate.der).digest()
-
-
-def _pss_hash(certificate: Certificate) -> str | None:
-    algorithm = certificate.signature_algorithm
-    if algorithm.algorithm != RSASSA_PSS or algorithm.parameters is None:
-        return None
-    named = decode(RSASSAPSSParams, algorithm.parameters).hash_algorithm
-    return "sha1" if named is None else HASHES.get(named.algorithm)

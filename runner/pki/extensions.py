@@ -5,7 +5,6 @@ Names of the standard to DER and back. Whether an extension is welcome is decide
 
 from __future__ import annotations
 
-from re import compile as regex
 from typing import TYPE_CHECKING
 
 from runner.asn1.der import elements, open_sequence
@@ -19,6 +18,7 @@ from runner.asn1.primitives import (
 )
 from runner.asn1.structures import SequenceOf, decode
 from runner.asn1.x509 import AuthorityKeyIdentifier, BasicConstraints, Extension
+from runner.errors import Malformed
 from runner.pki.names import GeneralName, general_name_from_der
 
 if TYPE_CHECKING:
@@ -77,7 +77,6 @@ CRL_REASONS = {
     "aACompromise": 10,
 }
 """CRLReason (RFC 5280 §5.3.1)."""
-_DOTTED = regex(r"[0-2](\.(0|[1-9]\d*)){1,30}")
 _OIDS = SequenceOf(OBJECT_IDENTIFIER)
 
 
@@ -88,9 +87,11 @@ def parse_key_usage(text: str) -> str:
 
 def parse_extended_key_usage(text: str) -> str:
     """A name or a dotted object identifier → the dotted one; ValueError names those that exist."""
-    if _DOTTED.fullmatch(text):
-        return text
-    return EXTENDED_KEY_USAGES[_spelled(text, EXTENDED_KEY_USAGES, "extended key usage")]
+    try:
+        OBJECT_IDENTIFIER.body(text)
+    except Malformed:
+        return EXTENDED_KEY_USAGES[_spelled(text, EXTENDED_KEY_USAGES, "extended key usage")]
+    return text
 
 
 def extended_key_usage_name(oid: str) -> str:
@@ -176,3 +177,16 @@ def basic_constraints_in(extensions: Iterable[Extension]) -> BasicConstraints:
     """BasicConstraints; the default (no CA) where the extension is absent."""
     value = find_extension(extensions, BASIC_CONSTRAINTS)
     return BasicConstraints() if value is None else decode(BasicConstraints, value)
+
+
+def check_readable(extensions: Iterable[Extension]) -> None:
+    """Malformed where one of the extensions that are read here cannot be read."""
+    for read in (
+        key_usages_in,
+        extended_key_usages_in,
+        alt_names_in,
+        subject_key_identifier_in,
+        authority_key_identifier_in,
+        basic_constraints_in,
+    ):
+        read(extensions)

@@ -18,6 +18,7 @@ from runner.asn1.der import read_header, tlv
 from runner.asn1.primitives import OBJECT_IDENTIFIER
 from runner.asn1.x509 import RDN_SEQUENCE, AttributeTypeAndValue
 from runner.errors import Malformed
+from runner.pki.name_text import bare, cut, escape, hex_element, unescape
 
 _PRINTABLE, _UTF8, _IA5 = 0x13, 0x0C, 0x16
 _ATTRIBUTES = {
@@ -49,8 +50,11 @@ _SHORT_NAMES = {oid: name for name, oid in _ATTRIBUTES.items()}
 _STRING_TAGS = {_ATTRIBUTES[name]: _PRINTABLE for name in ("C", "SERIALNUMBER", "DNQ")}
 _STRING_TAGS |= {_ATTRIBUTES[name]: _IA5 for name in ("EMAIL", "DC")}
 _PRINTABLE_TEXT = regex(r"[A-Za-z0-9 '()+,\-./:=?]*")
-_SPECIAL = ',+"\\<>;'
-_HEX_PAIR = regex(r"[0-9A-Fa-f]{2}")
+_ENCODINGS = {_UTF8: "utf-8", _PRINTABLE: "utf-8", _IA5: "utf-8", 0x12: "utf-8", 0x1A: "utf-8"}
+_ENCODINGS |= {0x14: "latin-1", 0x1E: "utf-16-be", 0x1C: "utf-32-be"}
+"""Tags of character strings → how their octets are read; T61String is Latin-1 in practice."""
+MAX_NAME = 16_384
+"""Octets of a name; more is refused, because names are remembered and printed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +82,8 @@ class GeneralName:
 
 def parse_name(text: str) -> Name:
     """Text → Name; `+` joins the parts of one RDN, a backslash escapes. ValueError says what is wrong."""
-    rdns = _cut(text, ",") if text.strip() else []
-    parts = [[_attribute(part) for part in _cut(rdn, "+")] for rdn in rdns]
+    rdns = cut(text, ",") if text.strip() else []
+    parts = [[_attribute(part) for part in cut(rdn, "+")] for rdn in rdns]
     return name_from_der(RDN_SEQUENCE.encode(tuple(tuple(sorted(part, key=_der_order)) for part in parts)))
 
 
@@ -87,29 +91,14 @@ def _der_order(attribute: AttributeTypeAndValue) -> bytes:
     return RDN_SEQUENCE.encode(((attribute,),))
 
 
-def _cut(text: str, separator: str) -> list[str]:
-    """The pieces of `text` between separators that are neither escaped nor quoted."""
-    pieces, start, quoted, at = [], 0, False, 0
-    while at < len(text):
-        if text[at] == "\\":
-            at += 1
-        elif text[at] == '"':
-            quoted = not quoted
-        elif text[at] == separator and not quoted:
-            pieces.append(text[start:at])
-            start = at + 1
-        at += 1
-    if quoted:
-        raise ValueError(f'a quotation mark is never closed in "{text}"')
-    return [*pieces, text[start:]]
-
-
 def _attribute(text: str) -> AttributeTypeAndValue:
     kind, equals, value = text.partition("=")
     if not equals:
         raise ValueError(f'"{text.strip()}" is not TYPE=value; a comma inside a value is written \\,')
-    oid = _attribute_oid(kind.strip())
-    content = _unescape(value)
+    oid, value = _attribute_oid(kind.strip()), bare(value)
+    if value.startswith("#"):
+        return AttributeTypeAndValue(type=oid, value=hex_element(value))
+    content = unescape(value)
     if not content:
         raise ValueError(f'"{text.strip()}" has no value')
     tag = _STRING_TAGS.get(oid, _UTF8)
@@ -128,63 +117,45 @@ def _attribute_oid(kind: str) -> str:
     if oid.replace(".", "").isdigit() and "." in oid:
         try:
             OBJECT_IDENTIFIER.body(oid)
-        except (Malformed, ValueError) as problem:
+        except Malformed as problem:
             raise ValueError(f'"{kind}" is not an object identifier') from problem
         return oid
     known = ", ".join(_ATTRIBUTES)
     raise ValueError(f'unknown attribute type "{kind}": one of {known}, or a dotted object identifier')
 
 
-def _unescape(value: str) -> str:
-    value = value.strip(" ") if not value.endswith("\\ ") else value.lstrip(" ")
-    octets, at = bytearray(), 0
-    if len(value) > 1 and value[0] == value[-1] == '"':
-        value = value[1:-1]
-    while at < len(value):
-        if value[at] != "\\":
-            octets += value[at].encode()
-            at += 1
-        elif _HEX_PAIR.match(value, at + 1):
-            octets.append(int(value[at + 1 : at + 3], 16))
-            at += 3
-        else:
-            octets += value[at + 1 : at + 2].encode()
-            at += 2
-    try:
-        return octets.decode()
-    except UnicodeDecodeError as problem:
-        raise ValueError("the escaped octets of a value are not UTF-8") from problem
+def common_name(text: str) -> Name:
+    """The Name of one attribute, CN, whatever the text."""
+    return name_from_der(
+        RDN_SEQUENCE.encode(((AttributeTypeAndValue(type=_ATTRIBUTES["CN"], value=tlv(_UTF8, text.encode())),),))
+    )
 
 
 @lru_cache(maxsize=1024)
 def name_from_der(der: bytes) -> Name:
     """The Name whose DER this is; Malformed where it is not a Name."""
-    rdns = RDN_SEQUENCE.decode(der)
-    return Name(der, ", ".join("+".join(_printed(attribute) for attribute in rdn) for rdn in rdns))
+    return Name(der, ", ".join("+".join(_printed(attribute) for attribute in rdn) for rdn in _rdns(der)))
+
+
+def _rdns(der: bytes) -> tuple[tuple[AttributeTypeAndValue, ...], ...]:
+    if len(der) > MAX_NAME:
+        raise Malformed("a name that is absurdly long", why=f"{len(der)} octets")
+    return RDN_SEQUENCE.decode(der)
 
 
 def _printed(attribute: AttributeTypeAndValue) -> str:
-    return f"{_SHORT_NAMES.get(attribute.type, attribute.type)}={_escape(string_value(attribute.value))}"
+    text = _string_value(attribute.value)
+    shown = "#" + attribute.value.hex() if text is None else escape(text)
+    return f"{_SHORT_NAMES.get(attribute.type, attribute.type)}={shown}"
 
 
-def _escape(text: str) -> str:
-    escaped = "".join("\\" + c if c in _SPECIAL else c for c in text)
-    if escaped[:1] in ("#", " "):
-        escaped = "\\" + escaped
-    return escaped[:-1] + "\\ " if escaped.endswith(" ") and len(text) > 1 else escaped
-
-
-def string_value(element: bytes) -> str:
-    """The text of an ASN.1 character string of any kind; the hex of anything else, after `#`."""
+def _string_value(element: bytes) -> str | None:
+    """The text of an ASN.1 character string of any kind; None for anything else."""
     tag, start, stop = read_header(element, 0, len(element))
-    body = element[start:stop]
-    if tag == 0x1E:  # noqa: PLR2004 - BMPString
-        return body.decode("utf-16-be", "replace")
-    if tag == 0x14:  # noqa: PLR2004 - T61String: Latin-1 in practice
-        return body.decode("latin-1")
-    if tag in (_PRINTABLE, _UTF8, _IA5, 0x1A, 0x12):
-        return body.decode("utf-8", "replace")
-    return "#" + element.hex()
+    try:
+        return element[start:stop].decode(_ENCODINGS[tag])
+    except (KeyError, UnicodeDecodeError):
+        return None
 
 
 def same_name(one: bytes, other: bytes) -> bool:
@@ -192,10 +163,20 @@ def same_name(one: bytes, other: bytes) -> bool:
     return one == other or _prepared(one) == _prepared(other)
 
 
+def starts_with(name: bytes, other: bytes) -> bool:
+    """Whether a Name (DER) begins with all of another, RDN by RDN: it stands below it in the directory."""
+    wanted = _prepared(other)
+    return _prepared(name)[: len(wanted)] == wanted
+
+
 @lru_cache(maxsize=1024)
-def _prepared(der: bytes) -> tuple[frozenset[tuple[str, str]], ...]:
-    rdns = RDN_SEQUENCE.decode(der)
-    return tuple(frozenset((a.type, _fold(string_value(a.value))) for a in rdn) for rdn in rdns)
+def _prepared(der: bytes) -> tuple[frozenset[tuple[str, str | bytes]], ...]:
+    return tuple(frozenset((a.type, _comparable_value(a.value)) for a in rdn) for rdn in _rdns(der))
+
+
+def _comparable_value(element: bytes) -> str | bytes:
+    text = _string_value(element)
+    return element if text is None else _fold(text)
 
 
 def _fold(text: str) -> str:
@@ -209,10 +190,11 @@ _GENERAL_KINDS = {tag: kind for kind, tag in _GENERAL_TAGS.items()}
 def parse_general_name(text: str) -> GeneralName:
     """`dns=web.example` → GeneralName; ValueError says what is wrong."""
     kind, equals, value = text.partition("=")
-    kind, value = kind.strip().lower(), value.strip()
+    kind = kind.strip().lower()
+    value = value if kind == "dn" else value.strip()
     if not equals or kind not in _GENERAL_TAGS:
         raise ValueError(f'"{text}" is not KIND=value with KIND one of {", ".join(_GENERAL_TAGS)}')
-    if not value:
+    if not value.strip():
         raise ValueError(f'"{text}" has no value')
     return general_name_from_der(tlv(_GENERAL_TAGS[kind], _general_body(kind, value)))
 
@@ -221,20 +203,36 @@ def _general_body(kind: str, value: str) -> bytes:
     if kind == "dn":
         return parse_name(value).der
     if kind == "ip":
-        return ip_address(value).packed
+        return _address(value)
     if kind == "rid":
-        return OBJECT_IDENTIFIER.body(_attribute_oid(value))
+        return _oid_body(value)
     if not value.isascii() or not value.isprintable():
         raise ValueError(f'{kind}="{value}" has characters beyond ASCII; write international names as A-labels (xn--)')
     if kind == "dns" and not _DNS.fullmatch(value):
         raise ValueError(f'"{value}" is not a DNS name')
     if kind == "email" and not _EMAIL.fullmatch(value):
         raise ValueError(f'"{value}" is not an e-mail address')
+    if kind == "uri" and not _URI.fullmatch(value):
+        raise ValueError(f'"{value}" is not a URI: it begins with a scheme and a colon')
     return value.encode()
+
+
+def _address(value: str) -> bytes:
+    if "%" in value:
+        raise ValueError(f'"{value}" names a zone, which no certificate can hold')
+    return ip_address(value).packed
+
+
+def _oid_body(value: str) -> bytes:
+    try:
+        return OBJECT_IDENTIFIER.body(value)
+    except Malformed as problem:
+        raise ValueError(str(problem)) from problem
 
 
 _DNS = regex(r"(?:\*\.)?[A-Za-z0-9_](?:[A-Za-z0-9_-]*[A-Za-z0-9_])?(?:\.[A-Za-z0-9_](?:[A-Za-z0-9_-]*[A-Za-z0-9_])?)*")
 _EMAIL = regex(r"[^@\s]+@[^@\s]+")
+_URI = regex(r"[A-Za-z][A-Za-z0-9+.-]*:\S+")
 
 
 def general_name_from_der(der: bytes) -> GeneralName:
@@ -261,3 +259,22 @@ def name_in_general_name(der: bytes) -> bytes | None:
     """The Name (DER) inside a directoryName; None where the GeneralName is of another kind."""
     tag, start, stop = read_header(der, 0, len(der))
     return der[start:stop] if tag == _GENERAL_TAGS["dn"] else None
+
+
+def comparable(name: GeneralName) -> tuple[str, object]:
+    """What two GeneralNames have in common if they are one name (RFC 5280 §7): hosts and names in any case."""
+    if name.kind == "dns":
+        return name.kind, name.text.lower()
+    if name.kind == "email":
+        mailbox, _, host = name.text.rpartition("@")
+        return name.kind, (mailbox, host.lower())
+    if name.kind == "dn":
+        return name.kind, _prepared(name_in_general_name(name.der) or b"")
+    return name.kind, name.der
+
+
+def emails_in(name_der: bytes) -> tuple[GeneralName, ...]:
+    """The emailAddress attributes of a Name, which count as rfc822Names to name constraints (RFC 5280 §4.2.1.10)."""
+    values = (a.value for rdn in _rdns(name_der) for a in rdn if a.type == _ATTRIBUTES["EMAIL"])
+    texts = ((_string_value(value) or "").encode("ascii", "replace") for value in values)
+    return tuple(general_name_from_der(tlv(_GENERAL_TAGS["email"], text)) for text in texts)

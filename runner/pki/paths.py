@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from runner.errors import Unauthentic
+from runner.errors import Malformed, Unauthentic
 from runner.pki.extensions import (
     BASIC_CONSTRAINTS,
     CERTIFICATE_POLICIES,
@@ -29,13 +29,17 @@ from runner.pki.names import same_name
 from runner.pki.signing import verify_signature
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from datetime import datetime
 
     from runner.pki.certificates import Certificate
 
+    Chain = tuple[Certificate, ...]
+
 MAX_PATH = 8
 """Certificates in a path, both ends included."""
+MAX_SIGNATURES = 64
+"""Signatures that are verified in search of one path: honest certificates need a handful (dossier §7 no. 8)."""
 _UNDERSTOOD = {
     BASIC_CONSTRAINTS,
     CERTIFICATE_POLICIES,
@@ -47,72 +51,106 @@ _UNDERSTOOD = {
 """Critical extensions that are processed here or whose users process them."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Refusal:
-    """Why a path came to nothing; the deepest one is told."""
-
-    depth: int
-    words: str
-
-
 def find_path(
     target: Certificate, intermediates: Iterable[Certificate], anchors: Iterable[Certificate], now: datetime
-) -> tuple[Certificate, ...]:
+) -> Chain:
     """The path from `target` (first) to one of `anchors` (last). Unauthentic, with the reason, where there is none.
 
     `intermediates` are untrusted: certificates that came with a message. An anchor needs not be self-signed.
     """
-    refusals = [_Refusal(0, f"nothing that we trust issued it (issuer {target.issuer})")]
-    known = tuple({c.der: c for c in intermediates}.values())
-    path = _extend((target,), known, tuple(anchors), now, refusals)
+    trusted = tuple({c.der: c for c in anchors}.values())
+    known = tuple({c.der: c for c in (*trusted, *intermediates)}.values())
+    search = _Search(known, frozenset(c.der for c in trusted), now)
+    path = search.extended((target,))
     if path is None:
-        deepest = max(refusals, key=lambda refusal: refusal.depth)
-        raise Unauthentic(f'no certification path for "{target.subject}"', why=deepest.words)
+        why = search.words or f"nothing that we trust issued it (issuer {target.issuer})"
+        raise Unauthentic(f'no certification path for "{target.subject}"', why=why)
     return path
 
 
-def _extend(
-    path: tuple[Certificate, ...],
-    intermediates: tuple[Certificate, ...],
-    anchors: tuple[Certificate, ...],
-    now: datetime,
-    refusals: list[_Refusal],
-) -> tuple[Certificate, ...] | None:
-    """`path` extended to an anchor, depth first; every dead end leaves its words in `refusals`."""
-    last = path[-1]
-    words = _unusable(path, now)
-    if words:
-        refusals.append(_Refusal(len(path), words))
+@dataclass(slots=True)
+class _Search:
+    """A search for one path: what there is to choose from, and what was learned. Of all dead ends the deepest tells.
+
+    Constraints on the whole path are judged once an anchor is reached, so that nobody unknown makes us work for them.
+    """
+
+    known: Chain
+    trusted: frozenset[bytes]
+    now: datetime
+    depth: int = 0
+    words: str = ""
+    signatures: int = 0
+
+    def extended(self, path: Chain) -> Chain | None:
+        """`path` extended to an anchor, depth first."""
+        words = self._obstacle(path)
+        if words:
+            self._note(len(path), words)
+            return None
+        return path if path[-1].der in self.trusted else self._continued(path)
+
+    def _obstacle(self, path: Chain) -> str:
+        anchored = path[-1].der in self.trusted
+        words = _told(_unusable, path, self.now, anchored)
+        if words:
+            return words
+        if anchored:
+            return _told(_out_of_bounds, path)
+        return f"the path is longer than {MAX_PATH} certificates" if len(path) == MAX_PATH else ""
+
+    def _continued(self, path: Chain) -> Chain | None:
+        last = path[-1]
+        for issuer in _issuers(last, self.known):
+            if any(_one_holder(issuer, certificate) for certificate in path):
+                continue
+            self.signatures += 1
+            if self.signatures > MAX_SIGNATURES:
+                self._note(MAX_PATH + 1, f"more than {MAX_SIGNATURES} certificates would have to be tried")
+                return None
+            if _is_signed_by(last, issuer):
+                found = self.extended((*path, issuer))
+                if found:
+                    return found
+            else:
+                self._note(len(path), f'the signature on "{last.subject}" is not by "{issuer.subject}"')
         return None
-    if any(last.der == anchor.der for anchor in anchors):
-        return path
-    if len(path) == MAX_PATH:
-        refusals.append(_Refusal(len(path), f"the path is longer than {MAX_PATH} certificates"))
-        return None
-    for issuer in _issuers(last, (*anchors, *intermediates)):
-        if issuer in path:
-            continue
-        if not _is_signed_by(last, issuer):
-            refusals.append(_Refusal(len(path), f'the signature on "{last.subject}" is not by "{issuer.subject}"'))
-            continue
-        found = _extend((*path, issuer), intermediates, anchors, now, refusals)
-        if found:
-            return found
-    return None
+
+    def _note(self, depth: int, words: str) -> None:
+        if depth > self.depth:
+            self.depth, self.words = depth, words
 
 
-def _issuers(certificate: Certificate, candidates: tuple[Certificate, ...]) -> Iterator[Certificate]:
+def _told(judge: Callable[..., str], path: Chain, *more: object) -> str:
+    """What a judge says; an extension that cannot be read speaks against the certificate, too."""
+    try:
+        return judge(path, *more)
+    except Malformed as problem:
+        return f'"{path[-1].subject}" has an extension that cannot be read ({problem.what})'
+
+
+def _one_holder(one: Certificate, other: Certificate) -> bool:
+    """Whether two certificates are of one name and one key: a path needs no holder twice."""
+    return one.public_key_info == other.public_key_info and same_name(one.subject.der, other.subject.der)
+
+
+def _issuers(certificate: Certificate, candidates: Chain) -> Iterator[Certificate]:
     """The candidates whose name and key identifier fit the certificate's issuer."""
-    wanted = authority_key_identifier_in(certificate.extensions)
     for candidate in candidates:
-        if not same_name(candidate.subject.der, certificate.issuer.der):
-            continue
-        identifier = subject_key_identifier_in(candidate.extensions)
-        if wanted is None or identifier is None or wanted == identifier:
+        if same_name(candidate.subject.der, certificate.issuer.der) and _identifier_fits(certificate, candidate):
             yield candidate
 
 
-def _unusable(path: tuple[Certificate, ...], now: datetime) -> str:
+def _identifier_fits(certificate: Certificate, candidate: Certificate) -> bool:
+    try:
+        wanted = authority_key_identifier_in(certificate.extensions)
+        identifier = subject_key_identifier_in(candidate.extensions)
+    except Malformed:
+        return False
+    return wanted is None or identifier is None or wanted == identifier
+
+
+def _unusable(path: Chain, now: datetime, anchored: bool) -> str:  # noqa: FBT001 - passed on by _told
     """Why the last certificate of `path` may not stand there; empty where it may."""
     certificate, below = path[-1], path[:-1]
     if now < certificate.not_before:
@@ -122,30 +160,46 @@ def _unusable(path: tuple[Certificate, ...], now: datetime) -> str:
     for extension in certificate.extensions:
         if extension.critical and extension.extn_id not in _UNDERSTOOD:
             return f'"{certificate.subject}" has a critical extension that we do not know ({extension.extn_id})'
-    return _unfit_to_issue(certificate, below) if below else ""
+    return _unfit_to_issue(certificate, below, anchored=anchored) if below else ""
 
 
-def _unfit_to_issue(issuer: Certificate, below: tuple[Certificate, ...]) -> str:
+def _unfit_to_issue(issuer: Certificate, below: Chain, *, anchored: bool) -> str:
     constraints = basic_constraints_in(issuer.extensions)
     usages = key_usages_in(issuer.extensions)
-    if not constraints.ca:
+    old_root = anchored and issuer.is_self_issued and not issuer.extensions  # X.509 v1, from before basicConstraints
+    if not (constraints.ca or old_root):
         return f'"{issuer.subject}" is no CA (basicConstraints)'
     if usages is not None and "keyCertSign" not in usages:
         return f'"{issuer.subject}" may not sign certificates (keyUsage)'
     between = sum(not certificate.is_self_issued for certificate in below[1:])
     if constraints.path_len_constraint is not None and between > constraints.path_len_constraint:
         return f'the path below "{issuer.subject}" is longer than it allows (pathLenConstraint)'
-    for certificate in below:
-        violated = constraint_violated(issuer, certificate)
-        if violated:
-            return f'"{issuer.subject}" may not issue for {violated} (nameConstraints)'
+    return ""
+
+
+def _out_of_bounds(path: Chain) -> str:
+    """Which certificate of a path bears a name that one above it may not issue for; empty where none does.
+
+    Self-issued certificates are exempt, except the target (RFC 5280 §6.1.3 (b), (c)).
+    """
+    for above, issuer in enumerate(path[1:], start=1):
+        for certificate in (path[0], *(c for c in path[1:above] if not c.is_self_issued)):
+            violated = constraint_violated(issuer, certificate)
+            if violated:
+                return f'"{issuer.subject}" may not issue for {violated} (nameConstraints)'
     return ""
 
 
 def _is_signed_by(certificate: Certificate, issuer: Certificate) -> bool:
-    if basic_constraints_in(certificate.extensions).ca:
-        return _ca_link(certificate, issuer)
-    return _link(certificate, issuer)
+    short = len(certificate.der) + len(issuer.der) < _REMEMBERED
+    return (_ca_link if short and _told_ca(certificate) else _link)(certificate, issuer)
+
+
+def _told_ca(certificate: Certificate) -> bool:
+    try:
+        return basic_constraints_in(certificate.extensions).ca
+    except Malformed:
+        return False
 
 
 def _link(certificate: Certificate, issuer: Certificate) -> bool:
@@ -154,5 +208,6 @@ def _link(certificate: Certificate, issuer: Certificate) -> bool:
     )
 
 
+_REMEMBERED = 32_768
 _ca_link = lru_cache(maxsize=256)(_link)
-"""Links between CAs return with every certificate that they issue; each is verified once."""
+"""Links between CAs return with every certificate that they issue; each is verified once, unless it is huge."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from runner.pki.extensions import alt_names_in, extended_key_usage_name, extended_key_usages_in, key_usages_in
-from runner.pki.names import same_name
+from runner.pki.names import comparable, same_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -68,10 +68,10 @@ def _subject(profile: Profile, certificate: Certificate) -> Difference | None:
 def _alt_names(profile: Profile, certificate: Certificate) -> Difference | None:
     if not profile.alt_names:
         return None
-    wanted = {name.der: str(name) for name in profile.alt_names}
-    found = {name.der: str(name) for name in alt_names_in(certificate.extensions)}
-    lacking = [text for der, text in wanted.items() if der not in found]
-    beyond = [text for der, text in found.items() if der not in wanted]
+    wanted = {comparable(name): str(name) for name in profile.alt_names}
+    found = {comparable(name): str(name) for name in alt_names_in(certificate.extensions)}
+    lacking = [text for name, text in wanted.items() if name not in found]
+    beyond = [text for name, text in found.items() if name not in wanted]
     return _uneven("alt_names", "SAN", lacking, beyond)
 
 

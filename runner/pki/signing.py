@@ -1,31 +1,36 @@
-"""Signatures by AlgorithmIdentifier: RSA PKCS#1 v1.5 and PSS, ECDSA, Ed25519, Ed448 (RFC 9481 §3; dossier §4.2).
+"""Signatures by AlgorithmIdentifier: RSA PKCS#1 v1.5 and PSS, ECDSA, EdDSA, DSA, ML-DSA (RFC 9481 §3; dossier §4.2).
 
 A Signer makes them, wherever its key is kept; `verify_signature` judges them. MD5 and MD2 are refused by not being
-in the tables; SHA-1 is verified only where the caller says so.
+in the tables; SHA-1 is verified only where the caller says so. ECDSA with SHAKE is verified, RSASSA-PSS with SHAKE is
+not: `cryptography` has no mask generation by SHAKE.
 """
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Protocol
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, padding, rsa
+from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, mldsa, padding, rsa
+from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 
 from runner.asn1.algorithms import (
     DER_NULL,
+    DSA_SIGNATURES,
     ECDSA_SIGNATURES,
     ED448,
     ED25519,
     HASHES,
+    MGF1,
     RSA_SIGNATURES,
     RSASSA_PSS,
     AlgorithmIdentifier,
     RSASSAPSSParams,
 )
-from runner.asn1.structures import decode
+from runner.asn1.structures import decode, encode
 from runner.errors import Malformed
 
 if TYPE_CHECKING:
@@ -38,14 +43,44 @@ _HASHES: dict[str, hashes.HashAlgorithm] = {
     "sha384": hashes.SHA384(),
     "sha512": hashes.SHA512(),
 }
-_RSA_SHA256 = AlgorithmIdentifier(algorithm="1.2.840.113549.1.1.11", parameters=DER_NULL)
-_ECDSA_BY_CURVE = {
-    "secp384r1": (AlgorithmIdentifier(algorithm="1.2.840.10045.4.3.3"), hashes.SHA384()),
-    "secp521r1": (AlgorithmIdentifier(algorithm="1.2.840.10045.4.3.4"), hashes.SHA512()),
+_CURVE_HASHES = {
+    "secp384r1": "sha384",
+    "secp521r1": "sha512",
+    "brainpoolP384r1": "sha384",
+    "brainpoolP512r1": "sha512",
 }
-_ECDSA_DEFAULT = (AlgorithmIdentifier(algorithm="1.2.840.10045.4.3.2"), hashes.SHA256())
+_DEFAULT_HASH = "sha256"
+_LONGEST_SALT = 2048
+"""Octets of an RSA modulus; a salt is shorter."""
+_ECDSA_SHAKES: dict[str, tuple[str, int, hashes.HashAlgorithm]] = {
+    "1.3.6.1.5.5.7.6.32": ("shake_128", 32, hashes.SHA256()),
+    "1.3.6.1.5.5.7.6.33": ("shake_256", 64, hashes.SHA512()),
+}
+"""ECDSA with SHAKE (RFC 8692 §3): the function, its octets, and a hash of that length to pass them off as."""
 
-PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey | ed448.Ed448PrivateKey
+_MlDsaPrivate = mldsa.MLDSA44PrivateKey | mldsa.MLDSA65PrivateKey | mldsa.MLDSA87PrivateKey
+_MlDsaPublic = mldsa.MLDSA44PublicKey | mldsa.MLDSA65PublicKey | mldsa.MLDSA87PublicKey
+_ML_DSA: dict[str, tuple[type[_MlDsaPrivate], type[_MlDsaPublic]]] = {
+    "2.16.840.1.101.3.4.3.17": (mldsa.MLDSA44PrivateKey, mldsa.MLDSA44PublicKey),
+    "2.16.840.1.101.3.4.3.18": (mldsa.MLDSA65PrivateKey, mldsa.MLDSA65PublicKey),
+    "2.16.840.1.101.3.4.3.19": (mldsa.MLDSA87PrivateKey, mldsa.MLDSA87PublicKey),
+}
+"""Pure ML-DSA with an empty context (RFC 9881 §2)."""
+
+_RSA_BITS = (1024, 16_384)
+"""Moduli that signatures are verified with: shorter ones are broken, longer ones only cost time."""
+_LONGEST_KEY = 16_384
+"""Octets of a SubjectPublicKeyInfo; keys are remembered."""
+PrivateKey = (
+    rsa.RSAPrivateKey
+    | ec.EllipticCurvePrivateKey
+    | ed25519.Ed25519PrivateKey
+    | ed448.Ed448PrivateKey
+    | dsa.DSAPrivateKey
+    | mldsa.MLDSA44PrivateKey
+    | mldsa.MLDSA65PrivateKey
+    | mldsa.MLDSA87PrivateKey
+)
 """Private keys that sign."""
 
 
@@ -75,35 +110,99 @@ class Signer(Protocol):
         ...
 
 
-class PrivateKeySigner:
-    """A Signer whose key is in memory. Its repr shows the kind of key and nothing else."""
+@dataclass(frozen=True, slots=True)
+class SignatureChoice:
+    """How a signer signs: `digest` is a hash's name, empty for the one that suits the key; `pss` is for RSA keys."""
 
-    def __init__(self, key: PrivateKey) -> None:
+    digest: str = ""
+    pss: bool = False
+
+
+class PrivateKeySigner:
+    """A Signer whose key is in memory. Its repr shows the kind of key and nothing else.
+
+    ValueError where the choice does not go with the key.
+    """
+
+    def __init__(self, key: PrivateKey, choice: SignatureChoice = SignatureChoice()) -> None:
         self._key = key
+        self._pss = choice.pss
+        self._digest = _digest_for(key, choice)
         self.public_key_info = key.public_key().public_bytes(
             serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
         )
-        self.algorithm = _algorithm_for(key)
+        self.algorithm = _algorithm_for(key, self._digest, pss=choice.pss)
 
     def __repr__(self) -> str:
         return f"<PrivateKeySigner {self.algorithm.algorithm}>"
 
     def sign(self, data: bytes) -> bytes:
-        """The signature over `data`: SHA-256, or the hash that matches the curve."""
+        """The signature over `data`."""
         key = self._key
         if isinstance(key, rsa.RSAPrivateKey):
-            return key.sign(data, padding.PKCS1v15(), hashes.SHA256())
+            return key.sign(data, self._padding(), _HASHES[self._digest])
         if isinstance(key, ec.EllipticCurvePrivateKey):
-            return key.sign(data, ec.ECDSA(_ECDSA_BY_CURVE.get(key.curve.name, _ECDSA_DEFAULT)[1]))
+            return key.sign(data, ec.ECDSA(_HASHES[self._digest]))
+        if isinstance(key, dsa.DSAPrivateKey):
+            return key.sign(data, _HASHES[self._digest])
         return key.sign(data)
 
+    def _padding(self) -> padding.PSS | padding.PKCS1v15:
+        digest = _HASHES[self._digest]
+        return padding.PSS(padding.MGF1(digest), digest.digest_size) if self._pss else padding.PKCS1v15()
 
-def _algorithm_for(key: PrivateKey) -> AlgorithmIdentifier:
+
+def _digest_for(key: PrivateKey, choice: SignatureChoice) -> str:
+    """The hash to sign with: the one asked for, else that of the curve, else SHA-256; none for EdDSA and ML-DSA."""
+    if choice.pss and not isinstance(key, rsa.RSAPrivateKey):
+        raise ValueError("RSASSA-PSS needs an RSA key")
+    if not isinstance(key, rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | dsa.DSAPrivateKey):
+        if choice.digest:
+            raise ValueError("this kind of key signs without a hash of our choice")
+        return ""
+    if choice.digest and choice.digest not in _digests(key):
+        raise ValueError(f"this kind of key does not sign with {choice.digest}: one of {', '.join(_digests(key))}")
+    curve = key.curve.name if isinstance(key, ec.EllipticCurvePrivateKey) else ""
+    return choice.digest or _CURVE_HASHES.get(curve, _DEFAULT_HASH)
+
+
+def _digests(key: PrivateKey) -> tuple[str, ...]:
+    """The hashes that a kind of key can sign with; SHA-1 only if asked for by name (CMP v1)."""
     if isinstance(key, rsa.RSAPrivateKey):
-        return _RSA_SHA256
+        return tuple(RSA_SIGNATURES.values())
+    return tuple((DSA_SIGNATURES if isinstance(key, dsa.DSAPrivateKey) else ECDSA_SIGNATURES).values())
+
+
+def _algorithm_for(key: PrivateKey, digest: str, *, pss: bool) -> AlgorithmIdentifier:
+    if isinstance(key, rsa.RSAPrivateKey):
+        return _pss_algorithm(digest) if pss else _rsa_algorithm(digest)
     if isinstance(key, ec.EllipticCurvePrivateKey):
-        return _ECDSA_BY_CURVE.get(key.curve.name, _ECDSA_DEFAULT)[0]
-    return AlgorithmIdentifier(algorithm=ED25519 if isinstance(key, ed25519.Ed25519PrivateKey) else ED448)
+        return AlgorithmIdentifier(algorithm=_oid(ECDSA_SIGNATURES, digest))
+    if isinstance(key, dsa.DSAPrivateKey):
+        return AlgorithmIdentifier(algorithm=_oid(DSA_SIGNATURES, digest))
+    if isinstance(key, ed25519.Ed25519PrivateKey | ed448.Ed448PrivateKey):
+        return AlgorithmIdentifier(algorithm=ED25519 if isinstance(key, ed25519.Ed25519PrivateKey) else ED448)
+    oid = next(oid for oid, (private, _) in _ML_DSA.items() if isinstance(key, private))
+    return AlgorithmIdentifier(algorithm=oid)
+
+
+def _rsa_algorithm(digest: str) -> AlgorithmIdentifier:
+    return AlgorithmIdentifier(algorithm=_oid(RSA_SIGNATURES, digest), parameters=DER_NULL)
+
+
+def _oid(names: dict[str, str], name: str) -> str:
+    return next(oid for oid, known in names.items() if known == name)
+
+
+def _pss_algorithm(digest: str) -> AlgorithmIdentifier:
+    """RSASSA-PSS with one hash for everything and a salt of its length (RFC 4055 §3.1)."""
+    inner = AlgorithmIdentifier(algorithm=_oid(HASHES, digest), parameters=DER_NULL)
+    parameters = RSASSAPSSParams(
+        hash_algorithm=inner,
+        mask_gen_algorithm=AlgorithmIdentifier(algorithm=MGF1, parameters=encode(inner)),
+        salt_length=_HASHES[digest].digest_size,
+    )
+    return AlgorithmIdentifier(algorithm=RSASSA_PSS, parameters=encode(parameters))
 
 
 def sign(signer: Signer, data: bytes) -> SignedBits:
@@ -111,9 +210,23 @@ def sign(signer: Signer, data: bytes) -> SignedBits:
     return SignedBits(signer.algorithm, signer.sign(data))
 
 
+_PLAIN: dict[str, type[ed25519.Ed25519PublicKey | ed448.Ed448PublicKey | _MlDsaPublic]] = {
+    ED25519: ed25519.Ed25519PublicKey,
+    ED448: ed448.Ed448PublicKey,
+    **{oid: public for oid, (_, public) in _ML_DSA.items()},
+}
+"""Algorithms that take the data as it is → their public keys."""
+SIGNATURE_ALGORITHMS = frozenset(
+    (*RSA_SIGNATURES, *ECDSA_SIGNATURES, *_ECDSA_SHAKES, *DSA_SIGNATURES, RSASSA_PSS, *_PLAIN)
+)
+"""Every signature algorithm that `verify_signature` knows."""
+
+
 @lru_cache(maxsize=256)
 def load_public_key(public_key_info: bytes) -> PublicKeyTypes:
     """The key in a SubjectPublicKeyInfo; Malformed where it is none, or of a kind that we do not know."""
+    if len(public_key_info) > _LONGEST_KEY:
+        raise Malformed("a public key is absurdly long", why=f"{len(public_key_info)} octets")
     try:
         return serialization.load_der_public_key(public_key_info)
     except (ValueError, UnsupportedAlgorithm) as problem:
@@ -123,27 +236,52 @@ def load_public_key(public_key_info: bytes) -> PublicKeyTypes:
 def verify_signature(
     public_key_info: bytes, algorithm: AlgorithmIdentifier, signature: bytes, data: bytes, *, allow_sha1: bool = False
 ) -> bool:
-    """Whether `signature` over `data` was made by that key with that algorithm. Unknown algorithms are a plain no."""
-    key, oid = load_public_key(public_key_info), algorithm.algorithm
-    named = RSA_SIGNATURES.get(oid) or ECDSA_SIGNATURES.get(oid)
+    """Whether `signature` over `data` was made by that key with that algorithm. What is unknown or weak is a no."""
+    oid = algorithm.algorithm
+    named = RSA_SIGNATURES.get(oid) or ECDSA_SIGNATURES.get(oid) or DSA_SIGNATURES.get(oid)
     if named == "sha1" and not allow_sha1:
         return False
     try:
-        if isinstance(key, rsa.RSAPublicKey) and oid in RSA_SIGNATURES:
-            key.verify(signature, data, padding.PKCS1v15(), _HASHES[RSA_SIGNATURES[oid]])
-        elif isinstance(key, rsa.RSAPublicKey) and oid == RSASSA_PSS:
-            key.verify(signature, data, *_pss(algorithm, allow_sha1=allow_sha1))
-        elif isinstance(key, ec.EllipticCurvePublicKey) and oid in ECDSA_SIGNATURES:
-            key.verify(signature, data, ec.ECDSA(_HASHES[ECDSA_SIGNATURES[oid]]))
-        elif (isinstance(key, ed25519.Ed25519PublicKey) and oid == ED25519) or (
-            isinstance(key, ed448.Ed448PublicKey) and oid == ED448
-        ):
-            key.verify(signature, data)
-        else:
-            return False
-    except (InvalidSignature, UnsupportedAlgorithm):
-        return False
+        _verify(load_public_key(public_key_info), algorithm, signature, data, allow_sha1=allow_sha1)
+    except (InvalidSignature, UnsupportedAlgorithm, Malformed, KeyError, ValueError):
+        return False  # KeyError: an algorithm of other keys; ValueError: a hash too long for the key
     return True
+
+
+def _verify(
+    key: PublicKeyTypes, algorithm: AlgorithmIdentifier, signature: bytes, data: bytes, *, allow_sha1: bool
+) -> None:
+    """Return where the signature is good; raise one of many things where it is not."""
+    oid = algorithm.algorithm
+    if isinstance(key, rsa.RSAPublicKey) and _RSA_BITS[0] <= key.key_size <= _RSA_BITS[1]:
+        key.verify(signature, data, *_rsa_padding(algorithm, allow_sha1=allow_sha1))
+    elif isinstance(key, ec.EllipticCurvePublicKey):
+        _verify_ecdsa(key, oid, signature, data)
+    elif isinstance(key, dsa.DSAPublicKey):
+        key.verify(signature, data, _HASHES[DSA_SIGNATURES[oid]])
+    elif oid in _PLAIN and isinstance(key, _PLAIN[oid]):
+        key.verify(signature, data)
+    else:
+        raise UnsupportedAlgorithm("no signature of this kind of key")
+
+
+def _rsa_padding(
+    algorithm: AlgorithmIdentifier, *, allow_sha1: bool
+) -> tuple[padding.PSS | padding.PKCS1v15, hashes.HashAlgorithm]:
+    if algorithm.algorithm == RSASSA_PSS:
+        return _pss(algorithm, allow_sha1=allow_sha1)
+    return padding.PKCS1v15(), _HASHES[RSA_SIGNATURES[algorithm.algorithm]]
+
+
+def _verify_ecdsa(key: ec.EllipticCurvePublicKey, oid: str, signature: bytes, data: bytes) -> None:
+    if oid in ECDSA_SIGNATURES:
+        key.verify(signature, data, ec.ECDSA(_HASHES[ECDSA_SIGNATURES[oid]]))
+        return
+    if oid not in _ECDSA_SHAKES:
+        raise UnsupportedAlgorithm("no signature of this kind of key")
+    function, octets, alike = _ECDSA_SHAKES[oid]
+    digest = hashlib.new(function, data).digest(octets)  # type: ignore[call-arg]  # an XOF takes a length
+    key.verify(signature, digest, ec.ECDSA(Prehashed(alike)))
 
 
 def _pss(algorithm: AlgorithmIdentifier, *, allow_sha1: bool) -> tuple[padding.PSS, hashes.HashAlgorithm]:
@@ -154,5 +292,7 @@ def _pss(algorithm: AlgorithmIdentifier, *, allow_sha1: bool) -> tuple[padding.P
     named = "sha1" if parameters.hash_algorithm is None else HASHES.get(parameters.hash_algorithm.algorithm)
     if named is None or (named == "sha1" and not allow_sha1):
         raise UnsupportedAlgorithm("RSASSA-PSS with a hash that is not accepted")
+    if not 0 <= parameters.salt_length <= _LONGEST_SALT:
+        raise UnsupportedAlgorithm("RSASSA-PSS with an impossible salt")
     digest = _HASHES[named]
     return padding.PSS(padding.MGF1(digest), parameters.salt_length), digest

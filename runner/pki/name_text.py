@@ -1,0 +1,91 @@
+"""The text of distinguished names: cut into its parts, unescaped, escaped (RFC 4514 §2.4, §3; quotes as RFC 1779).
+
+Which attributes there are, and their DER, is in names.py. ValueError says what is wrong.
+"""
+
+from __future__ import annotations
+
+from re import compile as regex
+
+from runner.asn1.primitives import ANY
+from runner.errors import Malformed
+
+_SPECIAL = ',+"\\<>;'
+_ESCAPED = _SPECIAL + "#= "
+_BLANKS = " \t\r\n"
+_HEX_PAIR = regex(r"[0-9A-Fa-f]{2}")
+
+
+def cut(text: str, separator: str) -> list[str]:
+    """The pieces of `text` between separators that are neither escaped nor quoted."""
+    pieces, start, quoted, at = [], 0, False, 0
+    while at < len(text):
+        if text[at] == "\\":
+            at += 1
+        elif text[at] == '"':
+            quoted = not quoted
+        elif text[at] == separator and not quoted:
+            pieces.append(text[start:at])
+            start = at + 1
+        at += 1
+    if quoted:
+        raise ValueError(f'a quotation mark is never closed in "{text}"')
+    return [*pieces, text[start:]]
+
+
+def bare(value: str) -> str:
+    """A value without the blanks around it; a last blank that a backslash escapes stays."""
+    value = value.lstrip(_BLANKS)
+    short = value.rstrip(_BLANKS)
+    escapes = len(short) - len(short.rstrip("\\"))
+    return value[: len(short) + 1] if escapes % 2 else short
+
+
+def hex_element(value: str) -> bytes:
+    """`#` and the hex of one ASN.1 element (RFC 4514 §2.4)."""
+    try:
+        return ANY.decode(bytes.fromhex(value[1:]))
+    except (ValueError, Malformed) as problem:
+        raise ValueError(f'"{value}" is not # and hexadecimal ASN.1; a value may begin with \\#') from problem
+
+
+def unescape(value: str) -> str:
+    """What a bare value means: quotation marks around it are off, escapes are resolved."""
+    if len(value) > 1 and value[0] == value[-1] == '"':
+        value = value[1:-1]
+    octets, at = bytearray(), 0
+    while at < len(value):
+        octet, width = _unescaped_at(value, at)
+        octets += octet
+        at += width
+    try:
+        return octets.decode()
+    except UnicodeDecodeError as problem:
+        raise ValueError("the escaped octets of a value are not UTF-8") from problem
+
+
+def _unescaped_at(value: str, at: int) -> tuple[bytes, int]:
+    """What the character at `at` means, and how many characters say so."""
+    if value[at] == '"':
+        raise ValueError(f'a quotation mark inside a value is written \\", in "{value}"')
+    if value[at] != "\\":
+        return value[at].encode(), 1
+    if _HEX_PAIR.match(value, at + 1):
+        return bytes.fromhex(value[at + 1 : at + 3]), 3
+    if value[at + 1 : at + 2] not in tuple(_ESCAPED):
+        raise ValueError(f'a backslash stands before {" ".join(_ESCAPED)}or two hex digits, in "{value}"')
+    return value[at + 1].encode(), 2
+
+
+def escape(text: str) -> str:
+    """A value as it is written in a name; `unescape` gives it back."""
+    escaped = "".join(map(_escaped, text))
+    if escaped[:1] in ("#", " "):
+        escaped = "\\" + escaped
+    return escaped[:-1] + "\\ " if escaped.endswith(" ") and len(text) > 1 else escaped
+
+
+def _escaped(char: str) -> str:
+    if char < " " or char == "\x7f":
+        return f"\\{ord(char):02X}"
+    return "\\" + char if char in _SPECIAL else char
