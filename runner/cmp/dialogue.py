@@ -54,8 +54,8 @@ class Dialogue:
     request: bytes
     nonce: bytes
     """senderNonce of `request`."""
-    first_nonce: bytes
-    """senderNonce of the first message: a delayed answer may repeat it (dossier §2.6)."""
+    delayed_nonce: bytes
+    """senderNonce of our last message that was no pollReq: its answer may be delayed, and repeat it (dossier §2.6)."""
     peer_nonce: bytes = b""
     recipient: bytes = b""
     """GeneralName; the sender of their last message."""

@@ -1,20 +1,21 @@
 """How our messages are protected, and whose protection we accept (RFC 9810 §5.1.3; dossier §2).
 
-Ours is a MAC with a shared secret or a signature; a Peer says which answers are believed. PBMAC1, DHBasedMac and
-KEM-based MACs have their place beside MacProtection.
+Ours is a MAC with a shared secret or a signature; a Peer says which answers are believed. KEM-based MACs, whose
+secret is agreed on within the transaction, have their place beside MacProtection.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from itertools import islice
 from typing import TYPE_CHECKING
 
-from runner.asn1.algorithms import PASSWORD_BASED_MAC
 from runner.asn1.cmp import PKIMessage
 from runner.asn1.structures import encode
 from runner.cmp.message import protected_part
 from runner.errors import Unauthentic
-from runner.pki.certificates import Certificate, parse_certificate
+from runner.pki.certificates import Certificate, readable_certificates
 from runner.pki.extensions import (
     EXTENDED_KEY_USAGES,
     basic_constraints_in,
@@ -22,13 +23,14 @@ from runner.pki.extensions import (
     key_usages_in,
     subject_key_identifier_in,
 )
-from runner.pki.macs import SharedSecret, compute_mac, verify_mac
-from runner.pki.names import Name, directory_name, name_in_general_name, parse_name, same_name
+from runner.pki.mac_parameters import MacParameters, mac_algorithm, needs_nonce, with_nonce
+from runner.pki.macs import SharedSecret, compute_mac, is_mac, verify_mac
+from runner.pki.names import Name, common_name, directory_name, name_in_general_name, same_name
 from runner.pki.paths import find_path
 from runner.pki.signing import Signer, verify_signature
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from datetime import datetime
 
     from runner.asn1.algorithms import AlgorithmIdentifier
@@ -37,13 +39,27 @@ if TYPE_CHECKING:
     from runner.cmp.message import Unverified
 
 
+RFC_9045 = MacParameters()
+"""SHA-256, HMAC-SHA256, 10 000 iterations."""
+_MAX_SIGNERS = 4
+"""Certificates of one key that are tried: anybody may send along more (dossier §7 no. 8)."""
+_mac_algorithm = lru_cache(maxsize=64)(mac_algorithm)
+
+
 @dataclass(frozen=True, slots=True)
 class MacProtection:
-    """PasswordBasedMac. `algorithm` carries the salt: drawn once a secret and run, so that one key serves it."""
+    """PasswordBasedMac or PBMAC1. The salt is drawn once for a secret and a run, so that one derived key serves it."""
 
     reference: bytes
     secret: SharedSecret
-    algorithm: AlgorithmIdentifier
+    salt: bytes
+    parameters: MacParameters = RFC_9045
+
+    def algorithm(self, sender_nonce: bytes) -> AlgorithmIdentifier:
+        """The protectionAlg of the message with that senderNonce."""
+        if needs_nonce(self.parameters):
+            return with_nonce(self.parameters, self.salt, sender_nonce)
+        return _mac_algorithm(self.parameters, self.salt)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +77,7 @@ def sender_of(protection: Protection) -> bytes:
     """The sender (GeneralName, DER): CN=reference, or the signer's subject byte by byte (RFC 9483 §3.1)."""
     if isinstance(protection, SignatureProtection):
         return directory_name(protection.chain[0].subject.der)
-    return directory_name(_reference_name(protection.reference).der)
-
-
-def _reference_name(reference: bytes) -> Name:
-    text = reference.decode("utf-8", "replace")
-    return parse_name("CN=" + "".join("\\" + c if c in ',+"\\<>;# ' else c for c in text))
+    return directory_name(common_name(protection.reference.decode("utf-8", "replace")).der)
 
 
 def sender_kid_of(protection: Protection) -> bytes | None:
@@ -79,8 +90,9 @@ def sender_kid_of(protection: Protection) -> bytes | None:
 def protect(header: PKIHeader, body: Chosen, protection: Protection) -> bytes:
     """The DER of the whole message; protectionAlg is put into the header, extraCerts behind a signature."""
     if isinstance(protection, MacProtection):
-        header = replace(header, protection_alg=protection.algorithm)
-        bits = compute_mac(protection.secret, protection.algorithm, protected_part(header, body))
+        algorithm = protection.algorithm(header.sender_nonce or b"")
+        header = replace(header, protection_alg=algorithm)
+        bits = compute_mac(protection.secret, algorithm, protected_part(header, body))
         return encode(PKIMessage(header=header, body=body, protection=bits))
     header = replace(header, protection_alg=protection.signer.algorithm)
     bits = protection.signer.sign(protected_part(header, body))
@@ -109,7 +121,7 @@ def check_protection(unverified: Unverified, peer: Peer, known: Iterable[bytes],
     algorithm, bits = message.header.protection_alg, message.protection
     if algorithm is None or bits is None:
         raise Unauthentic("the message is not protected")
-    if algorithm.algorithm == PASSWORD_BASED_MAC:
+    if is_mac(algorithm):
         _check_mac(unverified, algorithm, bits, peer)
         return None
     return _check_signature(unverified, algorithm, bits, peer, (*message.extra_certs, *known), now)
@@ -142,10 +154,19 @@ def _check_signature(
             "the message is signed, and nothing is configured to judge signatures by",
             next_step="name the CA's certificate in the authority's `trust:`",
         )
-    certificates = tuple({der: parse_certificate(der) for der in known}.values())
-    signer = _find_signer(unverified, algorithm, bits, (*peer.anchors, *certificates))
-    if signer is None:
-        raise Unauthentic("no certificate at hand verifies the message's signature")
+    certificates = readable_certificates(known)
+    refusals: list[Unauthentic] = []
+    signers = _signers(unverified, algorithm, bits, (*peer.anchors, *certificates))
+    for signer in islice(signers, _MAX_SIGNERS):
+        try:
+            return _accepted(signer, certificates, peer, now)
+        except Unauthentic as refusal:
+            refusals.append(refusal)
+    raise refusals[0] if refusals else Unauthentic("no certificate at hand verifies the message's signature")
+
+
+def _accepted(signer: Certificate, certificates: tuple[Certificate, ...], peer: Peer, now: datetime) -> Certificate:
+    """The certificate whose key made the signature, if it may sign what the CA says. Unauthentic where not."""
     usages = key_usages_in(signer.extensions)
     if usages is not None and "digitalSignature" not in usages:
         raise Unauthentic(f'"{signer.subject}" may not sign messages', why="its keyUsage lacks digitalSignature")
@@ -159,10 +180,13 @@ def _check_signature(
     return signer
 
 
-def _find_signer(
+def _signers(
     unverified: Unverified, algorithm: AlgorithmIdentifier, bits: bytes, candidates: tuple[Certificate, ...]
-) -> Certificate | None:
-    """The candidate whose key verifies; those that senderKID and sender point at are tried first."""
+) -> Iterator[Certificate]:
+    """The candidates whose key verifies; those that senderKID and sender point at are tried first.
+
+    One key may have several certificates, and an old one among them must not spoil the answer.
+    """
     header = unverified.message.header
     sender = name_in_general_name(header.sender)
 
@@ -172,8 +196,7 @@ def _find_signer(
 
     for candidate in sorted(candidates, key=likelihood):
         if verify_signature(candidate.public_key_info, algorithm, bits, unverified.protected):
-            return candidate
-    return None
+            yield candidate
 
 
 def _speaks_for_ca(signer: Certificate, peer: Peer) -> bool:

@@ -20,9 +20,15 @@ def to_record(dialogue: Dialogue) -> str:
 
 
 def from_record(text: str) -> Dialogue:
-    """The dialogue that `to_record` wrote. ValueError or KeyError where the text is not that."""
-    values = json.loads(text)
-    return Dialogue(**{field.name: _rich(field.name, values[field.name]) for field in fields(Dialogue)})
+    """The dialogue that `to_record` wrote, also an earlier version of it. ValueError where the text is not that."""
+    try:
+        values = json.loads(text)
+        known = {
+            field.name: _rich(field.name, values[field.name]) for field in fields(Dialogue) if field.name in values
+        }
+        return Dialogue(**known)
+    except (AttributeError, KeyError, TypeError) as problem:
+        raise ValueError("this is not the record of a dialogue") from problem
 
 
 def _plain(value: Any) -> Any:

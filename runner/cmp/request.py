@@ -6,7 +6,6 @@ around by transaction.py and protection.py.
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -14,7 +13,7 @@ from runner.asn1.algorithms import AlgorithmIdentifier
 from runner.asn1.cmp import CMP_2021, FAIL_INFO, PKI_STATUS, CertStatus, PKIStatusInfo, PollReq, RevDetails
 from runner.asn1.crmf import OLD_CERT_ID, CertId, CertReqMsg, CertRequest, CertTemplate, Control, POPOSigningKey
 from runner.asn1.structures import Chosen, encode
-from runner.pki.certificates import Certificate, certificate_hash
+from runner.pki.certificate_hashes import confirmation_hash
 from runner.pki.extensions import (
     extended_key_usage,
     invalidity_date,
@@ -29,13 +28,13 @@ if TYPE_CHECKING:
 
     from runner.asn1.x509 import Extension
     from runner.errors import BadCertificate
+    from runner.pki.certificates import Certificate
     from runner.pki.names import Name
     from runner.pki.profile import Profile
     from runner.pki.signing import Signer
 
 CERT_REQ_ID = 0
 """RFC 9483 §4.1.1: the one request in a message is number 0."""
-_SHA512 = "2.16.840.1.101.3.4.2.3"
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,10 +120,8 @@ def _revocation(order: Order) -> RevDetails:
 
 def confirmation_body(certificate: Certificate, cert_req_id: int, problem: BadCertificate | None, pvno: int) -> Chosen:
     """The body of certConf: acceptance, or rejection with the failInfo and words of `problem` (RFC 9810 §5.3.18)."""
-    digest, algorithm = certificate_hash(certificate), None
-    if digest is None:
-        digest = hashlib.sha512(certificate.der).digest()
-        algorithm = AlgorithmIdentifier(algorithm=_SHA512) if pvno >= CMP_2021 else None
+    digest, named = confirmation_hash(certificate)
+    algorithm = AlgorithmIdentifier(algorithm=named) if named and pvno >= CMP_2021 else None
     status = None if problem is None else _rejection(problem)
     return Chosen(
         "certConf", (CertStatus(cert_hash=digest, cert_req_id=cert_req_id, status_info=status, hash_alg=algorithm),)

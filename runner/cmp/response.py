@@ -13,9 +13,11 @@ from runner.asn1.cmp import FAIL_INFO, IMPLICIT_CONFIRM, PKI_STATUS
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from runner.asn1.cmp import PKIMessage, PKIStatusInfo
+    from runner.asn1.cmp import ErrorMsgContent, PKIMessage, PKIStatusInfo
     from runner.asn1.structures import Chosen
 
+MAX_TEXT = 2_000
+"""Characters of a server's text that are kept: it goes into journals and reports."""
 GRANTED = ("accepted", "grantedWithMods")
 """The statuses that bring what was asked for."""
 
@@ -39,8 +41,14 @@ def status_of(info: PKIStatusInfo, *more: str) -> Status:
     return Status(
         status=PKI_STATUS[info.status] if known else f"status {info.status}",
         fail_info=fail_info_names(info.fail_info),
-        text="; ".join(text for text in (*info.status_string, *more) if text),
+        text=joined_text((*info.status_string, *more)),
     )
+
+
+def joined_text(texts: Iterable[str]) -> str:
+    """A PKIFreeText as one text, cut where it is beyond all measure."""
+    text = "; ".join(text for text in texts if text)
+    return text if len(text) <= MAX_TEXT else f"{text[:MAX_TEXT]}…"
 
 
 def fail_info_names(bits: Iterable[int]) -> tuple[str, ...]:
@@ -48,11 +56,16 @@ def fail_info_names(bits: Iterable[int]) -> tuple[str, ...]:
     return tuple(FAIL_INFO[bit] if bit < len(FAIL_INFO) else f"bit {bit}" for bit in sorted(bits))
 
 
+def error_status(content: ErrorMsgContent) -> Status:
+    """The Status in an error message, with its details and code in the text."""
+    code = () if content.error_code is None else (f"errorCode {content.error_code}",)
+    return status_of(content.pki_status_info, *content.error_details, *code)
+
+
 def refusal_in(body: Chosen) -> Status | None:
     """The status of a body that says no: error, or a rejection in ip, cp, kup or rp; None for every other body."""
     if body.name == "error":
-        code = () if body.value.error_code is None else (f"errorCode {body.value.error_code}",)
-        return status_of(body.value.pki_status_info, *body.value.error_details, *code)
+        return error_status(body.value)
     if body.name in ("ip", "cp", "kup"):
         statuses = [response.status for response in body.value.response]
     elif body.name == "rp":

@@ -25,10 +25,10 @@ from runner.asn1.x509 import NULL_DN
 from runner.cmp.dialogue import Dialogue, Done, Offered, Rejected, Send, State, Wait
 from runner.cmp.protection import MacProtection, protect, sender_kid_of, sender_of
 from runner.cmp.request import CERT_REQ_ID, confirmation_body, poll_body, request_body
-from runner.cmp.response import GRANTED, Status, grants_implicit_confirm, refusal_in, status_of
+from runner.cmp.response import GRANTED, Status, error_status, grants_implicit_confirm, joined_text, status_of
 from runner.cmp.validation import Expectation, Issue, check_certificate, remarks_on, verify_message
 from runner.errors import BadCertificate, Malformed, Mismatch
-from runner.pki.certificates import parse_certificate
+from runner.pki.certificates import parse_certificate, readable_certificates
 from runner.pki.names import directory_name
 
 if TYPE_CHECKING:
@@ -94,7 +94,9 @@ def _next(
 ) -> Dialogue:
     """The dialogue with its next message made."""
     origin = dialogue.origin if state is State.POLLING and dialogue.state is State.POLLING else dialogue.state
-    fresh = replace(dialogue, state=state, origin=origin, nonce=entropy.octets(NONCE))
+    nonce = entropy.octets(NONCE)
+    delayed = dialogue.delayed_nonce if state is State.POLLING else nonce
+    fresh = replace(dialogue, state=state, origin=origin, nonce=nonce, delayed_nonce=delayed)
     return replace(fresh, request=protect(_header(fresh, parties, now), body, parties.protection))
 
 
@@ -126,17 +128,15 @@ def receive(
         dialogue,
         peer_nonce=header.sender_nonce or b"",
         recipient=header.sender,
-        extra_certs=_known((*dialogue.extra_certs, *verified.message.extra_certs)),
+        extra_certs=_known((*verified.message.extra_certs, *dialogue.extra_certs)),
     )
     handle = _handlers(dialogue)[verified.message.body.name]
     return handle(_Received(dialogue, verified, order, parties, now))
 
 
 def _nonces(dialogue: Dialogue) -> tuple[bytes, ...]:
-    """What recipNonce may repeat: our last senderNonce; of a delayed answer, that of the first message too."""
-    if dialogue.state is State.POLLING:
-        return tuple(dict.fromkeys((dialogue.nonce, dialogue.first_nonce)))
-    return (dialogue.nonce,)
+    """What recipNonce may repeat: our last senderNonce; of a delayed answer, that of the message put off, too."""
+    return tuple(dict.fromkeys((dialogue.nonce, dialogue.delayed_nonce)))
 
 
 def _handlers(dialogue: Dialogue) -> dict[str, Handler]:
@@ -149,6 +149,8 @@ def _handlers(dialogue: Dialogue) -> dict[str, Handler]:
 
 
 def _known(certificates: Iterable[bytes]) -> tuple[bytes, ...]:
+    """Those to be remembered; the newest come first, and what nobody can read is forgotten at once."""
+    certificates = (certificate.der for certificate in readable_certificates(certificates))
     return tuple(dict.fromkeys(certificates))[:MAX_KNOWN_CERTIFICATES]
 
 
@@ -174,13 +176,19 @@ def _on_certificate_response(received: _Received) -> tuple[Dialogue, Action]:
     received = replace(received, dialogue=replace(received.dialogue, cert_req_id=response.cert_req_id))
     status = status_of(response.status)
     if status.status == "waiting":
-        return replace(received.dialogue, whole=False), Wait(0, status.text)
+        return _put_off(received.dialogue, status, whole=False)
     if status.status not in GRANTED:
         return received.dialogue, Rejected(status)
     pair = response.certified_key_pair
     if pair is None or pair.cert_or_enc_cert.name != "certificate":
         raise Malformed(f"the answer says {status.status} and brings no certificate that we can read")
     return _offer(received, pair.cert_or_enc_cert.value, content.ca_pubs, status)
+
+
+def _put_off(dialogue: Dialogue, status: Status, *, whole: bool) -> tuple[Dialogue, Action]:
+    """Poll: at once the first time, and never again without a pause, or a peer could keep us going in circles."""
+    seconds = CHECK_AFTER[0] if dialogue.state is State.POLLING else 0
+    return replace(dialogue, whole=whole), Wait(seconds, status.text)
 
 
 def _only_response(content: CertRepMessage, kind: str) -> CertResponse:
@@ -208,7 +216,7 @@ def _offer(received: _Received, der: bytes, ca_pubs: tuple[bytes, ...], status: 
 def judge(dialogue: Dialogue, order: Order, parties: Parties, now: datetime, status: Status | None = None) -> Offered:
     """The certificate in an OFFERED (or later) dialogue, judged by every check of dossier §3.2(5)."""
     certificate = parse_certificate(dialogue.certificate)
-    intermediates = tuple(parse_certificate(der) for der in dialogue.extra_certs)
+    intermediates = readable_certificates(dialogue.extra_certs)
     anchors = parties.peer.anchors or _mac_protected_roots(dialogue, parties)
     issue = Issue(certificate, order, dialogue.granted, intermediates, anchors, now)
     status = status or Status(dialogue.granted)
@@ -226,8 +234,7 @@ def _mac_protected_roots(dialogue: Dialogue, parties: Parties) -> tuple[Certific
     """
     if dialogue.kind != "ir" or not isinstance(parties.protection, MacProtection):
         return ()
-    offered = (parse_certificate(der) for der in dialogue.ca_pubs)
-    return tuple(certificate for certificate in offered if certificate.is_self_issued)
+    return tuple(offered for offered in readable_certificates(dialogue.ca_pubs) if offered.is_self_issued)
 
 
 def _on_revocation_response(received: _Received) -> tuple[Dialogue, Action]:
@@ -237,7 +244,7 @@ def _on_revocation_response(received: _Received) -> tuple[Dialogue, Action]:
         raise Mismatch("the answer is not about our one request", why=f"{len(content.status)} statuses came")
     status = status_of(content.status[0])
     if status.status == "waiting":
-        return replace(received.dialogue, whole=True), Wait(0, status.text)
+        return _put_off(received.dialogue, status, whole=True)
     revoked_before = status.status == "rejection" and status.fail_info == ("certRevoked",)
     done = status.status in (*GRANTED, "revocationWarning", "revocationNotification") or revoked_before
     return received.dialogue, Done(status) if done else Rejected(status)
@@ -250,7 +257,7 @@ def _on_poll_reply(received: _Received) -> tuple[Dialogue, Action]:
     if entry is None:
         raise Mismatch("the pollRep is not about our request", why=f"certReqId: {sorted(entries)}")
     low, high = CHECK_AFTER
-    return dialogue, Wait(min(max(entry.check_after, low), high), "; ".join(entry.reason))
+    return dialogue, Wait(min(max(entry.check_after, low), high), joined_text(entry.reason))
 
 
 def _on_confirmation(received: _Received) -> tuple[Dialogue, Action]:
@@ -258,11 +265,9 @@ def _on_confirmation(received: _Received) -> tuple[Dialogue, Action]:
 
 
 def _on_error(received: _Received) -> tuple[Dialogue, Action]:
-    status = refusal_in(received.message.body)
-    if status is None:
-        raise Malformed("an error message without a status")
+    status = error_status(received.message.body.value)
     if status.status == "waiting":
-        return replace(received.dialogue, whole=True), Wait(0, status.text)
+        return _put_off(received.dialogue, status, whole=True)
     confirming = State.CONFIRMING in (received.dialogue.state, received.dialogue.origin)
     return received.dialogue, Rejected(status, after_issue=confirming)
 

@@ -110,8 +110,8 @@ def _recip_nonce(unverified: Unverified, expectation: Expectation) -> None:
 def _body_type(unverified: Unverified, expectation: Expectation) -> None:
     name = unverified.message.body.name
     if name not in expectation.awaited:
-        wanted = " or ".join(sorted(expectation.awaited))
-        raise Mismatch(f"the answer is a {name}", why=f"{wanted} was expected")
+        wanted = " or ".join(sorted(expectation.awaited)) or "nothing"
+        raise Mismatch(f"the answer's body is {name}", why=f"{wanted} was expected")
 
 
 MESSAGE_CHECKS = (_version, _transaction, _protection_is_whole)
@@ -140,12 +140,16 @@ def check_certificate(issue: Issue) -> tuple[Certificate, ...]:
 
     Raises BadCertificate with the first reason to refuse it.
     """
-    for check in CERTIFICATE_CHECKS:
-        check(issue)
+    try:
+        for check in CERTIFICATE_CHECKS:
+            check(issue)
+    except Malformed as problem:
+        raise BadCertificate("the certificate cannot be read in all its parts", why=problem.what) from problem
     if not issue.anchors:
         return (issue.certificate,)
+    moment = max(issue.now, issue.certificate.not_before)  # the CA's clock may be ahead: _validity says how far
     try:
-        return find_path(issue.certificate, issue.intermediates, issue.anchors, issue.now)
+        return find_path(issue.certificate, issue.intermediates, issue.anchors, moment)
     except ProtocolError as problem:
         raise BadCertificate(
             problem.what, why=problem.why, next_step="check the authority's `trust:`", fail_info="signerNotTrusted"
@@ -171,7 +175,7 @@ def _validity(issue: Issue) -> None:
     certificate, now = issue.certificate, issue.now
     if now > certificate.not_after:
         raise BadCertificate("the certificate has already expired", why=f"notAfter {certificate.not_after:%F %T} UTC")
-    if now < certificate.not_before - CLOCK_SKEW:
+    if certificate.not_before - now > CLOCK_SKEW:
         raise BadCertificate(
             "the certificate is not valid yet",
             why=f"notBefore {certificate.not_before:%F %T} UTC, and it is {now:%F %T} UTC here",
