@@ -21,4 +21,4 @@ class StoredKey:
     public_key_info: bytes
     """DER SubjectPublicKeyInfo."""
     path: Path
-    """Its file."""
+    """Its file; for a key elsewhere, the path of its KeyUrl."""

@@ -15,11 +15,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
 
 from runner.errors import KeyStoreError
+from runner.keystores.backups import keep_previous
 from runner.keystores.folders import sync_folder
 from runner.keystores.troubles import told, trouble
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
     from pathlib import Path
     from types import TracebackType
 
@@ -36,11 +37,27 @@ _NO_HARD_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, er
 
 @dataclass(frozen=True, slots=True)
 class NewFile:
-    """A file to be: its place, its octets and its permission bits (whatever the umask)."""
+    """A file to be: its place, its octets and its permission bits (whatever the umask).
+
+    `owner` and `group` are numbers, -1 for our own. `backup`: what it replaces is kept as NAME.bak.
+    """
 
     path: Path
     content: bytes = field(repr=False)
     mode: int = 0o644
+    owner: int = -1
+    group: int = -1
+    backup: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A file that is there and is to have these permission bits and this owner and group (-1: as they are)."""
+
+    path: Path
+    mode: int
+    owner: int = -1
+    group: int = -1
 
 
 @dataclass(slots=True)
@@ -51,6 +68,7 @@ class _Draft:
     folder: int
     temporary: str
     descriptor: int
+    backup: bool = False
 
 
 def write_new(folder: Folder, files: Sequence[NewFile], entropy: Entropy) -> None:
@@ -75,16 +93,41 @@ def replace(folder: Folder, files: Sequence[NewFile], entropy: Entropy) -> None:
         group.replace_all()
 
 
-def move(folder: Folder, pairs: Sequence[tuple[Path, Path]]) -> None:
-    """Rename each (source, target), over what is there, in the given order, durably. KeyStoreError as for `replace`."""
+def move(folder: Folder, pairs: Sequence[tuple[Path, Path]], backed_up: Collection[Path] = ()) -> None:
+    """Rename each (source, target), over what is there, in the given order, durably. KeyStoreError as for `replace`.
+
+    What lies at one of the targets in `backed_up` is kept as NAME.bak.
+    """
     sources = _checked(folder, [source for source, _ in pairs])
     targets = _checked(folder, [target for _, target in pairs])
     with _Group(folder) as group:
-        for source, target in zip(sources, targets, strict=True):
+        for source, target, (_, named) in zip(sources, targets, pairs, strict=True):
             with told("move", source):
                 here, there = group.folder_of(source), group.folder_of(target)
+                if named in backed_up:
+                    keep_previous(target.name, there)
                 os.replace(source.name, target.name, src_dir_fd=here, dst_dir_fd=there)
         group.sync_folders()
+
+
+def mark(folder: Folder, marks: Sequence[Mark]) -> None:
+    """Give files their permission bits, owner and group; none of them is followed through a link. KeyStoreError."""
+    with _Group(folder) as group:
+        for each in marks:
+            target = folder.check(each.path)
+            with told("change the permissions of", target):
+                flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+                descriptor = os.open(target.name, flags, dir_fd=group.folder_of(target))
+                try:
+                    _own(descriptor, each.owner, each.group)
+                    os.fchmod(descriptor, each.mode)
+                finally:
+                    os.close(descriptor)
+
+
+def _own(descriptor: int, owner: int, group: int) -> None:
+    if (owner, group) != (-1, -1):
+        os.fchown(descriptor, owner, group)
 
 
 def read_file(path: Path, limit: int = 1 << 20) -> bytes:
@@ -142,6 +185,8 @@ class _Group:
             with told("write", target):
                 draft = _begin(target, self.folder_of(target), entropy)
                 self._drafts.append(draft)
+                draft.backup = file.backup
+                _own(draft.descriptor, file.owner, file.group)
                 os.fchmod(draft.descriptor, file.mode)
                 _write_all(draft.descriptor, file.content)
         for draft in self._drafts:
@@ -152,6 +197,8 @@ class _Group:
         """Give every draft its name, over what is there."""
         for draft in self._drafts:
             with told("write", draft.target):
+                if draft.backup:
+                    keep_previous(draft.target.name, draft.folder)
                 _rename(draft)
         self.sync_folders()
 

@@ -1,42 +1,65 @@
-"""Private keys as octets: PKCS#8 (RFC 5958), PKCS#1 (RFC 8017 §A.1.2), SEC 1 (RFC 5915), PEM or DER, plain or sealed.
+"""Private keys as octets, in every format: which one a file is follows from its content, never from its name.
 
-What a file is follows from its content, never from its name. Nothing of the content appears in an error: a file that
-is not a key may be anything. Reading and writing the files themselves is left to runner.keystores.files.
+Each foreign format is a module of its own; this one asks them in turn. Nothing of the content appears in an error: a
+file that is not a key may be anything. Reading and writing the files themselves is left to runner.keystores.files.
 """
 
 from __future__ import annotations
 
-import base64
-import textwrap
-from typing import TYPE_CHECKING
-
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
-from cryptography.hazmat.primitives.serialization import (
-    Encoding,
-    NoEncryption,
-    PrivateFormat,
-    load_der_private_key,
-    load_pem_private_key,
-)
+from typing import TYPE_CHECKING, Protocol
 
 from runner.errors import KeyStoreError
+from runner.keystores import jwk, openssh, pkcs8, pkcs12, ssh1, ssh2, x509
+from runner.pki.savetypes import SAVE_TYPES, Passphrase
 from runner.pki.signing import PrivateKey
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
+
     from runner.keystores.sealing import Seal
 
-_PEM_MARK = b"-----BEGIN "
-_OTHER_PEM = {
-    b"OPENSSH PRIVATE KEY": (
-        "it is a key in OpenSSH's own format",
-        "convert a copy with ssh-keygen -p -m PKCS8 -f COPY",
-    ),
-    b"CERTIFICATE": ("it holds a certificate", "give the path of the private key that belongs to it"),
-    b"CERTIFICATE REQUEST": ("it holds a certificate request", "give the path of the private key that belongs to it"),
-    b"PUBLIC KEY": ("it holds a public key only", "give the path of the private half"),
+
+class Format(Protocol):
+    """What a module of a foreign format offers; all of it from content alone."""
+
+    def recognises(self, octets: bytes) -> bool:
+        """Whether the octets are of this format."""
+        ...
+
+    def is_sealed(self, octets: bytes) -> bool:
+        """Whether a passphrase is needed. KeyStoreError where the file is damaged."""
+        ...
+
+    def read(self, octets: bytes, passphrase: bytes | None) -> PrivateKeyTypes:
+        """The key. KeyStoreError."""
+        ...
+
+    def write(self, key: PrivateKeyTypes, seal: Seal | None) -> bytes:
+        """The key in this format. KeyStoreError where it cannot be held."""
+        ...
+
+
+FOREIGN: Mapping[str, Format] = {
+    "openssh": openssh,
+    "ssh2": ssh2,
+    "ssh1": ssh1,
+    "x509": x509,
+    "jwk": jwk,
+    "pkcs12": pkcs12,
 }
-"""PEM labels that people mix up with a private key's → why it is none, and the next step."""
+"""Save type → its module."""
+
+
+def _format(octets: bytes) -> Format | None:
+    return next((each for each in FOREIGN.values() if each.recognises(octets)), None)
+
+
+def read_any_key(octets: bytes, passphrase: bytes | None = None) -> PrivateKeyTypes:
+    """The key in `octets`, of any kind. KeyStoreError: it needs a passphrase, that is wrong, or it is no key."""
+    found = _format(octets)
+    return found.read(octets, passphrase) if found else pkcs8.read(octets, passphrase)
 
 
 def read_private_key(octets: bytes, passphrase: bytes | None = None) -> PrivateKey:
@@ -44,116 +67,36 @@ def read_private_key(octets: bytes, passphrase: bytes | None = None) -> PrivateK
 
     Raises KeyStoreError: it needs a passphrase, the passphrase is wrong, it is no private key, or none that signs.
     """
-    try:
-        key = _load(octets, None)
-    except TypeError:  # how `cryptography` says "Password was not given but private key is encrypted"
-        key = _opened(octets, passphrase)
-    except UnsupportedAlgorithm:
-        raise _not_supported() from None
-    except ValueError:
-        raise _not_a_key(octets) from None
-    return _fit_to_sign(key)
-
-
-def _opened(octets: bytes, passphrase: bytes | None) -> object:
-    if not passphrase:
-        raise KeyStoreError(
-            "the private key is sealed and needs a passphrase",
-            next_step="add it to the key URL as a reference: file://${env:VARIABLE}/path",
-        )
-    try:
-        return _load(octets, passphrase)
-    except UnsupportedAlgorithm:
-        raise _not_supported() from None
-    except ValueError:
-        raise KeyStoreError(
-            "the passphrase does not open the private key",
-            why="the passphrase is wrong, the file is damaged, or its cipher is not supported",
-            next_step="check the passphrase that the key URL refers to; openssl pkey -in FILE judges the file",
-        ) from None
-
-
-def is_sealed(octets: bytes) -> bool:
-    """Whether this is a private key under a passphrase; no passphrase is needed to tell."""
-    try:
-        _load(octets, None)
-    except TypeError:
-        return True
-    except (ValueError, UnsupportedAlgorithm):
-        return False
-    return False
-
-
-def write_private_key(key: PrivateKey, savetype: str, seal: Seal | None = None) -> bytes:
-    """A key as PEM: `pkcs8`, `pkcs8s` (PKCS#8 under the seal) or `pkcs1` (RSA only).
-
-    Raises KeyStoreError where the key or the seal does not go with the save type.
-    """
-    if (savetype == "pkcs8s") != (seal is not None):
-        raise KeyStoreError("the save type pkcs8s needs a passphrase, and no other takes one")
-    if seal is not None:
-        info = key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
-        return _pem("ENCRYPTED PRIVATE KEY", seal.close(info))
-    if savetype == "pkcs8":
-        return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    if savetype == "pkcs1" and isinstance(key, RSAPrivateKey):
-        return key.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption())
-    raise KeyStoreError(f"this key cannot be saved as {savetype}", next_step="use pkcs8 or pkcs8s")
-
-
-def _load(octets: bytes, passphrase: bytes | None) -> object:
-    """As `cryptography` reads it. Its check of RSA keys takes 0.3 s (4096 bits); _is_consistent replaces it."""
-    load = load_pem_private_key if _PEM_MARK in octets else load_der_private_key
-    return load(octets, passphrase, unsafe_skip_rsa_key_validation=True)
-
-
-def _fit_to_sign(key: object) -> PrivateKey:
+    key = read_any_key(octets, passphrase)
     if not isinstance(key, PrivateKey):
         raise KeyStoreError(
-            "the private key is of a kind that cannot sign requests", next_step="use an RSA, EC, Ed25519 or Ed448 key"
-        )
-    if isinstance(key, RSAPrivateKey) and not _is_consistent(key):
-        raise KeyStoreError(
-            "the private key is damaged", why="its numbers contradict each other", next_step="restore it from a backup"
+            "the private key is of a kind that cannot sign requests",
+            why="x25519, x448 and ML-KEM keys agree on secrets; their possession is proved in another way",
+            next_step="use an RSA, EC, Ed25519, Ed448 or ML-DSA key",
         )
     return key
 
 
-def _is_consistent(key: RSAPrivateKey) -> bool:
-    """Whether the numbers of an RSA key belong together (RFC 8017 §3.2), so that no damaged one is ever used.
+def is_sealed(octets: bytes) -> bool:
+    """Whether this is a private key under a passphrase; no passphrase is needed to tell."""
+    found = _format(octets)
+    try:
+        return found.is_sealed(octets) if found else pkcs8.is_sealed(octets)
+    except KeyStoreError:
+        return False
 
-    That p and q are primes is not asked: whoever can forge a key file so that all of this holds has a key of his own.
+
+def write_private_key(key: PrivateKeyTypes, savetype: str, seal: Seal | None = None) -> bytes:
+    """A key in the format of a save type (runner.pki.savetypes), under the seal where there is one.
+
+    Raises KeyStoreError where the key or the seal does not go with the save type.
     """
-    numbers = key.private_numbers()
-    p, q, d, public = numbers.p, numbers.q, numbers.d, numbers.public_numbers
-    return (
-        public.n == p * q
-        and public.e * d % (p - 1) == public.e * d % (q - 1) == 1
-        and (numbers.dmp1, numbers.dmq1) == (d % (p - 1), d % (q - 1))
-        and numbers.iqmp * q % p == 1
-    )
-
-
-def _not_supported() -> KeyStoreError:
-    return KeyStoreError(
-        "the private key is of a kind, or sealed in a way, that is not supported",
-        next_step="use an RSA, EC, Ed25519 or Ed448 key; openssl pkcs8 -topk8 seals it in a way that is",
-    )
-
-
-def _not_a_key(octets: bytes) -> KeyStoreError:
-    why, next_step = (
-        "neither PKCS#8, PKCS#1 nor SEC 1, in PEM or DER",
-        "check the path, or convert it with openssl pkey",
-    )
-    for label, words in _OTHER_PEM.items():
-        if _PEM_MARK + label + b"-----" in octets:
-            why, next_step = words
-            break
-    return KeyStoreError("it is not a private key that can be read", why=why, next_step=next_step)
-
-
-def _pem(label: str, der: bytes) -> bytes:
-    """The textual encoding of RFC 7468."""
-    body = "\n".join(textwrap.wrap(base64.b64encode(der).decode("ascii"), 64))
-    return f"-----BEGIN {label}-----\n{body}\n-----END {label}-----\n".encode("ascii")
+    known = SAVE_TYPES.get(savetype)
+    if known is None or savetype == "pkcs11":
+        raise KeyStoreError(f"there is no file format {savetype}", next_step="use pkcs8 or pkcs8s")
+    if known.seals is (Passphrase.NONE if seal else Passphrase.REQUIRED):
+        need = "takes no passphrase" if seal else "needs a passphrase"
+        raise KeyStoreError(f"the save type {savetype} {need}", next_step="use pkcs8s, or pkcs8 without a passphrase")
+    if savetype in FOREIGN:
+        return FOREIGN[savetype].write(key, seal)
+    return pkcs8.write_pkcs8(key, seal) if savetype in ("pkcs8", "pkcs8s") else pkcs8.write_traditional(key, savetype)

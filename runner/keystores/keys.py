@@ -1,33 +1,38 @@
 """Keys by their URLs: opening one, making one, and looking at one without opening it.
 
-The grammar of key URLs is in runner.pki.keyurls; what the octets mean in runner.keystores.formats. A passphrase in
-a URL is `${env:VARIABLE}`, `${file:PATH}` or, as older tools had it, the passphrase itself.
+The grammar of key URLs is in runner.pki.keyurls; what the octets of a file mean in runner.keystores.formats; keys in
+tokens are left to runner.keystores.tokens. A passphrase in a URL, or the PIN of a token, is `${env:VARIABLE}`,
+`${file:PATH}` or, as older tools had it, the passphrase itself.
 """
 
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import stat
 from dataclasses import dataclass
+from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
 
 from runner.errors import CmpBatchError, KeyStoreError, SecretError
+from runner.keystores import tokens
 from runner.keystores.base import StoredKey
 from runner.keystores.files import KEY_MODE, NewFile, read_file
-from runner.keystores.formats import is_sealed, read_private_key, write_private_key
+from runner.keystores.formats import is_sealed, read_any_key, read_private_key, write_private_key
 from runner.keystores.generate import generate_key
 from runner.keystores.sealing import Seal
+from runner.keystores.soundness import public_info
+from runner.keystores.stirring import stir
 from runner.pki.keyspecs import key_spec_of
-from runner.pki.signing import PrivateKey, PrivateKeySigner
+from runner.pki.keyurls import ENV_SCHEME
+from runner.pki.signing import PrivateKey, PrivateKeySigner, SignatureChoice
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from runner.ambient import Entropy
     from runner.keystores.secrets import Secret, SecretReader
-    from runner.pki.keyurls import KeyUrl
+    from runner.pki.keyurls import KeyUrl, Sealing
 
 _REFERENCE = re.compile(r"\$\{(env|file):([^{}]+)\}\Z")
 
@@ -48,16 +53,41 @@ class KeyFile:
     problem: str = ""
 
 
-def load_key(url: KeyUrl, secrets: SecretReader) -> StoredKey:
-    """The key that exists at a URL. KeyStoreError names the file and what is wrong; SecretError is the passphrase's."""
-    path = secrets.base / url.path
-    octets = read_file(path)
+def load_key(
+    url: KeyUrl,
+    secrets: SecretReader,
+    choice: SignatureChoice = SignatureChoice(),  # noqa: B008 - frozen
+) -> StoredKey:
+    """The key that exists at a URL, to sign as `choice` says.
+
+    KeyStoreError names it and what is wrong; SecretError is the passphrase's.
+    """
+    if url.kept == "token":
+        return tokens.load(url.path, _pin(url, secrets), choice)
+    return _stored(private_key_of(url, secrets), Path(_place(url, secrets)), choice)
+
+
+def private_key_of(url: KeyUrl, secrets: SecretReader) -> PrivateKey:
+    """The private key itself, for a file that is to hold it; a key in a token never leaves it. Raises as load_key."""
+    if url.kept == "token":
+        raise KeyStoreError(f"the key {url.path} does not leave its token", next_step="leave out pkcs12: and jks:")
+    octets = _octets(url, secrets)
     secret = passphrase_of(url, secrets)
     try:
-        key = read_private_key(octets, secret.reveal() if secret else None)
+        return read_private_key(octets, secret.reveal() if secret else None)
     except KeyStoreError as problem:
-        raise KeyStoreError(f"{path}: {problem.what}", why=problem.why, next_step=problem.next_step) from None
-    return _stored(key, path)
+        place = _place(url, secrets)
+        raise KeyStoreError(f"{place}: {problem.what}", why=problem.why, next_step=problem.next_step) from None
+
+
+def _place(url: KeyUrl, secrets: SecretReader) -> str:
+    return str(secrets.base / url.path) if url.is_file else url.path
+
+
+def _octets(url: KeyUrl, secrets: SecretReader) -> bytes:
+    if url.kept == "env":
+        return secrets.read("env", url.path.removeprefix(ENV_SCHEME)).reveal()
+    return read_file(secrets.base / url.path)
 
 
 def passphrase_of(url: KeyUrl, secrets: SecretReader) -> Secret | None:
@@ -81,7 +111,7 @@ class KeyMaker:
     def __init__(self, secrets: SecretReader, entropy: Entropy) -> None:
         self._secrets = secrets
         self._entropy = entropy
-        self._seals: dict[str, Seal] = {}
+        self._seals: dict[tuple[str, Sealing], Seal] = {}
         self._lock = Lock()
 
     def make(self, url: KeyUrl, path: Path) -> tuple[StoredKey, NewFile]:
@@ -89,30 +119,79 @@ class KeyMaker:
 
         Raises KeyStoreError where the URL names a key that exists, SecretError for its passphrase.
         """
-        if url.spec is None:
-            raise KeyStoreError(f"{url} is a key that exists, not one to be made")
+        if url.spec is None or url.kept != "file":
+            raise KeyStoreError(f"{url} is a key that exists, or one in a token, and no file to be made")
         seal = self._seal(url) if url.passphrase else None
         key = generate_key(url.spec)
         content = write_private_key(key, url.savetype, seal)
+        if not isinstance(key, PrivateKey):
+            raise KeyStoreError(f"a key of the kind {url.spec} cannot sign its own request")
         return _stored(key, path), NewFile(path, content, KEY_MODE)
 
+    def make_in_token(self, url: KeyUrl, uri: str) -> StoredKey:
+        """A new key inside its token, under the label of `uri`; it is durable before this returns.
+
+        Raises KeyStoreError, also where a key of that label is there already; SecretError for the PIN.
+        """
+        if url.spec is None or url.kept != "token":
+            raise KeyStoreError(f"{url} is not a key to be made in a token")
+        return tokens.generate(uri, url.spec, _pin(url, self._secrets), self._entropy)
+
+    def stir(self, path: str) -> None:
+        """Mix the octets of a file into the generation of keys, beside the system's own source. KeyStoreError."""
+        stir(self._secrets.base / path)
+
     def check_passphrase(self, url: KeyUrl) -> None:
-        """Resolve the passphrase of a key to be made. Raises SecretError."""
-        if url.passphrase:
+        """Resolve the passphrase of a key to be made, or its token and PIN. Raises SecretError, KeyStoreError."""
+        if url.kept == "token" and url.spec is not None:
+            tokens.check(url.path, url.spec, _pin(url, self._secrets))
+        elif url.passphrase:
             self._seal(url)
 
     def _seal(self, url: KeyUrl) -> Seal:
         """One seal for each passphrase: deriving it is the slow part."""
         with self._lock:
-            if url.passphrase not in self._seals:
+            if (url.passphrase, url.sealing) not in self._seals:
                 secret = passphrase_of(url, self._secrets)
-                self._seals[url.passphrase] = Seal(secret.reveal() if secret else b"", self._entropy)
-            return self._seals[url.passphrase]
+                seal = Seal(secret.reveal() if secret else b"", self._entropy, url.sealing)
+                self._seals[(url.passphrase, url.sealing)] = seal
+            return self._seals[(url.passphrase, url.sealing)]
 
 
-def _stored(key: PrivateKey, path: Path) -> StoredKey:
-    signer = PrivateKeySigner(key)
+def _stored(key: PrivateKey, path: Path, choice: SignatureChoice = SignatureChoice()) -> StoredKey:  # noqa: B008
+    try:
+        signer = PrivateKeySigner(key, choice)
+    except ValueError as problem:
+        raise KeyStoreError(f"{path}: {problem}", next_step="leave the choice of signature out") from None
     return StoredKey(signer, key_spec_of(signer.public_key_info), signer.public_key_info, path)
+
+
+def key_facts(url: KeyUrl) -> KeyFile:
+    """What can be seen of the key at a URL, without secret and without running what a manifest names."""
+    path = Path(url.path)
+    if url.kept == "env":
+        return KeyFile(path, exists=True, sealed=True)
+    if url.kept == "token":
+        seen = tokens.look(url.path, url.spec)
+        return KeyFile(path, seen.exists, sealed=seen.hidden, public_key_info=seen.info, problem=seen.problem)
+    return key_file_facts(path)
+
+
+def key_is_there(url: KeyUrl, secrets: SecretReader) -> bool:
+    """Whether there is a key, or anything, at a URL. Raises KeyStoreError, SecretError for a token."""
+    if url.kept == "token":
+        return tokens.is_there(url.path, _pin(url, secrets))
+    return url.kept == "env" or os.path.lexists(secrets.base / url.path)
+
+
+def promote_key(url: KeyUrl, waiting: str, secrets: SecretReader, *, backup: bool) -> None:
+    """Let a key that waits in a token take the label of its URL; its predecessor goes. KeyStoreError, SecretError."""
+    tokens.promote(waiting, url.path, _pin(url, secrets), backup=backup)
+
+
+def _pin(url: KeyUrl, secrets: SecretReader) -> bytes | None:
+    secret = passphrase_of(url, secrets)
+    return secret.reveal() if secret else None
 
 
 def key_file_facts(path: Path) -> KeyFile:
@@ -134,5 +213,4 @@ def key_file_facts(path: Path) -> KeyFile:
 def _seen(path: Path, mode: int, octets: bytes) -> KeyFile:
     if is_sealed(octets):
         return KeyFile(path, exists=True, mode=mode, sealed=True, digest=hashlib.sha256(octets).hexdigest())
-    info = PrivateKeySigner(read_private_key(octets)).public_key_info
-    return KeyFile(path, exists=True, mode=mode, public_key_info=info)
+    return KeyFile(path, exists=True, mode=mode, public_key_info=public_info(read_any_key(octets)))

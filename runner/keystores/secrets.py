@@ -82,7 +82,7 @@ class SecretReader:
         if kind == "command":
             return _without_newline(self._command(value.split("\0")))
         if kind == "literal":
-            return value.encode(errors="surrogatepass")  # an error would carry the secret along
+            return _encoded(value)
         raise SecretError("a secret's reference is of an unknown kind", next_step="use env, file or command")
 
     def _variable(self, name: str) -> bytes:
@@ -163,6 +163,14 @@ def _failed(program: str, why: str) -> SecretError:
     return SecretError(
         f"the command {program} gave no secret", why=why, next_step="run it by hand in the manifest's folder"
     )
+
+
+def _encoded(text: str) -> bytes:
+    """UTF-8, where octets that are none (`%FF` in a key URL) are themselves; no error may carry the secret along."""
+    try:
+        return text.encode(errors="surrogateescape")
+    except UnicodeEncodeError:
+        return text.encode(errors="surrogatepass")
 
 
 def _without_newline(octets: bytes) -> bytes:

@@ -59,7 +59,7 @@ def test_rsa_keys_have_the_usual_exponent(keys):
     assert keys["rsa:2048"].public_key().public_numbers().e == 65537
 
 
-@pytest.mark.parametrize("spec", [KeySpec("dsa"), KeySpec("ec", "secp256k1"), KeySpec("x25519")])
+@pytest.mark.parametrize("spec", [KeySpec("dh"), KeySpec("ec", "secp192r1"), KeySpec("slh-dsa-128s")])
 def test_kinds_that_cannot_be_made_are_refused(spec):
     with pytest.raises(KeyStoreError, match="cannot be generated"):
         generate_key(spec)
@@ -232,7 +232,6 @@ def test_a_key_that_cannot_sign_is_named_as_such():
     [
         (b"-----BEGIN CERTIFICATE-----\nTOPSECRET\n-----END CERTIFICATE-----\n", "certificate"),
         (b"-----BEGIN PUBLIC KEY-----\nTOPSECRET\n-----END PUBLIC KEY-----\n", "public"),
-        (b"-----BEGIN OPENSSH PRIVATE KEY-----\nTOPSECRET\n-----END OPENSSH PRIVATE KEY-----\n", "OpenSSH"),
         (b"-----BEGIN PRIVATE KEY-----\nTOPSECRET\n-----END PRIVATE KEY-----\n", "PKCS#8"),
         (b"root:TOPSECRET:19000:0:99999:7:::\n", "PKCS#8"),
         (b"", "PKCS#8"),
@@ -247,6 +246,23 @@ def test_what_is_no_key_is_named_and_never_shown(octets, why):
     assert why in words
     assert "TOPSECRET" not in words
     assert caught.value.__suppress_context__
+
+
+@pytest.mark.parametrize(
+    "octets",
+    [
+        b"-----BEGIN OPENSSH PRIVATE KEY-----\nTOPSECRET\n-----END OPENSSH PRIVATE KEY-----\n",
+        b"---- BEGIN SSH2 ENCRYPTED PRIVATE KEY ----\nTOPSECRET\n---- END SSH2 ENCRYPTED PRIVATE KEY ----\n",
+        b"-----BEGIN SSH X.509 PRIVATE KEY-----\nTOPSECRET\n-----END SSH X.509 PRIVATE KEY-----\n",
+        b"SSH PRIVATE KEY FILE FORMAT 1.1\n\0\0TOPSECRET",
+        b'{"kty": "TOPSECRET"}',
+    ],
+)
+def test_damaged_keys_of_other_formats_are_never_shown(octets):
+    assert not is_sealed(octets)
+    with pytest.raises(KeyStoreError, match=r"damaged|not supported") as caught:
+        read_private_key(octets, b"11111")
+    assert "TOPSECRET" not in f"{caught.value.what} {caught.value.why} {caught.value.next_step}"
 
 
 @given(st.binary(max_size=200) | st.binary(max_size=100).map(lambda rest: b"-----BEGIN PRIVATE KEY-----" + rest))
@@ -268,7 +284,8 @@ def test_a_damaged_key_is_never_taken_for_another(keys, spec):
 def test_a_truncated_key_is_refused(keys, seal):
     for spec, savetype in (("rsa:2048", "pkcs8"), ("ed25519", "pkcs8"), ("ec:p256", "pkcs8s")):
         written = write_private_key(keys[spec], savetype, seal if savetype == "pkcs8s" else None)
-        for length in range(0, len(written) - 2, 37):
+        armour = written.index(b"-----END")  # behind it stands the note, which is no part of the key
+        for length in range(0, armour, 37):
             with pytest.raises(KeyStoreError):
                 read_private_key(written[:length], PASSPHRASE)
 
