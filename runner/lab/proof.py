@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated
 
-from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
+from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, mldsa, rsa
 
 from runner.asn1.algorithms import AlgorithmIdentifier
 from runner.asn1.der import read_header
@@ -32,6 +32,18 @@ _CERT_REQUEST_DEPTH = 3
 _SENDER_TAG = 0xA0
 
 
+_SIGNING_KEYS = (
+    ec.EllipticCurvePublicKey,
+    ed25519.Ed25519PublicKey,
+    ed448.Ed448PublicKey,
+    dsa.DSAPublicKey,
+    mldsa.MLDSA44PublicKey,
+    mldsa.MLDSA65PublicKey,
+    mldsa.MLDSA87PublicKey,
+)
+"""Kinds of keys that are certified in every size; RSA is measured."""
+
+
 @sequence
 class _PKMACValue:
     """PKMACValue ::= SEQUENCE { algId AlgorithmIdentifier, value BIT STRING }."""
@@ -49,7 +61,7 @@ def acceptable_key(public_key_info: bytes) -> None:
     if isinstance(key, rsa.RSAPublicKey):
         if not _RSA_BITS[0] <= key.key_size <= _RSA_BITS[1]:
             raise Rejection("badAlg", f"an RSA key of {key.key_size} bits; {_RSA_BITS[0]} to {_RSA_BITS[1]} are taken")
-    elif not isinstance(key, ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey | ed448.Ed448PublicKey):
+    elif not isinstance(key, _SIGNING_KEYS):
         raise Rejection("badAlg", "keys that do not sign are not certified here")
 
 

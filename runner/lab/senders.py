@@ -11,29 +11,19 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from runner.asn1.algorithms import (
-    ECDSA_SIGNATURES,
-    ED448,
-    ED25519,
-    PASSWORD_BASED_MAC,
-    RSA_SIGNATURES,
-    RSASSA_PSS,
-    AlgorithmIdentifier,
-)
+from runner.asn1.algorithms import PASSWORD_BASED_MAC, AlgorithmIdentifier
 from runner.errors import Malformed, Unauthentic
 from runner.lab.rules import Rejection
 from runner.pki.certificates import Certificate, parse_certificate
 from runner.pki.macs import verify_mac
 from runner.pki.names import directory_name
-from runner.pki.signing import verify_signature
+from runner.pki.signing import SIGNATURE_ALGORITHMS, verify_signature
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from runner.lab.office import Office
     from runner.lab.received import Received
-
-_SIGNATURES = frozenset((*RSA_SIGNATURES, *ECDSA_SIGNATURES, RSASSA_PSS, ED25519, ED448))
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +79,7 @@ def _by_protection(office: Office, received: Received) -> Sender:
         raise Rejection("badMessageCheck", "the message is not protected")
     if algorithm.algorithm == PASSWORD_BASED_MAC:
         return _by_secret(office, received, algorithm, protection)
-    if algorithm.algorithm in _SIGNATURES:
+    if algorithm.algorithm in SIGNATURE_ALGORITHMS:
         return _by_signature(office, received, algorithm, protection)
     raise Rejection("badAlg", f"protection by {algorithm.algorithm} is not known here")
 

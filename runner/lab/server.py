@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import socket
 from dataclasses import dataclass
-from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
 import h11
 
-from runner.errors import BadInput, Refused
+from runner.lab.listening import listen
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,7 +26,6 @@ FAREWELL = 2.0
 """Seconds for which we go on reading, so that a closing answer is not lost to a reset (RFC 9112 §9.6)."""
 
 _READ = 64 * 1024
-_HIGHEST_PORT = 65535
 
 Headers = list[tuple[str, str]]
 
@@ -69,67 +66,13 @@ async def serve(
     Raises Refused where `host` is more than this machine and `allow_remote` is not set, BadInput where nothing can
     listen there.
     """
-    address = await _address(host, port, allow_remote=allow_remote)
-    talks: set[asyncio.Task[None]] = set()
-
-    def converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        talk = asyncio.create_task(_Talk(reader, writer, respond).hold())
-        talks.add(talk)
-        talk.add_done_callback(talks.discard)
-
-    server = await _listen(converse, address, port)
-    try:
-        ready(_url(server))
-        await asyncio.get_running_loop().create_future()  # until cancelled
-    finally:
-        server.close()
-        for talk in talks:
-            talk.cancel()
-        await asyncio.gather(*talks, return_exceptions=True)
-
-
-async def _address(host: str, port: int, *, allow_remote: bool) -> str:
-    """The address to listen on: looked up once, so that what was judged is what is bound."""
-    addresses = await _resolved(host, port)
-    if not allow_remote and not all(ip_address(address).is_loopback for address in addresses):
-        raise Refused(
-            f"The lab does not listen on {host}",
-            why="others could reach it there, and it gives certificates to whoever asks",
-            next_step="listen on 127.0.0.1, or allow remote peers explicitly where the network is yours alone",
-        )
-    return addresses[0]
-
-
-async def _resolved(host: str, port: int) -> list[str]:
-    if not 0 <= port <= _HIGHEST_PORT:
-        raise BadInput(f"The lab cannot listen on port {port}", next_step=f"choose a port from 0 to {_HIGHEST_PORT}")
-    try:
-        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError) as error:
-        raise BadInput(
-            f"The lab cannot listen on {host}",
-            why="that name cannot be resolved",
-            next_step="give an address of this machine: 127.0.0.1",
-        ) from error
-    return [str(address[0]) for *_, address in found]
-
-
-async def _listen(
-    converse: Callable[[asyncio.StreamReader, asyncio.StreamWriter], None], address: str, port: int
-) -> asyncio.Server:
-    try:
-        return await asyncio.start_server(converse, address, port)
-    except OSError as error:
-        raise BadInput(
-            f"The lab cannot listen on {address}, port {port}",
-            why=error.strerror or "the address is not to be had",
-            next_step="choose another port, or 0 for any that is free",
-        ) from error
-
-
-def _url(server: asyncio.Server) -> str:
-    host, port, *_ = server.sockets[0].getsockname()
-    return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
+    await listen(
+        lambda reader, writer: _Talk(reader, writer, respond).hold(),
+        ready=lambda place: ready(f"http://{place}/"),
+        host=host,
+        port=port,
+        allow_remote=allow_remote,
+    )
 
 
 class _Talk:

@@ -75,6 +75,8 @@ class Open:
     """Why it stopped, in words."""
     check_after: datetime | None = None
     dialogue: str = field(default="", repr=False)
+    reference: str = ""
+    """What the transport gave to ask for the answer with, where the answer is delivered later."""
 
 
 @dataclass(frozen=True, slots=True)

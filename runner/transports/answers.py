@@ -11,34 +11,43 @@ from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
 from runner.errors import Busy, NotCmp, TransportError, Unanswered
+from runner.transports.frames import LENGTH, VERSION, decode_frame, message_in, not_framed
+from runner.transports.words import short
 
 MEDIA_TYPES = frozenset({"application/pkixcmp", "application/x-pkixcmp"})
 """CMP's own media type, and what it was called before it was registered."""
+POLL_TYPES = frozenset({"application/pkixcmp-poll", "application/x-pkixcmp-poll"})
+"""Bodies in the framing of CMP over TCP, among them references to be asked again with (an older style of polling)."""
 LONGEST_RETRY_AFTER = 3600.0
 """Seconds: a peer cannot ask us to wait for longer."""
 
 _SUCCESSES, _REDIRECTIONS, _SERVER_ERRORS = range(200, 300), range(300, 400), range(500, 600)
+_UNAUTHORIZED = 401
 _SEQUENCE = 0x30
 _LONG_LENGTH = 0x80
-_LONGEST_PIECE = 80
 _TITLE_WITHIN = 16 * 1024
+_CHECK_URL = "check that `url:` is the CMP address of this CA"
 _STATUS_HINTS = {  # what lasts until somebody changes something; other 5xx pass
-    400: ("it finds fault with the request", "check that `url:` is the CMP address of this CA"),
-    401: ("it wants credentials of HTTP", "CMP carries its own: ask for an address without HTTP authentication"),
-    403: ("it needs credentials, or forbids this machine", "ask the CA's operator to let this machine in"),
-    404: ("nothing is at that path", "check the path in `url:`"),
-    405: ("that path takes no POST", "check the path in `url:`"),
-    407: ("a proxy wants credentials", "check the proxy on the way"),
-    410: ("nothing is at that path any more", "check the path in `url:`"),
-    413: ("the request is too large for it", "check that `url:` is the CMP address of this CA, and its limits"),
-    415: ("it does not take application/pkixcmp", "check that `url:` is the CMP address of this CA"),
-    501: ("it does not know POST", "check that `url:` is the CMP address of this CA"),
-    505: ("it does not speak HTTP/1.1", "check that `url:` is the CMP address of this CA"),
+    400: ("bad-request", "it finds fault with the request", _CHECK_URL),
+    401: ("unauthorized", "it wants a user name and a password", "give it one with `http: {credential: …}`"),
+    403: ("forbidden", "it needs credentials, or forbids this machine", "ask the CA's operator to let this machine in"),
+    404: ("not-found", "nothing is at that path", "check the path in `url:`"),
+    405: ("method", "that path takes no POST", "check the path in `url:`"),
+    407: ("proxy-credentials", "a proxy wants credentials", "check the user and password of `proxy:`"),
+    410: ("not-found", "nothing is at that path any more", "check the path in `url:`"),
+    411: ("http-version", "it does not understand our request", "try `http: {version: 1.0}`"),
+    413: ("request-size", "the request is too large for it", f"{_CHECK_URL}, and its limits"),
+    415: ("media-type", "it does not take application/pkixcmp", _CHECK_URL),
+    417: ("http-version", "it expects something that we never send", _CHECK_URL),
+    426: ("http-version", "it wants another protocol", "check the scheme in `url:`"),
+    501: ("method", "it does not know POST", _CHECK_URL),
+    505: ("http-version", "it does not speak HTTP/1.1", "set `http: {version: 1.0}`"),
 }
-_ELSEWHERE = ("it does not take CMP here", "check the host and path in `url:`")
+_ELSEWHERE = ("not-found", "it does not take CMP here", "check the host and path in `url:`")
 _NOT_PROCESSED = frozenset({425, 429, 503})
 """Statuses by which a server says that it did not take the request up (RFC 9110 §15.6.4, RFC 6585 §4)."""
 _TRANSIENT_CLIENT_ERRORS = frozenset({408, 425, 429})
+_GATEWAY_ERRORS = frozenset({502, 504})
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,16 +59,22 @@ class HttpAnswer:
     location: str
     retry_after: str
     body: bytes
+    challenge: str = ""
+    """WWW-Authenticate, where it asks for credentials."""
+    date: str = ""
 
 
 def cmp_body(answer: HttpAnswer, *, peer: str, now: datetime) -> bytes:
     """The octets of the CMP message in `answer` of `peer` (words for people); `now` dates a Retry-After.
 
-    Raises Unanswered where the same request may fare better later, and NotCmp where it will not.
+    Raises Unanswered where the same request may fare better later, NotCmp where it will not, and Delayed where the
+    body is a reference to ask again with.
     """
     status = answer.status
     if status in _REDIRECTIONS:
         raise _redirected(answer, peer)
+    if _is_framed(answer):
+        return _unframed(answer.body, peer, now)
     if _holds_cmp(answer):
         return answer.body
     if status in _SUCCESSES:
@@ -70,6 +85,30 @@ def cmp_body(answer: HttpAnswer, *, peer: str, now: datetime) -> bytes:
 def _holds_cmp(answer: HttpAnswer) -> bool:
     """By its media type, or by its first octets where a server labels it wrongly or not at all."""
     return bool(answer.body) and (_media_type(answer) in MEDIA_TYPES or _begins_as_der(answer.body))
+
+
+def _is_framed(answer: HttpAnswer) -> bool:
+    """Whether the body has the framing of TCP: by its media type, or because an old server leaves the header on."""
+    body = answer.body
+    if not body or _begins_as_der(body):
+        return False
+    marked = (
+        len(body) > LENGTH and body[LENGTH] == VERSION and int.from_bytes(body[:LENGTH], "big") + LENGTH == len(body)
+    )
+    return marked or _media_type(answer) in POLL_TYPES
+
+
+def _unframed(body: bytes, peer: str, now: datetime) -> bytes:
+    try:
+        frame = decode_frame(body[LENGTH:])
+    except ValueError as error:
+        raise not_framed(peer, str(error)) from error
+    return message_in(frame, peer, now)
+
+
+def wants_basic(answer: HttpAnswer) -> bool:
+    """Whether the server asks for a user name and a password (RFC 7617)."""
+    return answer.status == _UNAUTHORIZED and "basic" in answer.challenge.lower()
 
 
 def _begins_as_der(body: bytes) -> bool:
@@ -99,6 +138,7 @@ def _redirected(answer: HttpAnswer, peer: str) -> NotCmp:
         f"{peer} points elsewhere (HTTP status {answer.status})",
         why=f"it names {where}; a redirect is never followed" if where else "a redirect is never followed",
         next_step="if that address is the CA's, write it as `url:`",
+        cause="redirect",
     )
 
 
@@ -116,6 +156,7 @@ def _empty(status: int, peer: str) -> Unanswered:
         f"{peer} answered with nothing (HTTP status {status})",
         why="the body of the answer is empty",
         next_step="look at the CA's log; check the path in `url:`",
+        cause="empty",
     )
 
 
@@ -124,6 +165,7 @@ def _not_cmp(answer: HttpAnswer, peer: str) -> NotCmp:
         f"{peer} answered with something that is not CMP (HTTP status {answer.status})",
         why=_content(answer),
         next_step="check the host and path in `url:`; a proxy or a login page may have answered instead of the CA",
+        cause="web-page" if _is_page(answer) else "not-cmp",
     )
 
 
@@ -134,11 +176,12 @@ def _refused(answer: HttpAnswer, peer: str, now: datetime) -> TransportError:
             f"{peer} is in trouble or busy (HTTP status {status})",
             why=_content(answer),
             next_step="the same request is repeated later; if this lasts, ask the CA's operator",
+            cause="gateway" if status in _GATEWAY_ERRORS else "busy" if status in _NOT_PROCESSED else "server-error",
             retry_after=seconds_to_wait(answer.retry_after, now),
         )
-    why, next_step = _STATUS_HINTS.get(status, _ELSEWHERE)
+    cause, why, next_step = _STATUS_HINTS.get(status, _ELSEWHERE)
     why = f"{why}; {_content(answer)}" if answer.body else why
-    return NotCmp(f"{peer} refused the request (HTTP status {status})", why=why, next_step=next_step)
+    return NotCmp(f"{peer} refused the request (HTTP status {status})", why=why, next_step=next_step, cause=cause)
 
 
 def _content(answer: HttpAnswer) -> str:
@@ -146,10 +189,14 @@ def _content(answer: HttpAnswer) -> str:
     media_type = short(_media_type(answer))
     if not answer.body:
         return "its answer has no body"
-    if media_type == "text/html" or answer.body.lstrip()[:1] == b"<":
+    if _is_page(answer):
         title = _title(answer.body)
         return f"its answer is a web page titled “{title}”" if title else "its answer is a web page"
     return f"its answer is of the media type {media_type}" if media_type else "its answer has no media type"
+
+
+def _is_page(answer: HttpAnswer) -> bool:
+    return _media_type(answer) == "text/html" or answer.body.lstrip()[:1] == b"<"
 
 
 def _title(page: bytes) -> str:
@@ -162,13 +209,6 @@ def _title(page: bytes) -> str:
     if opening < 0 or begin == 0 or end < 0:
         return ""
     return short(head[begin:end].decode("utf-8", "replace"))
-
-
-def short(text: str) -> str:
-    """At most 80 printable characters on one line: what may be shown of a stranger's words."""
-    printable = "".join(character if character.isprintable() else " " for character in text)
-    line = " ".join(printable.split())
-    return line if len(line) <= _LONGEST_PIECE else line[: _LONGEST_PIECE - 1] + "…"
 
 
 def seconds_to_wait(retry_after: str, now: datetime) -> float | None:

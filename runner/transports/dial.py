@@ -1,7 +1,8 @@
-"""Dialling: a URL becomes an Endpoint (RFC 3986), an Endpoint a pair of connected streams (TCP, or TLS over it).
+"""Dialling: from an Endpoint to a pair of connected streams, directly or through a gate, with TLS where asked for.
 
-The one place below every framing: http uses it now, tcp:// will, and the ways through a gate (SOCKS, HTTP CONNECT)
-belong between `dial` and `_connect`. What is said over the streams is left to the framing.
+The one place below every framing. Names are looked up here unless the gate does it; addresses are tried in turn
+(runner.transports.streams), gates are passed in runner.transports.gates, TLS is judged in runner.transports.tls. What
+is said over the streams is left to the framing.
 
 Nothing of a request exists yet while we dial, so every failure here is NotSent.
 """
@@ -11,245 +12,273 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
-import re
 import socket
 import ssl
-from dataclasses import dataclass
-from functools import lru_cache
-from ipaddress import IPv6Address
-from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
 
 from runner.errors import NotSent
+from runner.transports import gates, tls
+from runner.transports.proxies import DIRECT, Proxy, Route, direct_networks, passes_by_name, within
+from runner.transports.streams import Reader, connect_any, let_go, resolve, streams_over
+from runner.transports.tls import TlsSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from typing import SupportsIndex
+    from collections.abc import Callable
 
-DEFAULT_PORTS = {"http": 80, "https": 443}
-"""Every scheme that can be dialled, and its port where the URL names none."""
-FIRST_ADDRESS_LEAD = 0.25
-"""Seconds that one address of a host is tried before the next joins in (RFC 8305 §5)."""
+    from runner.transports.endpoint import Endpoint
+    from runner.transports.streams import Address
 
-_SPELLING = re.compile(r"[A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=%]*")
-_AUTHORITY = re.compile(r"(?:\[(?P<literal>[^\[\]]*)\]|(?P<name>[^\[\]:]*))(?::(?P<port>[0-9]{0,5}))?")
-_LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?")
-_HIGHEST_PORT = 65535
-_LONGEST_NAME = 253
+_SECOND_LOOK = 5.0
+"""Seconds that a second connection may take which finds out why the first one failed."""
+_ALERT = 1.0
+"""Seconds in which a server's alert comes after the handshake."""
 
 
-@dataclass(frozen=True, slots=True)
-class Endpoint:
-    """Where a peer listens. `host` is lower case and has no brackets; `target` is the path with its query."""
-
-    scheme: str
-    host: str
-    port: int
-    target: str = "/"
-
-    @property
-    def secure(self) -> bool:
-        """Whether the scheme asks for TLS."""
-        return self.scheme == "https"
-
-    @property
-    def authority(self) -> str:
-        """Host and port as a Host header has them: brackets, no zone (RFC 6874 §4), no default port."""
-        host = f"[{self.host.partition('%')[0]}]" if ":" in self.host else self.host
-        return host if self.port == DEFAULT_PORTS.get(self.scheme) else f"{host}:{self.port}"
-
-    def __str__(self) -> str:
-        """The URL for people: without the query, which may hold what is nobody's business."""
-        return f"{self.scheme}://{self.authority}{self.target.partition('?')[0]}"
+def unseen(_step: str, _words: str) -> None:
+    """The witness of everyday exchanges: nobody looks."""
 
 
 @dataclass(frozen=True, slots=True)
-class TlsSettings:
-    """Whom we believe in a TLS handshake: the anchors in `trust_file` (PEM), or the system's where it is None."""
+class Reach:
+    """How a peer is reached. Times in seconds; `connect` and `first_octet` None: as long as `timeout` lasts.
 
-    trust_file: str | None = None
-
-
-class Reader(asyncio.StreamReader):
-    """A stream that remembers whether anything came since somebody last cleared `stirred`: octets, an end, a fault."""
-
-    stirred = False
-
-    def feed_data(self, data: Iterable[SupportsIndex]) -> None:
-        """Octets came (asyncio calls this)."""
-        self.stirred = True
-        super().feed_data(data)
-
-    def feed_eof(self) -> None:
-        """The peer's end came (asyncio calls this)."""
-        self.stirred = True
-        super().feed_eof()
-
-    def set_exception(self, exc: Exception) -> None:
-        """The connection broke (asyncio calls this)."""
-        self.stirred = True
-        super().set_exception(exc)
-
-
-def parse_url(url: str) -> Endpoint:
-    """Text → Endpoint; ValueError says what is wrong and never repeats the URL, which may hold a password."""
-    spelt = _SPELLING.match(url)
-    if spelt is None or spelt.end() != len(url):
-        at = spelt.end() + 1 if spelt else 1
-        raise ValueError(f"character {at} cannot stand in a URL: write it percent-encoded (a host in its xn-- form)")
-    scheme, colon, _ = url.partition("://")
-    if not colon or scheme.lower() not in DEFAULT_PORTS:
-        raise ValueError(f"it must begin with {' or '.join(f'{known}://' for known in DEFAULT_PORTS)}")
-    if "#" in url:
-        raise ValueError("a fragment (#…) is never sent to a server: remove it")
-    return _endpoint(scheme.lower(), url)
-
-
-def _endpoint(scheme: str, url: str) -> Endpoint:
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        raise ValueError("the address in brackets is not an IPv6 address") from None
-    if "@" in parts.netloc:
-        raise ValueError("a user name or password in the URL would not be used: remove it, CMP has its own credentials")
-    match = _AUTHORITY.fullmatch(parts.netloc)
-    if match is None:
-        raise ValueError("after // comes HOST, HOST:PORT or [IPv6]:PORT, and the port is a number")
-    literal, name, port = match.group("literal", "name", "port")
-    host = _name(name) if literal is None else _literal(literal)
-    target = parts.path or "/"
-    return Endpoint(scheme, host, _port(scheme, port), f"{target}?{parts.query}" if parts.query else target)
-
-
-def _literal(text: str) -> str:
-    address = text.replace("%25", "%").lower()
-    try:
-        IPv6Address(address)
-    except ValueError:
-        raise ValueError("the address in brackets is not an IPv6 address") from None
-    return address
-
-
-def _name(text: str) -> str:
-    host = text.lower()
-    if not host:
-        raise ValueError("it names no host")
-    labels = host.removesuffix(".").split(".")
-    if len(host) > _LONGEST_NAME or not all(_LABEL.fullmatch(label) for label in labels):
-        raise ValueError("its host is neither a DNS name nor an IP address (an IPv6 address goes in brackets)")
-    return host
-
-
-def _port(scheme: str, text: str | None) -> int:
-    port = int(text) if text else DEFAULT_PORTS[scheme]
-    if not 0 < port <= _HIGHEST_PORT:
-        raise ValueError(f"a port is a number from 1 to {_HIGHEST_PORT}")
-    return port
-
-
-async def dial(
-    endpoint: Endpoint,
-    *,
-    timeout: float,  # noqa: ASYNC109 (running out of it is an outcome of its own: NotSent)
-    tls: TlsSettings | None = None,
-) -> tuple[Reader, asyncio.StreamWriter]:
-    """Connect within `timeout` seconds, with TLS where `tls` is given; NotSent says why it could not be.
-
-    The socket has TCP_NODELAY: asyncio sets it on every TCP connection.
+    `timeout` bounds a whole exchange, `connect` dialling, `first_octet` the wait for the answer to begin;
+    `max_answer` (octets) bounds an answer. `witness(step, words)` hears of each step that succeeds.
     """
-    context = None if tls is None else _context(tls)
+
+    timeout: float = 30.0
+    connect: float | None = None
+    first_octet: float | None = None
+    max_answer: int = 1024 * 1024
+    tls: TlsSettings = field(default_factory=TlsSettings)
+    route: Route = DIRECT
+    witness: Callable[[str, str], None] = field(default=unseen, compare=False)
+
+
+class Dialled(NamedTuple):
+    """Connected streams. `forwarder`: they lead to an HTTP proxy, which takes requests in absolute form."""
+
+    reader: Reader
+    writer: asyncio.StreamWriter
+    forwarder: Proxy | None = None
+
+
+async def dial(endpoint: Endpoint, reach: Reach, *, forwards: bool = False) -> Dialled:
+    """Connect, with TLS where the endpoint is secure. `forwards`: the framing can speak to an HTTP proxy.
+
+    Raises NotSent with the step that failed; BadInput where the settings of TLS are of no use.
+    """
+    call = _Call(endpoint, reach, forwards=forwards and not endpoint.secure)
+    patience = reach.timeout if reach.connect is None else min(reach.connect, reach.timeout)
     try:
-        async with asyncio.timeout(timeout):
-            return await _connect(endpoint, context)
+        async with asyncio.timeout(patience):
+            return await call.connect()
     except TimeoutError as error:
-        raise NotSent(
-            f"{endpoint} did not take the connection within {timeout:.3g} s",
-            why="no answer came from the network: the host may be down, or a firewall drops what we send",
-            next_step="check the host and port in `url:`, and that this machine may reach them",
-        ) from error
-    except OSError as error:
-        raise _failure(endpoint, error, secure=tls is not None) from error
+        raise call.too_slow(patience) from error
 
 
-async def _connect(endpoint: Endpoint, context: ssl.SSLContext | None) -> tuple[Reader, asyncio.StreamWriter]:
-    loop = asyncio.get_running_loop()
-    reader = Reader(loop=loop)
-    protocol = asyncio.StreamReaderProtocol(reader, loop=loop)
-    transport, _ = await loop.create_connection(
-        lambda: protocol,
-        endpoint.host,
-        endpoint.port,
-        ssl=context,
-        server_hostname=endpoint.host.partition("%")[0].removesuffix(".") if context else None,
-        happy_eyeballs_delay=FIRST_ADDRESS_LEAD,
-    )
-    return reader, asyncio.StreamWriter(transport, protocol, reader, loop)
+async def unwelcome(endpoint: Endpoint, reach: Reach) -> NotSent | None:
+    """Whether a TLS server refuses us as soon as it knows who we are: asked by saying nothing and listening.
 
-
-def _context(tls: TlsSettings) -> ssl.SSLContext:
+    In TLS 1.3 it judges our certificate, or that there is none, when our side of the handshake is done. Its alert is
+    lost where our request is on the way already, so that it looks like a server that closes without a word.
+    """
     try:
-        return _cached_context(tls)
-    except OSError as error:  # ssl.SSLError is one: the file is there and holds no certificate
-        raise NotSent(
-            f"The trust file for TLS cannot be used: {tls.trust_file}",
-            why=error.strerror or "it cannot be read",
-            next_step="give a file of CA certificates in PEM, readable by you",
-        ) from error
+        async with asyncio.timeout(_SECOND_LOOK):
+            line = await dial(endpoint, reach)
+            try:
+                async with asyncio.timeout(_ALERT):
+                    await line.reader.read(1)
+            finally:
+                await let_go(line.writer)
+    except ssl.SSLError as error:
+        return tls.failed(endpoint, error, anonymous=reach.tls.identity is None) if tls.refuses_us(error) else None
+    except (OSError, NotSent):  # a TimeoutError is an OSError
+        return None
+    return None
 
 
-@lru_cache(maxsize=16)
-def _cached_context(tls: TlsSettings) -> ssl.SSLContext:
-    """One context for all connections of the same settings: reading the system's anchors takes milliseconds."""
-    context = ssl.create_default_context(cafile=tls.trust_file)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    return context
+class _Call:
+    """One dialling: what is being done at the moment, so that running out of time has a name."""
+
+    def __init__(self, endpoint: Endpoint, reach: Reach, *, forwards: bool) -> None:
+        self._endpoint = endpoint
+        self._reach = reach
+        self._forwards = forwards
+        self._context = tls.context_of(reach.tls) if endpoint.secure else None
+        self._step = "name"
+
+    async def connect(self) -> Dialled:
+        sock, forwarder = await self._socket()
+        if self._context is None:
+            return Dialled(*await streams_over(sock, None, None), forwarder)
+        return await self._secured(sock, self._context)
+
+    async def _socket(self) -> tuple[socket.socket, Proxy | None]:
+        proxy, addresses = await self._way()
+        if proxy is None:
+            return await self._direct(addresses), None
+        self._step = "proxy"
+        if self._forwards and proxy.forwards:
+            sock = await gates.reach(proxy)
+            self._reach.witness("proxy", f"{proxy} takes connections")
+            return sock, proxy
+        host = addresses[0][1][0] if addresses else self._endpoint.host
+        sock = await gates.through(proxy, host, self._endpoint.port)
+        self._reach.witness("proxy", f"{proxy} lets us through")
+        return sock, None
+
+    async def _way(self) -> tuple[Proxy | None, list[Address]]:
+        """The gate to pass, if any, and the host's addresses where it is we who look them up."""
+        route, host = self._reach.route, self._endpoint.host
+        proxy = route.proxy
+        if proxy is None or passes_by_name(route.no_proxy, host, self._endpoint.port):
+            return None, await self._addresses()
+        networks = direct_networks(route)
+        if not networks and proxy.looks_up:
+            return proxy, []
+        try:
+            addresses = await self._addresses()
+        except NotSent:
+            if not proxy.looks_up:
+                raise
+            return proxy, []
+        if within((str(address[0]) for _, address in addresses), networks):
+            return None, addresses
+        if proxy.looks_up:
+            return proxy, []
+        return proxy, [address for address in addresses if proxy.scheme != "socks4" or address[0] == socket.AF_INET]
+
+    async def _addresses(self) -> list[Address]:
+        try:
+            addresses = await resolve(self._endpoint.host, self._endpoint.port)
+        except (OSError, UnicodeError) as error:
+            raise _unknown_name(self._endpoint, error) from error
+        self._reach.witness("name", ", ".join(dict.fromkeys(str(address[0]) for _, address in addresses)))
+        return addresses
+
+    async def _direct(self, addresses: list[Address]) -> socket.socket:
+        self._step = "connection"
+        try:
+            sock = await connect_any(addresses)
+        except ExceptionGroup as errors:
+            raise _unreachable(self._endpoint, errors) from errors
+        host, port, *_ = sock.getpeername()
+        self._reach.witness("connection", f"{host} port {port} takes connections")
+        return sock
+
+    async def _secured(self, sock: socket.socket, context: ssl.SSLContext) -> Dialled:
+        self._step = "TLS"
+        endpoint, settings = self._endpoint, self._reach.tls
+        try:
+            reader, writer = await streams_over(sock, context, self._server_name())
+        except ssl.SSLCertVerificationError as error:
+            raise tls.untrusted(endpoint, error, await self._look()) from error
+        except ssl.SSLError as error:
+            raise tls.failed(endpoint, error, anonymous=settings.identity is None) from error
+        except OSError as error:
+            raise _hung_up(endpoint) from error
+        except ValueError as error:  # a name that has no place in TLS, or an xn-- form that is none
+            raise _unnameable(endpoint) from error
+        certificate = writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
+        try:
+            tls.check_pin(endpoint, settings, certificate)
+        except BaseException:
+            writer.transport.abort()
+            raise
+        version = writer.get_extra_info("ssl_object").version()
+        self._reach.witness("TLS", f"{version}; the server is {tls.described(certificate)}")
+        return Dialled(reader, writer)
+
+    def _server_name(self) -> str:
+        return self._reach.tls.server_name or self._endpoint.host.partition("%")[0].removesuffix(".")
+
+    async def _look(self) -> bytes | None:
+        """The certificate that was refused: shown once more, to a connection that says nothing."""
+        quiet = Reach(route=self._reach.route)
+        try:
+            async with asyncio.timeout(_SECOND_LOOK):
+                sock, _ = await _Call(self._endpoint, quiet, forwards=False)._socket()  # noqa: SLF001 - the same class
+                _, writer = await streams_over(sock, tls.unjudging_context(), self._server_name())
+        except (OSError, NotSent):  # a TimeoutError is an OSError
+            return None
+        certificate: bytes | None = writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
+        await let_go(writer)
+        return certificate
+
+    def too_slow(self, patience: float) -> NotSent:
+        """Words for having run out of time."""
+        what, why, next_step, cause = _TOO_SLOW[self._step]
+        place = str(self._reach.route.proxy) if self._step == "proxy" else str(self._endpoint)
+        return NotSent(f"{place} {what} within {patience:.3g} s", why=why, next_step=next_step, cause=cause)
 
 
-def _failure(endpoint: Endpoint, error: OSError, *, secure: bool) -> NotSent:
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return _untrusted(endpoint, error)
-    if isinstance(error, ssl.SSLError):
-        return _no_tls(endpoint, error)
-    if isinstance(error, socket.gaierror):
-        return NotSent(
-            f"The name {endpoint.host} cannot be resolved",
-            why=error.strerror or "the name service does not know it",
-            next_step="check the host in `url:`, and the name service of this machine",
-        )
-    return _unreachable(endpoint, error, secure=secure)
+_TOO_SLOW = {
+    "name": (
+        "was not found",
+        "the name service gave no answer",
+        "check the name service of this machine",
+        "name-timeout",
+    ),
+    "proxy": (
+        "did not make the connection",
+        "the proxy gave no answer, or waits for the host behind it",
+        "check `proxy:`, and whether the proxy may reach the host in `url:`",
+        "proxy-timeout",
+    ),
+    "connection": (
+        "did not take the connection",
+        "no answer came from the network: the host may be down, or a firewall drops what we send",
+        "check the host and port in `url:`, and that this machine may reach them",
+        "connect-timeout",
+    ),
+    "TLS": (
+        "did not complete the TLS handshake",
+        "it took the connection and then said nothing",
+        "check that this port speaks TLS: it may speak plain http://, or wait for something else",
+        "tls-timeout",
+    ),
+}
+"""The step that was under way → what it did not do, why, the next step, and the cause."""
 
 
-def _untrusted(endpoint: Endpoint, error: ssl.SSLCertVerificationError) -> NotSent:
+def _unknown_name(endpoint: Endpoint, error: Exception) -> NotSent:
+    late = getattr(error, "errno", None) == socket.EAI_AGAIN
     return NotSent(
-        f"The TLS certificate of {endpoint} is not acceptable",
-        why=str(error.verify_message).rstrip("."),
-        next_step="check the host in `url:`; for a certificate of your own PKI give its CA as the trust file for TLS",
+        f"The name {endpoint.host} cannot be resolved",
+        why=getattr(error, "strerror", None) or "the name service does not know it",
+        next_step="check the name service of this machine"
+        if late
+        else "check the host in `url:`, and the name service of this machine",
+        cause="name-service" if late else "name-unknown",
     )
 
 
-def _no_tls(endpoint: Endpoint, error: ssl.SSLError) -> NotSent:
-    plain = error.reason in ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE")
+def _unnameable(endpoint: Endpoint) -> NotSent:
     return NotSent(
-        f"TLS with {endpoint} failed",
-        why=(error.reason or "the handshake broke off").replace("_", " ").lower(),
-        next_step="this port may speak plain http://"
-        if plain
-        else "compare the server's TLS settings: TLS 1.2 or later is needed",
+        f"The name of {endpoint} cannot be asked for in TLS",
+        why="it is no host name",
+        next_step="correct the host in `url:`, or `tls: {server_name: …}`",
+        cause="tls-name",
     )
 
 
-def _unreachable(endpoint: Endpoint, error: OSError, *, secure: bool) -> NotSent:
-    causes = _errnos(error)
+def _hung_up(endpoint: Endpoint) -> NotSent:
+    return NotSent(
+        f"{endpoint} does not take connections",
+        why="it closed the connection during the TLS handshake",
+        next_step="check that this port speaks TLS",
+        cause="tls-hangup",
+    )
+
+
+def _unreachable(endpoint: Endpoint, errors: ExceptionGroup[Exception]) -> NotSent:
+    causes = {getattr(error, "errno", None) or 0 for error in errors.exceptions} - {0}
     if causes == {errno.ECONNREFUSED}:
-        why, next_step = "nothing listens there", "check the port in `url:`, and that the server runs"
-    elif isinstance(error, ConnectionError) and secure:
-        why, next_step = "it closed the connection during the TLS handshake", "check that this port speaks TLS"
+        why, next_step, cause = "nothing listens there", "check the port in `url:`, and that the server runs", "refused"
     else:
         why = ", ".join(os.strerror(cause) for cause in sorted(causes)) or "the connection could not be made"
         next_step = "check the host and port in `url:`, and the routes and firewalls between"
-    return NotSent(f"{endpoint} does not take connections", why=why, next_step=next_step)
-
-
-def _errnos(error: OSError) -> set[int]:
-    """The causes; where several addresses failed in several ways, asyncio gives them as text alone."""
-    return {error.errno} if error.errno else {int(found) for found in re.findall(r"\[Errno (\d+)\]", str(error))}
+        cause = "no-route"
+    return NotSent(f"{endpoint} does not take connections", why=why, next_step=next_step, cause=cause)

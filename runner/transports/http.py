@@ -1,8 +1,8 @@
 """CMP over HTTP (RFC 9811, RFC 6712): one POST for each message, over connections that are kept alive and reused.
 
-h11 speaks HTTP/1.1, asyncio carries the octets, runner.transports.dial connects, runner.transports.answers says what
-an answer means. Redirects are not followed and nothing is repeated here: whether a request goes out again is decided
-by who knows what it was.
+h11 speaks HTTP/1.1 (http_connection.py), runner.transports.dial connects, runner.transports.answers says what an
+answer means. Redirects are not followed and nothing is repeated here but what a 401 asks for: whether a request goes
+out again is decided by who knows what it was.
 
 A kept connection may be closed by the peer while we write. That is no proof that the request was not read
 (RFC 9112 §9.5), so it is Unanswered; before a connection is used again we therefore look whether its end has come.
@@ -11,75 +11,105 @@ A kept connection may be closed by the peer while we write. That is no proof tha
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import selectors
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-import h11
-
 from runner import __version__
-from runner.errors import NotCmp, Unanswered
-from runner.transports.answers import HttpAnswer, cmp_body, missing_octets
-from runner.transports.dial import Endpoint, Reader, TlsSettings, dial
+from runner.errors import NotCmp, TransportError, Unanswered
+from runner.transports.answers import HttpAnswer, cmp_body, wants_basic
+from runner.transports.dial import Reach, dial, unseen, unwelcome
+from runner.transports.endpoint import labelled
+from runner.transports.frames import encode_frame, poll_frame
+from runner.transports.gates import basic
+from runner.transports.http_connection import HttpConnection, HttpRequest, SilenceError
+from runner.transports.words import short
 
 if TYPE_CHECKING:
     from runner.ambient import Clock
+    from runner.transports.endpoint import Endpoint
 
-MAX_ANSWER = 1024 * 1024
-"""Octets of the largest answer that we read."""
-LONGEST_IDLE = 20.0
-"""Seconds after which an idle connection is not used again: gates on the way forget connections without a word."""
 BROKEN_PROMISE = 1.0
 """Seconds. A peer that closes a connection sooner than this after announcing to keep it does not mean what it says."""
+_CMP, _POLL = "application/pkixcmp", "application/pkixcmp-poll"
 
-_READ = 1024 * 1024  # more than a stream buffers: one read takes everything that came
-_HTTP = b"HTTP/"
-_FRAMING = frozenset({b"content-length", b"transfer-encoding"})  # without either, a body ends where the connection does
-# A property of the platform: poll has no bound on descriptors, Windows has only select.
-_Selector: type[selectors.BaseSelector] = getattr(selectors, "PollSelector", selectors.SelectSelector)
+
+@dataclass(frozen=True, slots=True)
+class HttpSettings:
+    """What a server wants beyond RFC 9811: a login for its 401, more headers, and the quirks of old ones.
+
+    `http10`: it speaks HTTP/1.0; `absolute_uri`: it wants whole URLs in the request line; `labels`: the operation's
+    name is one more segment of the path (RFC 9483 §6.1).
+    """
+
+    user: str = ""
+    password: str = field(default="", repr=False)
+    headers: tuple[tuple[str, str], ...] = ()
+    http10: bool = False
+    absolute_uri: bool = False
+    labels: bool = False
 
 
 class HttpTransport:
-    """runner.transports.base.Transport for one http or https endpoint.
-
-    `timeout` (seconds) bounds a whole exchange, connecting included; `concurrency` is how many idle connections are
-    kept; `max_answer` (octets) bounds an answer's body. `tls` counts for https alone.
-    """
+    """runner.transports.base.Transport for one http or https endpoint; `concurrency` idle connections are kept."""
 
     def __init__(
         self,
         endpoint: Endpoint,
+        reach: Reach,
         *,
-        timeout: float,
         concurrency: int,
         clock: Clock,
-        max_answer: int = MAX_ANSWER,
-        tls: TlsSettings | None = None,
+        settings: HttpSettings | None = None,
     ) -> None:
         self._endpoint = endpoint
-        self._tls = (tls or TlsSettings()) if endpoint.secure else None
-        self._timeout = timeout
+        self._reach = reach
+        self._settings = settings or HttpSettings()
         self._concurrency = concurrency
         self._clock = clock
-        self._max_answer = max_answer
-        self._idle: list[_Connection] = []
-        self._reuses = True
+        self._idle: list[HttpConnection] = []
+        self._reuses = not self._settings.http10
+        self._logs_in = False
         self._closed = False
 
-    async def exchange(self, request: bytes) -> bytes:
+    async def exchange(self, request: bytes, operation: str = "") -> bytes:
         """POST one message and return the octets of the message that comes back.
 
-        Raises NotSent, Unanswered or NotCmp, as runner.transports.base.Transport says.
+        Raises NotSent, Unanswered, NotCmp or Delayed, as runner.transports.base.Transport says.
         """
-        deadline = asyncio.get_running_loop().time() + self._timeout
+        return await self._post(request, _CMP, operation)
+
+    async def poll(self, reference: str) -> bytes:
+        """POST a reference that an older server gave instead of an answer. Raises what `exchange` does."""
+        try:
+            frame = poll_frame(reference)
+        except ValueError as error:
+            raise NotCmp("The journal's reference cannot be used", why=str(error), cause="poll-unknown") from error
+        return await self._post(encode_frame(frame), _POLL, "")
+
+    async def _post(self, body: bytes, media_type: str, operation: str) -> bytes:
+        deadline = asyncio.get_running_loop().time() + self._reach.timeout
+        answer = await self._once(body, media_type, operation, deadline)
+        if wants_basic(answer) and self._settings.user and not self._logs_in:
+            self._logs_in = True
+            answer = await self._once(body, media_type, operation, deadline)
+        if self._reach.witness is not unseen:
+            self._testify(answer)
+        return cmp_body(answer, peer=str(self._endpoint), now=self._clock.now())
+
+    def _testify(self, answer: HttpAnswer) -> None:
+        self._reach.witness("HTTP", f"status {answer.status}")
+        self._reach.witness("content type", short(answer.content_type))
+        self._reach.witness("date", short(answer.date))
+
+    async def _once(self, body: bytes, media_type: str, operation: str, deadline: float) -> HttpAnswer:
         connection = self._awake() or await self._dialled()
         try:
-            answer = await self._answered(connection, request, deadline)
+            answer = await self._answered(connection, self._request(connection, body, media_type, operation), deadline)
         except BaseException:  # cancellation, too: what may still arrive must not be read as another answer
             connection.abort()
             raise
         self._keep(connection)
-        return cmp_body(answer, peer=str(self._endpoint), now=self._clock.now())
+        return answer
 
     async def close(self) -> None:
         """Let go of every idle connection; one that is in use goes when its exchange ends."""
@@ -87,7 +117,7 @@ class HttpTransport:
         while self._idle:
             await self._idle.pop().close()
 
-    def _awake(self) -> _Connection | None:
+    def _awake(self) -> HttpConnection | None:
         """The connection that rested least, if it is still fit: the others may then grow old and go."""
         while self._idle:
             connection = self._idle.pop()
@@ -96,176 +126,69 @@ class HttpTransport:
             connection.abort()
         return None
 
-    async def _dialled(self) -> _Connection:
-        streams = await dial(self._endpoint, timeout=self._timeout, tls=self._tls)
-        return _Connection(str(self._endpoint), *streams)
+    async def _dialled(self) -> HttpConnection:
+        return HttpConnection(str(self._endpoint), await dial(self._endpoint, self._reach, forwards=True))
 
-    async def _answered(self, connection: _Connection, request: bytes, deadline: float) -> HttpAnswer:
+    async def _answered(self, connection: HttpConnection, request: HttpRequest, deadline: float) -> HttpAnswer:
         try:
             async with asyncio.timeout_at(deadline):
-                return await connection.exchange(
-                    self._headers(request), self._endpoint.target, request, self._max_answer
-                )
+                return await connection.exchange(request)
         except TimeoutError as error:
             raise Unanswered(
-                f"{self._endpoint} gave no complete answer within {self._timeout:g} s",
+                f"{self._endpoint} gave no complete answer within {self._reach.timeout:g} s",
+                why="its answer began and did not end" if connection.heard else "it said nothing",
                 next_step="the same request is repeated; if this lasts, raise `timeout:` or ask the CA's operator",
+                cause="slow" if connection.heard else "silent",
             ) from error
-        except _SilenceError as error:
+        except SilenceError as error:
             self._learn(connection)
-            raise connection.unanswered() from error
+            raise await self._silence(connection) from error
 
-    def _headers(self, request: bytes) -> list[tuple[str, str]]:
+    async def _silence(self, connection: HttpConnection) -> TransportError:
+        """Words for a connection that ended without an answer."""
+        refusal = None
+        if self._endpoint.secure and not connection.reused:
+            refusal = await unwelcome(self._endpoint, self._reach)
+        return refusal or connection.unanswered()
+
+    def _request(self, connection: HttpConnection, body: bytes, media_type: str, operation: str) -> HttpRequest:
+        endpoint, settings = self._endpoint, self._settings
+        target = labelled(endpoint.target, operation) if settings.labels else endpoint.target
+        if connection.forwarder is not None or settings.absolute_uri:
+            target = f"{endpoint.scheme}://{endpoint.authority}{target}"
         headers = [
-            ("Host", self._endpoint.authority),
+            ("Host", endpoint.authority),
             ("User-Agent", f"cmp-batch/{__version__}"),
             ("Accept", "application/pkixcmp"),
-            ("Content-Type", "application/pkixcmp"),
-            ("Content-Length", str(len(request))),
+            ("Content-Type", media_type),
+            ("Content-Length", str(len(body))),
+            *settings.headers,
+            *self._logins(connection),
         ]
-        return headers if self._reuses else [*headers, ("Connection", "close")]
+        if not self._reuses:
+            headers.append(("Connection", "close"))
+        reach = self._reach
+        return HttpRequest(target, headers, body, reach.max_answer, reach.first_octet, settings.http10)
 
-    def _learn(self, connection: _Connection) -> None:
+    def _logins(self, connection: HttpConnection) -> list[tuple[str, str]]:
+        """The server's login once it asked for one, the proxy's at once."""
+        found, settings, proxy = [], self._settings, connection.forwarder
+        if self._logs_in:
+            found.append(("Authorization", basic(settings.user, settings.password)))
+        if proxy is not None and proxy.user:
+            found.append(("Proxy-Authorization", basic(proxy.user, proxy.password)))
+        return found
+
+    def _learn(self, connection: HttpConnection) -> None:
         """A kept connection was closed under our request: the others are suspect, and perhaps the peer's word is."""
         if connection.reused:
             self._reuses = self._reuses and connection.rested > BROKEN_PROMISE
             while self._idle:
                 self._idle.pop().abort()
 
-    def _keep(self, connection: _Connection) -> None:
+    def _keep(self, connection: HttpConnection) -> None:
         wanted = self._reuses and not self._closed and len(self._idle) < self._concurrency
         if wanted and connection.rest():
             self._idle.append(connection)
         else:
             connection.abort()
-
-
-class _SilenceError(Exception):
-    """The connection ended before any octet of an answer came."""
-
-
-class _Connection:
-    """One connection: HTTP's state, and the streams under it."""
-
-    def __init__(self, peer: str, reader: Reader, writer: asyncio.StreamWriter) -> None:
-        self._peer = peer
-        self._reader = reader
-        self._writer = writer
-        self._http = h11.Connection(h11.CLIENT)
-        self._heard = False
-        self._idle_since = 0.0
-        self.reused = False
-        self.rested = 0.0
-        """Seconds of idleness before the exchange that is under way."""
-
-    async def exchange(self, headers: list[tuple[str, str]], target: str, body: bytes, limit: int) -> HttpAnswer:
-        """One request, one answer of at most `limit` octets; the request leaves in one write."""
-        self._heard = False
-        send = self._http.send
-        head = send(h11.Request(method="POST", target=target, headers=headers)) or b""
-        # Never drained: the request is in memory anyway, and a peer may answer before it has read all of it.
-        self._writer.write(head + (send(h11.Data(data=body)) or b"") + (send(h11.EndOfMessage()) or b""))
-        try:
-            return await self._answer(limit)
-        except (h11.RemoteProtocolError, OSError) as error:
-            if not self._heard:
-                raise _SilenceError from error
-            raise self.unanswered() from error
-
-    async def _answer(self, limit: int) -> HttpAnswer:
-        response = await self._response()
-        fields = {name: value.decode("latin-1") for name, value in response.headers}
-        body = await self._body(limit)
-        if fields.keys().isdisjoint(_FRAMING) and missing_octets(body):
-            raise self.unanswered()
-        return HttpAnswer(
-            status=response.status_code,
-            content_type=fields.get(b"content-type", ""),
-            location=fields.get(b"location", ""),
-            retry_after=fields.get(b"retry-after", ""),
-            body=body,
-        )
-
-    async def _response(self) -> h11.Response:
-        """The final status and header fields; interim ones (1xx) are passed over."""
-        while not isinstance(event := await self._event(), h11.Response):
-            pass
-        return event
-
-    async def _body(self, limit: int) -> bytes:
-        body = bytearray()
-        while isinstance(event := await self._event(), h11.Data):
-            body += event.data
-            if len(body) > limit:
-                raise Unanswered(
-                    f"The answer of {self._peer} is larger than {limit} octets",
-                    next_step="check that `url:` is the CMP address of this CA",
-                )
-        return bytes(body)
-
-    async def _event(self) -> h11.Event | type[h11.NEED_DATA | h11.PAUSED]:
-        while (event := self._http.next_event()) is h11.NEED_DATA:
-            await self._more()
-        return event
-
-    async def _more(self) -> None:
-        octets = await self._reader.read(_READ)
-        if not self._heard:
-            self._first(octets)
-        self._heard = True
-        self._http.receive_data(octets)
-
-    def _first(self, octets: bytes) -> None:
-        if not octets:
-            raise _SilenceError
-        if not self.reused and octets[: len(_HTTP)] != _HTTP[: len(octets)]:
-            raise NotCmp(
-                f"{self._peer} does not speak HTTP",
-                why="its answer begins with something else",
-                next_step="check the scheme and the port in `url:`: another service may be there, or one behind TLS",
-            )
-
-    def unanswered(self) -> Unanswered:
-        """The words for an answer that did not come whole."""
-        if self._heard:
-            why = "the answer broke off, or is not HTTP"
-        elif self.reused:
-            why = "it had announced to keep the connection open, and closed it"
-        else:
-            why = "it closed the connection without a word"
-        return Unanswered(
-            f"{self._peer} gave no complete answer",
-            why=why,
-            next_step="the same request is repeated; if this lasts, look at the log of the CA or of a proxy before it",
-        )
-
-    def rest(self) -> bool:
-        """Make ready for another exchange; False where the connection must not be used again (RFC 9112 §9.3)."""
-        http = self._http
-        over = self._reader.at_eof() or self._reader.exception() or self._writer.is_closing()
-        if over or (http.our_state, http.their_state) != (h11.DONE, h11.DONE) or http.trailing_data != (b"", False):
-            return False
-        http.start_next_cycle()
-        self.reused, self._reader.stirred = True, False
-        self._idle_since = asyncio.get_running_loop().time()
-        return True
-
-    def fit(self) -> bool:
-        """Whether an idle connection can carry a request: nothing came since, not even as far as the kernel."""
-        self.rested = asyncio.get_running_loop().time() - self._idle_since
-        return self.rested < LONGEST_IDLE and not self._reader.stirred and not self._readable()
-
-    def _readable(self) -> bool:
-        with _Selector() as selector:
-            selector.register(self._writer.get_extra_info("socket"), selectors.EVENT_READ)
-            return bool(selector.select(0))
-
-    def abort(self) -> None:
-        """Close at once: a TLS farewell would wait for the peer's, and every answer has its own end."""
-        self._writer.transport.abort()
-
-    async def close(self) -> None:
-        """Close, and wait until the socket is gone."""
-        self.abort()
-        with contextlib.suppress(OSError):
-            await self._writer.wait_closed()

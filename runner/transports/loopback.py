@@ -20,13 +20,17 @@ class LoopbackTransport:
     def __init__(self, respond: Callable[[bytes], bytes]) -> None:
         self._respond = respond
 
-    async def exchange(self, request: bytes) -> bytes:
+    async def exchange(self, request: bytes, operation: str = "") -> bytes:  # noqa: ARG002 - a function has no address
         """The answer of the function; Unanswered where it is empty."""
         await asyncio.sleep(0)  # a wire would let the others have their turn, too
         answer = self._respond(request)
         if not answer:
             raise Unanswered("The embedded peer gave no answer")
         return answer
+
+    async def poll(self, reference: str) -> bytes:
+        """A function answers at once, and gives no references."""
+        raise Unanswered(f"The embedded peer gave no reference {reference!r}", cause="poll-unknown")
 
     async def close(self) -> None:
         """Nothing to let go of."""

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric import dsa, rsa, x25519
+from cryptography.hazmat.primitives.asymmetric import mlkem, rsa, x25519
 from support import requester as peer
 
 from runner.asn1.algorithms import PASSWORD_BASED_MAC, AlgorithmIdentifier
@@ -239,14 +239,10 @@ def test_a_public_key_mac_needs_a_secret(newcomer):
     assert holder.begin().ask("cr", (request,)).refusal == ("cp", "rejection", ["badPOP"])
 
 
-def _dsa_key():
-    return dsa.generate_private_key(1024)  # noqa: S505 - quickly made, and to be refused
-
-
 @pytest.mark.parametrize(
     "make",
-    [x25519.X25519PrivateKey.generate, _dsa_key],
-    ids=["x25519", "dsa"],
+    [x25519.X25519PrivateKey.generate, mlkem.MLKEM768PrivateKey.generate],
+    ids=["x25519", "ml-kem-768"],
 )
 def test_keys_that_are_refused(ask, make):
     key = make()

@@ -12,7 +12,7 @@ import subprocess
 import pytest
 
 from runner.errors import BadInput, Refused
-from runner.lab import server
+from runner.lab import listening, server
 
 EVERYWHERE = "0.0.0.0"  # noqa: S104 (judged, never bound)
 CMP_TYPE = {"Content-Type": "application/pkixcmp"}
@@ -228,7 +228,7 @@ def test_a_name_counts_by_every_address_it_has(monkeypatch):
 
 
 def test_remote_peers_are_allowed_when_told():
-    assert asyncio.run(server._address(EVERYWHERE, 0, allow_remote=True)) == EVERYWHERE
+    assert asyncio.run(listening._address(EVERYWHERE, 0, allow_remote=True)) == EVERYWHERE
 
 
 def test_a_host_that_nobody_knows_is_bad_input(monkeypatch):

@@ -9,7 +9,7 @@ import pytest
 from runner.errors import NotCmp, Unanswered
 from runner.lab import server
 from runner.system import SystemClock
-from runner.transports.open import open_transport
+from runner.transports.open import Address, open_transport
 
 PREFIX = b"\x30\x82\x00\x04"
 
@@ -20,7 +20,7 @@ def together(respond, talk):
     async def run():
         ready = asyncio.get_running_loop().create_future()
         task = asyncio.create_task(server.serve(respond, ready=ready.set_result))
-        transport = open_transport(f"{await ready}pkix/", timeout=5, concurrency=8, clock=SystemClock())
+        transport = open_transport(Address((f"{await ready}pkix/",)), concurrency=8, clock=SystemClock())
         try:
             return await talk(transport)
         finally:
@@ -82,7 +82,7 @@ def test_a_restarted_server_is_found_again():
             task = asyncio.create_task(listening)
             await begun.wait()
             port = int(ready[-1].rstrip("/").rpartition(":")[2])
-            transport = transport or open_transport(ready[-1], timeout=5, concurrency=1, clock=SystemClock())
+            transport = transport or open_transport(Address((ready[-1],)), concurrency=1, clock=SystemClock())
             answers.append(await transport.exchange(PREFIX + b"1234"))
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)

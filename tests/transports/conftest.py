@@ -11,8 +11,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from runner.transports.dial import Endpoint
-from runner.transports.http import HttpTransport
+from runner.transports.dial import Reach
+from runner.transports.endpoint import Endpoint
+from runner.transports.http import HttpSettings, HttpTransport
+from runner.transports.tls import TlsSettings
 
 NOW = datetime(2026, 5, 4, 12, 0, 0, tzinfo=UTC)
 
@@ -104,9 +106,10 @@ class Peer:
                 task.cancel()
             await asyncio.gather(*served, return_exceptions=True)
 
-    def transport(self, *, scheme="http", host="127.0.0.1", timeout=5.0, **options):
+    def transport(self, *, scheme="http", host="127.0.0.1", timeout=5.0, tls=None, http=None, **reach):
         endpoint = Endpoint(scheme, host, self.port, "/pkix/")
-        return HttpTransport(endpoint, timeout=timeout, concurrency=4, clock=FixedClock(), **options)
+        reach = Reach(timeout=timeout, tls=tls or TlsSettings(), **reach)
+        return HttpTransport(endpoint, reach, concurrency=4, clock=FixedClock(), settings=http or HttpSettings())
 
 
 @pytest.fixture

@@ -10,7 +10,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from runner.errors import NotCmp, TransportError, Unanswered
-from runner.transports.answers import HttpAnswer, cmp_body, missing_octets, seconds_to_wait, short
+from runner.transports.answers import HttpAnswer, cmp_body, missing_octets, seconds_to_wait
+from runner.transports.words import short
 
 NOW = datetime(2026, 5, 4, 12, 0, 0, tzinfo=UTC)
 CMP = b"\x30\x82\x01\x00" + bytes(256)
@@ -65,7 +66,7 @@ def test_a_short_message_is_one_too():
         (answer(200, "application/pkixcmp"), Unanswered, ["answered with nothing (HTTP status 200)"]),
         (answer(204), Unanswered, ["answered with nothing (HTTP status 204)"]),
         (answer(400, "text/plain", b"bad"), NotCmp, ["HTTP status 400", "finds fault"]),
-        (answer(401), NotCmp, ["HTTP status 401", "credentials of HTTP"]),
+        (answer(401), NotCmp, ["HTTP status 401", "user name", "http: {credential: …}"]),
         (answer(403, "text/html", PAGE), NotCmp, ["HTTP status 403", "needs credentials", "“Log in”"]),
         (answer(404, "text/html", PAGE), NotCmp, ["HTTP status 404", "check the path in `url:`"]),
         (answer(405), NotCmp, ["HTTP status 405", "takes no POST"]),

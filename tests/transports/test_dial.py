@@ -11,7 +11,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from runner.errors import NotSent
-from runner.transports.dial import Endpoint, TlsSettings, dial, parse_url
+from runner.transports.dial import Reach, dial
+from runner.transports.endpoint import Endpoint, parse_url
 
 
 @pytest.mark.parametrize(
@@ -39,10 +40,10 @@ def test_a_url_is_read(url, endpoint, authority):
 @pytest.mark.parametrize(
     ("url", "words"),
     [
-        ("", "must begin with http:// or https://"),
-        ("ca.example/cmp", "must begin with http:// or https://"),
-        ("ftp://ca.example/", "must begin with http:// or https://"),
-        ("http:/ca.example/", "must begin with http:// or https://"),
+        ("", "must begin with http://, https:// or tcp://"),
+        ("ca.example/cmp", "must begin with http://, https:// or tcp://"),
+        ("ftp://ca.example/", "must begin with http://, https:// or tcp://"),
+        ("http:/ca.example/", "must begin with http://, https:// or tcp://"),
         ("http:///cmp", "names no host"),
         ("http://:80/cmp", "names no host"),
         ("http://joe:hunter2@ca.example/", "user name or password"),
@@ -114,9 +115,9 @@ def closed_port():
         yield bound.getsockname()[1]
 
 
-def failure(endpoint, *, timeout=5.0, tls=None):
+def failure(endpoint, *, timeout=5.0):
     with pytest.raises(NotSent) as caught:
-        asyncio.run(dial(endpoint, timeout=timeout, tls=tls))
+        asyncio.run(dial(endpoint, Reach(timeout=timeout)))
     assert caught.value.why
     assert caught.value.next_step
     return caught.value
@@ -164,7 +165,7 @@ def test_a_peer_that_takes_too_long_was_not_sent(peer):
 
     async def run():
         async with peer(silent).listening() as one:
-            await dial(Endpoint("https", "127.0.0.1", one.port), timeout=0.2, tls=TlsSettings())
+            await dial(Endpoint("https", "127.0.0.1", one.port), Reach(timeout=0.2))
 
     with pytest.raises(NotSent) as caught:
         asyncio.run(run())
@@ -174,7 +175,7 @@ def test_a_peer_that_takes_too_long_was_not_sent(peer):
 def test_small_messages_leave_at_once(peer):
     async def run():
         async with peer(lambda talk: talk.client_left()).listening() as one:
-            _, writer = await dial(Endpoint("http", "127.0.0.1", one.port), timeout=5.0)
+            _, writer, _ = await dial(Endpoint("http", "127.0.0.1", one.port), Reach())
             delay_off = writer.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
             writer.close()
             await writer.wait_closed()
@@ -191,7 +192,7 @@ def test_a_reader_remembers_that_something_came(peer, deed):
 
     async def run():
         async with peer(script).listening() as one, asyncio.timeout(5):
-            reader, writer = await dial(Endpoint("http", "127.0.0.1", one.port), timeout=5.0)
+            reader, writer, _ = await dial(Endpoint("http", "127.0.0.1", one.port), Reach())
             before = reader.stirred
             with contextlib.suppress(ConnectionResetError):
                 await reader.read(1)

@@ -10,14 +10,16 @@ import pytest
 
 from runner import __version__
 from runner.errors import Busy, NotCmp, NotSent, Unanswered
-from runner.transports import http
-from runner.transports.dial import Endpoint
+from runner.transports import http, http_connection
+from runner.transports.dial import Reach
+from runner.transports.endpoint import Endpoint
 from runner.transports.http import HttpTransport
 
 CMP = b"\x30\x81\xa0" + b"\x05" * 160
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/pkixcmp\r\n"
 ANSWER = HEAD + b"Content-Length: 163\r\n\r\n" + CMP
 CHUNKED = HEAD + b"Transfer-Encoding: chunked\r\n\r\n10\r\n" + CMP[:16] + b"\r\n93\r\n" + CMP[16:] + b"\r\n0\r\n\r\n"
+KEPT_BY_1_0 = ANSWER.replace(b"1.1 200 OK", b"1.0 200 OK\r\nConnection: Keep-Alive")
 UNFRAMED = b"HTTP/1.0 200 OK\r\nContent-Type: application/pkixcmp\r\n\r\n" + CMP
 
 
@@ -184,7 +186,9 @@ def test_a_large_answer_within_bounds_is_read(peer, saying, outcomes):
     assert outcomes(peer(saying(octets, close=False)), 2) == [body, body]
 
 
-@pytest.mark.parametrize("octets", [ANSWER, CHUNKED, b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"])
+@pytest.mark.parametrize(
+    "octets", [ANSWER, CHUNKED, KEPT_BY_1_0, b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"]
+)
 def test_a_kept_connection_is_used_again(peer, saying, outcomes, octets):
     one = peer(saying(octets, close=False))
     outcomes(one, 5)
@@ -292,7 +296,7 @@ def test_octets_that_nobody_asked_for_are_not_the_next_answer(peer, saying, unti
 
 
 def test_a_connection_that_rested_long_is_not_used_again(peer, saying, outcomes, monkeypatch):
-    monkeypatch.setattr(http, "LONGEST_IDLE", 0.0)
+    monkeypatch.setattr(http_connection, "LONGEST_IDLE", 0.0)
     one = peer(saying(ANSWER, close=False))
     assert outcomes(one, 3) == [CMP] * 3
     assert one.connections == 3
@@ -440,7 +444,7 @@ def test_nothing_listening_is_not_sent():
         bound.bind(("127.0.0.1", 0))
         endpoint = Endpoint("http", *bound.getsockname())
         with pytest.raises(NotSent):
-            asyncio.run(HttpTransport(endpoint, timeout=5, concurrency=1, clock=None).exchange(b"\x30\x00"))
+            asyncio.run(HttpTransport(endpoint, Reach(), concurrency=1, clock=None).exchange(b"\x30\x00"))
 
 
 def test_words_hold_nothing_unprintable(peer, saying, outcomes):

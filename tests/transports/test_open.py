@@ -8,11 +8,11 @@ import pytest
 
 from runner.errors import BadInput
 from runner.transports.http import HttpTransport
-from runner.transports.open import open_transport
+from runner.transports.open import Address, open_transport
 
 
 def opened(url):
-    return open_transport(url, timeout=1.0, concurrency=2, clock=None)
+    return open_transport(Address((url,)), concurrency=2, clock=None)
 
 
 @pytest.mark.parametrize("url", ["http://ca.example/", "https://ca.example/"])
