@@ -6,19 +6,19 @@ ready-made Access.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runner.cmp.dialogue import Parties
-from runner.cmp.protection import MacProtection, Peer, Protection, SignatureProtection
+from runner.cmp.protection import RFC_9045, MacProtection, Peer, Protection, SignatureProtection
 from runner.errors import CmpBatchError, KeyStoreError
 from runner.keystores.files import read_file
 from runner.keystores.keys import load_key
 from runner.keystores.secrets import split_psk
 from runner.manifest.model import PskCredential
 from runner.pki.certificates import certificates_in
-from runner.pki.macs import SharedSecret, password_based_mac
+from runner.pki.macs import SharedSecret
 
 if TYPE_CHECKING:
     from runner.ambient import Entropy
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
     from runner.pki.certificates import Certificate
     from runner.pki.keyurls import KeyUrl
     from runner.pki.names import Name
-
-SALT = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +83,9 @@ class Keyring:
 
     def _mac(self, credential: PskCredential) -> MacProtection:
         reference, key = split_psk(self.secrets.read(credential.secret.kind, credential.secret.value))
-        algorithm = password_based_mac(self.entropy.octets(SALT), credential.iterations)
-        return MacProtection(reference, SharedSecret(key.reveal()), algorithm)
+        parameters = replace(RFC_9045, iterations=credential.iterations)
+        salt = self.entropy.octets(parameters.salt_length)
+        return MacProtection(reference, SharedSecret(key.reveal()), salt, parameters)
 
     def _signature(self, credential: CertificateCredential) -> SignatureProtection:
         return signature_protection(read_certificates(credential.certificate), self.key(credential.key))

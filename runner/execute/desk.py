@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, TypeVar
 
 from runner.keystores import files
+from runner.keystores.keys import key_is_there, promote_key
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from concurrent.futures import Executor
     from pathlib import Path
 
@@ -17,7 +20,7 @@ if TYPE_CHECKING:
     from runner.execute.access import Access, Keyring
     from runner.execute.grouped import Grouped
     from runner.keystores.base import StoredKey
-    from runner.keystores.files import NewFile
+    from runner.keystores.files import Mark, NewFile
     from runner.keystores.folders import Folder
     from runner.keystores.keys import KeyMaker
     from runner.manifest.model import Document
@@ -27,20 +30,27 @@ if TYPE_CHECKING:
     from runner.state.journal import Change
 
 
+T = TypeVar("T")
+
+
 @dataclass(frozen=True, slots=True)
 class Move:
-    """A file that changes its name: a staged key that takes its place."""
+    """A file that changes its name: one that waited and takes its place."""
 
     source: Path
     target: Path
+    backup: bool = False
+    """Whether what lies at `target` is kept as NAME.bak."""
 
 
 @dataclass(frozen=True, slots=True)
 class Installation:
-    """Files that appear together, in this order: renames first, then files put in place."""
+    """Files that appear together: all of them are durable, and marked, before the first of `moves` is made."""
 
-    moves: tuple[Move, ...]
     files: tuple[NewFile, ...]
+    moves: tuple[Move, ...]
+    marks: tuple[Mark, ...] = ()
+    """Owners and permissions of files that are there, the key's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,15 +81,29 @@ class Desk:
 
     async def make_key(self, url: KeyUrl, path: Path) -> StoredKey:
         """A new key, durable at `path` before this returns (design §5 promise 1)."""
+        if url.kept == "token":
+            return await self.in_thread(self.maker.make_in_token, url, str(path))
         key, file = await self._made(url, path)
         await self.creations.do(file)
         return key
 
+    async def in_thread(self, do: Callable[..., T], *args: object) -> T:
+        """Something that takes long, or waits for a device, beside everything else."""
+        return await asyncio.get_running_loop().run_in_executor(self.key_threads, partial(do, *args))
+
     async def _made(self, url: KeyUrl, path: Path) -> tuple[StoredKey, NewFile]:
         """RSA takes long and lets go of the interpreter meanwhile: threads. Others are quicker here (design §6)."""
         if url.passphrase or (url.spec is not None and url.spec.kind == "rsa"):
-            return await asyncio.get_running_loop().run_in_executor(self.key_threads, self.maker.make, url, path)
+            return await self.in_thread(self.maker.make, url, path)
         return self.maker.make(url, path)
+
+    def has_key(self, url: KeyUrl, path: str) -> bool:
+        """Whether there is a key, or anything, at `path`; a token is asked with the URL's PIN."""
+        return key_is_there(replace(url, path=path), self.keyring.secrets)
+
+    async def promote_key(self, url: KeyUrl, waiting: str, *, backup: bool) -> None:
+        """Let a key that waits in a token take its place there."""
+        await self.in_thread(partial(promote_key, backup=backup), url, waiting, self.keyring.secrets)
 
     def load_key(self, url: KeyUrl, path: str | None = None) -> StoredKey:
         """The key at a URL, or at `path` with the URL's passphrase."""
@@ -92,8 +116,12 @@ def create_files(folder: Folder, entropy: Entropy, group: Sequence[NewFile]) -> 
 
 
 def install_files(folder: Folder, entropy: Entropy, installations: Sequence[Installation]) -> None:
-    """The writer behind Desk.installations: staged keys take their place, then the certificates theirs."""
-    moves = [(m.source, m.target) for installation in installations for m in installation.moves]
-    if moves:
-        files.move(folder, moves)
+    """The writer behind Desk.installations. May be done again where it was cut short: moves that were made are over."""
     files.replace(folder, [file for installation in installations for file in installation.files], entropy)
+    marks = [mark for installation in installations for mark in installation.marks if os.path.lexists(mark.path)]
+    if marks:
+        files.mark(folder, marks)
+    moves = [move for installation in installations for move in installation.moves if os.path.lexists(move.source)]
+    if moves:
+        backed_up = {move.target for move in moves if move.backup}
+        files.move(folder, [(move.source, move.target) for move in moves], backed_up)

@@ -1,20 +1,21 @@
 """All items of a plan, in parallel: start what is ready, collect results, stop in good order.
 
-`parallel` items are under way at once; those that wait for the CA to decide do not hold up the others' messages
-(line.py holds a place only while a message is out). The first signal stops starting and lets what is on the wire
-finish within the grace period; what is cut off then is in the journal.
+`parallel` items are at work at once; one that waits for the CA to decide gives its place to another meanwhile. The
+first signal stops starting and lets what is on the wire finish within the grace period; what is cut off then is in
+the journal.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from runner.execute.operation import run_step
-from runner.execute.results import Failure, Outcome, Result, Run
+from runner.execute.results import Failure, Outcome, Result, Run, spec_of
 from runner.execute.schedule import ANY_NUMBER, Schedule
-from runner.pki.keyspecs import key_spec_of
+from runner.manifest.model import Revocation
 from runner.plan.case import certificate_path_of, key_path_of
 from runner.plan.steps import Verb
 
@@ -24,10 +25,13 @@ if TYPE_CHECKING:
 
     from runner.execute.desk import Desk
     from runner.execute.schedule import Tolerance
+    from runner.pki.certificates import Certificate
     from runner.plan.steps import Plan, Step
 
 GRACE = 10.0
 """Seconds that items under way are given after a signal."""
+MOST = 1024
+"""Items under way, those that wait for a CA included: each takes memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,37 +69,69 @@ class _Crew:
         self._desk = desk
         self._options = options
         self._tasks: dict[asyncio.Task[Result], Step] = {}
+        self._done: deque[asyncio.Task[Result]] = deque()
+        self._resting = 0
+        self._stir = asyncio.Event()
 
     async def work(self, stop: asyncio.Event) -> None:
         """Until every step has its result, or a signal came and the grace period is over."""
-        stopping = asyncio.ensure_future(stop.wait())
+        watch = asyncio.create_task(self._watch(stop))
         try:
-            while not self._schedule.is_over:
-                if stop.is_set():
-                    await self._wind_up()
-                    return
+            while not stop.is_set():
                 self._start_more()
-                if self._tasks:
-                    await asyncio.wait({*self._tasks, stopping}, return_when=asyncio.FIRST_COMPLETED)
-                    self._collect()
+                if self._schedule.is_over:
+                    return
+                if not self._tasks:
+                    raise AssertionError("the steps that are left wait for each other")
+                await self._stir.wait()
+                self._stir.clear()
+                self._collect()
+            await self._wind_up()
         finally:
-            stopping.cancel()
+            watch.cancel()
+
+    async def _watch(self, stop: asyncio.Event) -> None:
+        await stop.wait()
+        self._stir.set()
 
     def _start_more(self) -> None:
-        if self._schedule.too_many_failures:
-            self._report(self._schedule.skip_rest("too many items failed (--max-failures)", self._running()))
-        while len(self._tasks) < self._options.parallel and (step := self._schedule.next_ready()):
+        while self._has_place() and (step := self._schedule.next_ready()):
             if step.verb is Verb.KEEP:
                 self._report(self._schedule.finish(unchanged(step, self._desk)))
             elif step.verb is Verb.BLOCKED:
                 self._report(self._schedule.finish(blocked(step)))
             else:
-                self._tasks[asyncio.create_task(run_step(step, self._desk))] = step
+                self._start(step)
+        if self._schedule.too_many_failures:
+            self._report(self._schedule.skip_rest("too many items failed (--max-failures)", self._running()))
+
+    def _has_place(self) -> bool:
+        at_work = len(self._tasks) - self._resting
+        return at_work < self._options.parallel and len(self._tasks) < MOST and not self._schedule.too_many_failures
+
+    def _start(self, step: Step) -> None:
+        task = asyncio.create_task(run_step(step, self._desk, self._rest))
+        self._tasks[task] = step
+        task.add_done_callback(self._is_done)
+
+    def _is_done(self, task: asyncio.Task[Result]) -> None:
+        self._done.append(task)
+        self._stir.set()
+
+    async def _rest(self, seconds: float) -> None:
+        """Wait for a CA to decide; meanwhile another item has the place (design §5 promise 5)."""
+        self._resting += 1
+        self._stir.set()
+        try:
+            await asyncio.sleep(seconds)
+        finally:
+            self._resting -= 1
 
     def _collect(self) -> None:
-        for task in [task for task in self._tasks if task.done()]:
-            del self._tasks[task]
-            self._report(self._schedule.finish(task.result()))
+        while self._done:
+            task = self._done.popleft()
+            if self._tasks.pop(task, None) is not None:
+                self._report(self._schedule.finish(task.result()))
 
     async def _wind_up(self) -> None:
         """No more is started; what is under way may finish within the grace period."""
@@ -123,7 +159,7 @@ class _Crew:
 
 def unchanged(step: Step, desk: Desk) -> Result:
     """The Result of a step that keeps everything as it is."""
-    certificate = desk.facts.certificate(certificate_path_of(step.item)).certificate
+    certificate = _kept(step, desk)
     return Result(
         name=step.item.name,
         operation=step.verb.value,
@@ -131,9 +167,18 @@ def unchanged(step: Step, desk: Desk) -> Result:
         certificate=certificate,
         certificate_path=certificate_path_of(step.item),
         key_path=key_path_of(step.item),
-        key_spec=key_spec_of(certificate.public_key_info) if certificate else None,
+        key_spec=spec_of(certificate),
         status_text="; ".join(reason.text for reason in step.reasons),
     )
+
+
+def _kept(step: Step, desk: Desk) -> Certificate | None:
+    """The certificate that the step is about; the file of a revocation may hold another by now."""
+    certificate = desk.facts.certificate(certificate_path_of(step.item)).certificate
+    held = desk.inventory.held.get(step.item.name)
+    if isinstance(step.item, Revocation) and certificate and (held is None or held.replaces != certificate.fingerprint):
+        return None
+    return certificate
 
 
 def blocked(step: Step) -> Result:

@@ -34,13 +34,18 @@ class Grouped(Generic[WorkT]):
         self._waiting.append((work, done))
         if self._writer is None or self._writer.done():
             self._writer = loop.create_task(self._drain())
-        await asyncio.shield(done)
+        await done  # who is cancelled here gives up the answer, not the work
 
     async def _drain(self) -> None:
         loop = asyncio.get_running_loop()
         while self._waiting:
+            outcomes: list[Exception | None]
+            await asyncio.sleep(0)  # whoever is about to ask comes along: fewer and larger groups
             group = [self._waiting.popleft() for _ in range(min(LARGEST_GROUP, len(self._waiting)))]
-            outcomes = await loop.run_in_executor(self._thread, self._written, [work for work, _ in group])
+            try:
+                outcomes = await loop.run_in_executor(self._thread, self._written, [work for work, _ in group])
+            except RuntimeError as gone:  # the thread was sent home: nobody may wait for ever
+                outcomes = [gone] * len(group)
             for (_, done), problem in zip(group, outcomes, strict=True):
                 _settle(done, problem)
 

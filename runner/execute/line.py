@@ -13,12 +13,16 @@ from typing import TYPE_CHECKING
 from runner.errors import Busy, NotSent, Unanswered
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from runner.ambient import Clock, Entropy
     from runner.manifest.model import Limits
     from runner.transports.base import Transport
 
 FIRST_PAUSE = 0.5
 LONGEST_PAUSE = 30.0
+LONGEST_ASKED = 120.0
+"""Seconds. A peer that asks us to stay away for longer is left alone for this run."""
 
 
 @dataclass(slots=True)
@@ -45,26 +49,35 @@ class Line:
         """How often something may be tried again."""
         return self._limits.retries
 
-    async def exchange(self, request: bytes, tally: Tally) -> bytes:
+    async def exchange(self, request: bytes, tally: Tally, operation: str = "") -> bytes:
         """The answer to `request`, whose octets are repeated where none came. Raises the last TransportError.
 
-        `tally.doubt` is set as soon as the peer may have processed a request that went unanswered.
+        `operation` is the body type that began the transaction. `tally.doubt` is set as soon as the peer may have
+        processed a request that went unanswered. A Delayed is the caller's: its reference has to be journalled.
         """
+        return await self._insist(lambda: self._transport.exchange(request, operation), tally)
+
+    async def poll(self, reference: str, tally: Tally) -> bytes:
+        """The answer that a Delayed spoke of. Raises what `exchange` does."""
+        return await self._insist(lambda: self._transport.poll(reference), tally)
+
+    async def _insist(self, attempt_once: Callable[[], Awaitable[bytes]], tally: Tally) -> bytes:
         for attempt in range(self._limits.retries + 1):
             try:
-                return await self._once(request, tally)
+                return await self._once(attempt_once, tally)
             except (NotSent, Unanswered) as problem:
                 tally.doubt |= isinstance(problem, Unanswered) and not isinstance(problem, Busy)
-                if attempt == self._limits.retries:
+                asked = getattr(problem, "retry_after", None) or 0.0
+                if attempt == self._limits.retries or asked > LONGEST_ASKED:
                     raise
-                await self.pause(attempt, getattr(problem, "retry_after", None))
+                await self.pause(attempt, asked)
         raise AssertionError("a loop that runs at least once has returned or raised")
 
-    async def _once(self, request: bytes, tally: Tally) -> bytes:
+    async def _once(self, attempt_once: Callable[[], Awaitable[bytes]], tally: Tally) -> bytes:
         async with self._places:
             await self._turn()
             tally.attempts += 1
-            return await self._transport.exchange(request)
+            return await attempt_once()
 
     async def _turn(self) -> None:
         """Wait for this message's moment where messages per second are limited."""
@@ -76,11 +89,11 @@ class Line:
         if moment > now:
             await asyncio.sleep(moment - now)
 
-    async def pause(self, attempt: int, asked: float | None) -> None:
+    async def pause(self, attempt: int, asked: float = 0.0) -> None:
         """Exponential back-off with full jitter; never shorter than the peer asked for."""
         longest = min(FIRST_PAUSE * 2**attempt, LONGEST_PAUSE)
         share = int.from_bytes(self._entropy.octets(4), "big") / 2**32
-        await asyncio.sleep(max(longest * share, asked or 0.0))
+        await asyncio.sleep(max(longest * share, asked))
 
     async def close(self) -> None:
         """Let go of the transport."""

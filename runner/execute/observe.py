@@ -6,15 +6,17 @@ is seen from outside, and a key outside the manifest's folder is not opened at a
 
 from __future__ import annotations
 
+import os
 import stat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runner.errors import CmpBatchError
 from runner.execute.access import read_certificates
-from runner.keystores.keys import KeyFile, key_file_facts
+from runner.keystores.keys import KeyFile, key_facts, key_file_facts
 from runner.manifest.model import Enrollment, Revocation, Update
-from runner.plan.case import certificate_path_of, key_path_of
+from runner.pki.profile import profile_of
+from runner.plan.case import certificate_path_of, key_url_of
 from runner.plan.facts import CertificateFacts, Facts, KeyFacts
 
 if TYPE_CHECKING:
@@ -22,15 +24,16 @@ if TYPE_CHECKING:
 
     from runner.keystores.folders import Folder
     from runner.manifest.model import AnyItem, Document
+    from runner.pki.keyurls import KeyUrl
 
 
 def observe(document: Document, folder: Folder) -> Facts:
     """The facts about every file that the document's items name. Raises nothing for a bad file: its facts say so."""
     certificates = {path for item in document.items for path in _certificates(item)}
-    keys = {path for item in document.items for path in _keys(item)}
+    keys = {url.path: url for item in document.items for url in _keys(item)}
     return Facts(
         certificates={path: look_at_certificate(path) for path in certificates},
-        keys={path: look_at_key(path, folder) for path in keys},
+        keys={path: look_at_key(url, folder) for path, url in keys.items()} | dict(_beside(document)),
     )
 
 
@@ -42,34 +45,47 @@ def _certificates(item: AnyItem) -> Iterator[str]:
         yield item.template.reference
 
 
-def _keys(item: AnyItem) -> Iterator[str]:
-    path = key_path_of(item)
-    if path is not None and not isinstance(item, Revocation):
-        yield path
+def _keys(item: AnyItem) -> Iterator[KeyUrl]:
+    url = key_url_of(item)
+    if url is not None and not isinstance(item, Revocation):
+        yield url
+
+
+def _beside(document: Document) -> Iterator[tuple[str, KeyFacts]]:
+    """What lies at the places of key stores, chains and bundles: seen from outside only."""
+    for item in document.items:
+        for path in () if isinstance(item, Revocation) else item.output.extras:
+            yield path, KeyFacts(exists=os.path.lexists(path), unseen=True)
 
 
 def look_at_certificate(path: str) -> CertificateFacts:
-    """The first certificate in a file."""
-    try:
-        Path(path).lstat()
-    except (OSError, ValueError):
+    """The first certificate in a file. A device or a pipe is not even opened: that may do something."""
+    if not os.path.lexists(path):
         return CertificateFacts()
+    if not _is_file(path):
+        return CertificateFacts(exists=True, problem="it is not a file that can be looked at")
     try:
-        return CertificateFacts(exists=True, certificate=read_certificates(path)[0])
+        certificate = read_certificates(path)[0]
+        profile_of(certificate)  # what the rules will read must be readable
+        return CertificateFacts(exists=True, certificate=certificate)
     except CmpBatchError as problem:
         return CertificateFacts(exists=True, problem=problem.why or problem.what)
 
 
-def look_at_key(path: str, folder: Folder) -> KeyFacts:
-    """A key file, opened only where we may also write: elsewhere it is somebody else's."""
+def look_at_key(url: KeyUrl, folder: Folder) -> KeyFacts:
+    """A key file, opened only where we may also write: elsewhere it is somebody else's. Tokens show what is public."""
+    if not url.is_file:
+        seen = key_facts(url)
+        return KeyFacts(seen.exists, unseen=seen.sealed, public_key_info=seen.public_key_info, problem=seen.problem)
     try:
-        real = folder.check(Path(path))
+        real = folder.check(Path(url.path))
     except CmpBatchError as problem:
-        return KeyFacts(exists=_is_there(path), problem=problem.why)
+        return KeyFacts(exists=_is_file(url.path), unseen=True, problem=problem.why)
     return _plain(key_file_facts(real))
 
 
-def _is_there(path: str) -> bool:
+def _is_file(path: str) -> bool:
+    """Whether a regular file is there, or a link leads to one."""
     try:
         return stat.S_ISREG(Path(path).stat().st_mode)
     except (OSError, ValueError):
@@ -77,4 +93,10 @@ def _is_there(path: str) -> bool:
 
 
 def _plain(file: KeyFile) -> KeyFacts:
-    return KeyFacts(file.exists, file.sealed, file.public_key_info, file.digest, file.problem)
+    return KeyFacts(
+        exists=file.exists,
+        sealed=file.sealed,
+        public_key_info=file.public_key_info,
+        digest=file.digest,
+        problem=file.problem,
+    )

@@ -6,105 +6,116 @@ journalled, then confirmed, then installed.
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from runner.cmp.record import from_record, to_record
 from runner.cmp.transaction import start
-from runner.errors import CmpBatchError, ProtocolError, StateError
+from runner.errors import CmpBatchError, KeyStoreError, ProtocolError, StateError
 from runner.execute.conversation import Conversation, Lost, Parked, Unsure, Won
-from runner.execute.install import aside, installation
+from runner.execute.install import aside, installation, is_taken, key_target, refuse_lost_key
 from runner.execute.preparation import Preparation, prepare
-from runner.execute.results import Failure, Outcome, Result
+from runner.execute.record import Record, dialogue_of
+from runner.execute.results import Failure, Outcome, Result, spec_of
+from runner.execute.stores import known_path, made_beside
 from runner.keystores.keys import key_file_facts
 from runner.manifest.model import Revocation
 from runner.pki.certificates import parse_certificate
-from runner.pki.keyspecs import key_spec_of
 from runner.pki.paths import find_path
 from runner.plan.case import certificate_path_of, key_path_of, key_url_of
 from runner.plan.steps import Verb
-from runner.state.inventory import Held, Open, Stage
-from runner.state.journal import Change
+from runner.state.inventory import Held, Stage
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from collections.abc import Awaitable, Callable
 
     from runner.cmp.dialogue import Dialogue
     from runner.cmp.response import Status
     from runner.execute.conversation import Ending
     from runner.execute.desk import Desk
     from runner.execute.preparation import Prepared
+    from runner.manifest.model import Output
     from runner.pki.certificates import Certificate
     from runner.plan.steps import Step
-
-OPERATION_ID = 8
-"""Octets of an operation's id."""
+    from runner.state.inventory import Open
 
 
-async def run_step(step: Step, desk: Desk) -> Result:
-    """Carry out one step of the plan; what goes wrong with it is in the Result. StateError alone is raised."""
+async def run_step(step: Step, desk: Desk, rest: Callable[[float], Awaitable[None]] = asyncio.sleep) -> Result:
+    """Carry out one step of the plan; what goes wrong with it is in the Result. StateError alone is raised.
+
+    `rest(seconds)` is how it waits for a CA to decide.
+    """
     began = desk.clock.monotonic()
-    operation = _Operation(step, desk)
+    operation = _Operation(step, desk, rest)
     try:
         result = await operation.run()
     except StateError:
         raise
     except CmpBatchError as problem:
-        result = operation.result(Outcome.FAILED, failure=_failure(problem))
+        result = operation.result(Outcome.FAILED, failure=operation.failure(problem))
     return replace(result, duration=desk.clock.monotonic() - began)
 
 
-def _failure(problem: CmpBatchError) -> Failure:
-    return Failure(problem.what, problem.why, problem.next_step)
-
-
 class _Operation:
-    """One step under way: where the journal's record of it is kept up to date."""
+    """One step under way."""
 
-    def __init__(self, step: Step, desk: Desk) -> None:
+    def __init__(self, step: Step, desk: Desk, rest: Callable[[float], Awaitable[None]]) -> None:
         self.step = step
         self.item = step.item
         self.desk = desk
-        before = desk.inventory.open.get(self.item.name)
-        self.before = before
-        continued = before is not None and (step.verb is Verb.RESUME or before.stage is Stage.KEYED)
-        self.id = before.operation if before and continued else desk.entropy.octets(OPERATION_ID).hex()
-        self.attempts = before.attempts if before and continued else 0
-        self.key_now = before.key_path if before else None
-        self.kind = step.request
-        self.dialogue: Dialogue | None = None
-        self.last: Open | None = before
+        self.rest = rest
+        self.record = Record(step, desk)
+        self.url = key_url_of(step.item)
+
+    @property
+    def _output(self) -> Output:
+        """Where the item's certificate goes."""
+        if isinstance(self.item, Revocation):
+            raise CmpBatchError(f"a certificate came for {self.item.name}, which is a revocation")
+        return self.item.output
 
     async def run(self) -> Result:
         """Whatever the step's verb asks for."""
         if self.step.verb is Verb.REINSTALL:
             return await self._reinstall()
-        if self.step.verb is Verb.RESUME and self.before is not None:
-            return await self._resume(self.before)
+        if self.step.verb is Verb.RESUME and self.record.before is not None:
+            return await self._resume(self.record.before)
+        await self._keep_what_came()
         prepared = await self._prepare()
-        return await self._settle(await self._converse(prepared))
+        return await self._settle(await self._converse(prepared), prepared)
+
+    async def _keep_what_came(self) -> None:
+        """Begun afresh (--retry-unknown) after a certificate had come: that one is put aside, the CA may count it."""
+        before = self.record.before
+        if before is not None and before.stage is Stage.ISSUED:
+            await self._put_aside(dialogue_of(before).certificate)
 
     async def _prepare(self) -> Prepared:
-        prepared = await prepare(Preparation(self.step, self.desk, self.before, self._keyed))
-        self.key_now = prepared.key_now
+        prepared = await prepare(Preparation(self.step, self.desk, self.record.before, self._keyed))
+        self.record.key_is_at(prepared.key_now)
         return prepared
 
     async def _keyed(self, path: str) -> None:
-        self.key_now = path
-        await self._record(Stage.KEYED)
+        self.record.key_is_at(path)
+        await self.record.enter(Stage.KEYED)
 
     async def _converse(self, prepared: Prepared) -> Ending:
         """Talk; begin again with a new transaction where the CA asks for that."""
         desk, proof = self.desk, prepared.key.signer if prepared.key else None
-        for attempt in range(desk.access(self.item.authority).line.retries + 1):
+        line = desk.access(self.item.authority).line
+        ending: Ending | None = None
+        for attempt in range(line.retries + 1):
+            if attempt:
+                await line.pause(attempt - 1)
             conversation = self._conversation(prepared)
             dialogue = start(prepared.order, prepared.parties, proof, desk.clock.now(), desk.entropy)
             ending = await conversation.begin(dialogue)
-            self.attempts += conversation.tally.attempts
+            self.record.sent(conversation.tally.attempts)
             if not (isinstance(ending, Lost) and ending.try_later):
-                break
-            await conversation.line.pause(attempt, None)
+                return ending
+        if ending is None:
+            raise AssertionError("a loop that runs at least once has an ending")
         return ending
 
     def _conversation(self, prepared: Prepared) -> Conversation:
@@ -115,19 +126,43 @@ class _Operation:
             line=access.line,
             clock=self.desk.clock,
             entropy=self.desk.entropy,
-            note=self._note,
+            note=self.record.enter,
             max_wait=access.authority.max_wait,
+            rest=self.rest,
         )
 
     async def _resume(self, before: Open) -> Result:
-        dialogue = self.dialogue = from_record(before.dialogue)
+        self._refuse_other_kinds(before)
+        dialogue = dialogue_of(before)
         if before.stage is Stage.CONFIRMED:
             return await self._install(dialogue, self._path_of(dialogue), None, ())
+        await self._miss_no_key(before)
         prepared = await self._prepare()
         conversation = self._conversation(prepared)
-        ending = await conversation.resume(dialogue)
-        self.attempts += conversation.tally.attempts
-        return await self._settle(ending)
+        ending = await conversation.resume(dialogue, before.stage, before.check_after, before.reference)
+        self.record.sent(conversation.tally.attempts)
+        return await self._settle(ending, prepared)
+
+    def _refuse_other_kinds(self, before: Open) -> None:
+        if (before.kind == "rr") != isinstance(self.item, Revocation):
+            raise CmpBatchError(
+                f"the journal has an operation of another kind open for {self.item.name}: {before.kind}",
+                why="the name was given to another entry meanwhile",
+                next_step="give this entry another name, or apply the old one first",
+            )
+
+    async def _miss_no_key(self, before: Open) -> None:
+        """Without its key, what the CA will issue is of no use."""
+        if self.url is None or not self.url.is_file or before.kind == "rr":
+            return
+        if before.key_path is not None and is_taken(before.key_path):
+            return
+        await self.record.stop(f"its key {before.key_path} is gone")
+        raise KeyStoreError(
+            f"the key {before.key_path} is gone, and its request may be at the CA",
+            why="it was there when the request was sent",
+            next_step="restore the file, or begin afresh with --retry-unknown",
+        )
 
     def _path_of(self, dialogue: Dialogue) -> tuple[Certificate, ...]:
         """The path of a certificate that was judged before; itself alone where the anchors have gone since."""
@@ -139,119 +174,101 @@ class _Operation:
         except ProtocolError:
             return (certificate,)
 
-    async def _settle(self, ending: Ending) -> Result:
+    async def _settle(self, ending: Ending, prepared: Prepared) -> Result:
         if isinstance(ending, Won):
-            return await self._won(ending)
+            return await self._won(ending, prepared)
         if isinstance(ending, Lost):
             return await self._lost(ending)
         if isinstance(ending, Unsure):
             return await self._unsure(ending)
         return await self._parked(ending)
 
-    async def _won(self, ending: Won) -> Result:
+    async def _won(self, ending: Won, prepared: Prepared) -> Result:
         if ending.offered is None:
-            return await self._revoked(ending)
-        await self._note(Stage.CONFIRMED, ending.dialogue, None)
+            await self.record.close(self._held(Outcome.REVOKED, ending.dialogue, None))
+            return self.result(Outcome.REVOKED, status=ending.status, certificate=prepared.order.certificate)
+        await self.record.enter(Stage.CONFIRMED, ending.dialogue)
         return await self._install(ending.dialogue, ending.offered.path, ending.status, ending.offered.remarks)
-
-    async def _revoked(self, ending: Won) -> Result:
-        await self._close(self._held(Outcome.REVOKED, ending.dialogue, None))
-        return self.result(Outcome.REVOKED, status=ending.status)
 
     async def _install(
         self, dialogue: Dialogue, path: tuple[Certificate, ...], status: Status | None, remarks: tuple[str, ...]
     ) -> Result:
         """Put everything in its place at once; then the operation is over."""
-        if isinstance(self.item, Revocation):
-            raise StateError(f"the state says that {self.item.name} brought a certificate", why="it is a revocation")
-        target = key_path_of(self.item)
-        await self.desk.installations.do(installation(self.item.output, path, self.key_now, target))
-        self.key_now = target
+        held, key_now = self.desk.inventory.held.get(self.item.name), self.record.key_path
+        target = key_target(self.url, key_now, (held.key_path if held else None,))
+        refuse_lost_key(path[0], key_now, target)
+        beside = await made_beside(self.desk, self.item, path, key_now)
+        made = key_now if self.url is not None and self.url.generates else None
+        await self.desk.installations.do(installation(self._output, path, made, target, beside))
+        if self.url is not None and self.url.kept == "token" and key_now is not None and key_now != target:
+            await self.desk.promote_key(self.url, key_now, backup=self._output.ownership.backup)
+        self.record.key_is_at(target)
         outcome = Outcome.UPDATED if dialogue.kind == "kur" else Outcome.ISSUED
-        await self._close(self._held(outcome, dialogue, path[0]))
+        await self.record.close(self._held(outcome, dialogue, path[0]))
         return self.result(outcome, status=status, certificate=path[0], warnings=remarks)
 
     def _held(self, outcome: Outcome, dialogue: Dialogue, certificate: Certificate | None) -> Held:
-        url = key_url_of(self.item)
-        sealed = url is not None and bool(url.passphrase) and self.key_now is not None
+        key_path = self.record.key_path
+        sealed = self.url is not None and bool(self.url.passphrase)
         return Held(
             item=self.item.name,
-            digest=self.item.digest,
+            digest=self.record.last.digest,
             outcome=outcome.value,
             at=self.desk.clock.now(),
             certificate=certificate.der if certificate else None,
             certificate_path=certificate_path_of(self.item) if certificate else None,
-            key_path=self.key_now,
-            key_digest=key_file_facts(Path(self.key_now)).digest if sealed and self.key_now else None,
+            key_path=key_path,
+            key_digest=key_file_facts(Path(key_path)).digest if sealed and key_path else None,
             replaces=dialogue.about or None,
         )
 
     async def _lost(self, ending: Lost) -> Result:
         """The key that was made for it is kept for the next attempt."""
-        if ending.aside and not isinstance(self.item, Revocation):
-            await self.desk.installations.do(aside(self.item.output, parse_certificate(ending.aside)))
-        url = key_url_of(self.item)
-        if url is not None and url.generates and self.key_now is not None:
-            await self._record(Stage.KEYED, note=ending.failure.what)
+        await self._put_aside(ending.aside)
+        if self.url is not None and self.url.generates and self.record.key_path is not None:
+            await self.record.stop(
+                ending.failure.what, stage=Stage.KEYED, check_after=None, transaction_id="", dialogue=""
+            )
         else:
-            await self._close(None, note=ending.failure.what)
+            await self.record.close(None, note=ending.failure.what)
         return self.result(Outcome.FAILED, status=ending.status, failure=ending.failure)
 
     async def _unsure(self, ending: Unsure) -> Result:
         """The journal keeps what was sent; the next apply repeats it."""
-        await self._record_last(note=ending.failure.what)
+        await self.record.stop(ending.failure.what, check_after=None)
         next_step = f"{ending.failure.next_step}; the key is kept. Run apply again: it repeats the request. If the CA"
         words = f"{next_step} does not answer that either, --retry-unknown begins afresh"
         failure = replace(ending.failure, next_step=words.removeprefix("; "))
         return self.result(Outcome.UNKNOWN, status=ending.status, failure=failure)
 
+    async def _put_aside(self, der: bytes) -> None:
+        if der:
+            await self.desk.installations.do(aside(self._output, parse_certificate(der)))
+
     async def _parked(self, ending: Parked) -> Result:
-        await self._record_last(note=ending.words)
+        stage = Stage.SENT if ending.doubt else Stage.WAITING
+        await self.record.stop(ending.words, stage=stage)
         words = f"ask again after {ending.check_after:%Y-%m-%d %H:%M:%S} UTC by running apply again"
         return self.result(Outcome.PENDING, failure=Failure("the CA has not decided yet", ending.words, words))
 
     async def _reinstall(self) -> Result:
         """Write again what the state holds; nothing is said to the CA."""
-        held = self.desk.inventory.held[self.item.name]
-        if held.certificate is None or isinstance(self.item, Revocation):
-            raise StateError(f"the state holds no certificate for {self.item.name}")
+        held = self.desk.inventory.held.get(self.item.name)
+        if held is None or held.certificate is None:
+            raise CmpBatchError(f"the state holds no certificate for {self.item.name}", next_step="run apply again")
         certificate = parse_certificate(held.certificate)
-        await self.desk.installations.do(installation(self.item.output, (certificate,), None, None))
+        path = known_path(self.desk, self.item, certificate)
+        beside = await made_beside(self.desk, self.item, path, held.key_path)
+        await self.desk.installations.do(installation(self._output, path[:1], None, None, beside))
         words = ("the certificate file was written again from the state",)
         return self.result(Outcome.UNCHANGED, certificate=certificate, warnings=words)
 
-    async def _note(self, stage: Stage, dialogue: Dialogue, check_after: datetime | None) -> None:
-        """The conversation's journal."""
-        self.dialogue = dialogue
-        await self._record(stage, check_after=check_after)
-
-    async def _record(self, stage: Stage, *, note: str = "", check_after: datetime | None = None) -> None:
-        dialogue = self.dialogue if stage is not Stage.KEYED else None
-        self.last = Open(
-            item=self.item.name,
-            operation=self.id,
-            kind=self.kind,
-            digest=self.item.digest,
-            stage=stage,
-            at=self.desk.clock.now(),
-            attempts=self.attempts,
-            transaction_id=dialogue.transaction_id.hex() if dialogue else "",
-            key_path=self.key_now,
-            note=note,
-            check_after=check_after,
-            dialogue=to_record(dialogue) if dialogue else "",
-        )
-        await self.desk.record(Change(self.item.name, self.desk.run, self.last, at=self.last.at, note=note))
-
-    async def _record_last(self, note: str) -> None:
-        """The same stage once more, with words."""
-        if self.last is not None:
-            self.last = replace(self.last, note=note, attempts=self.attempts)
-            await self.desk.record(Change(self.item.name, self.desk.run, self.last, at=self.last.at, note=note))
-
-    async def _close(self, held: Held | None, note: str = "") -> None:
-        now = self.desk.clock.now()
-        await self.desk.record(Change(self.item.name, self.desk.run, None, held=held, note=note, at=now))
+    def failure(self, problem: CmpBatchError) -> Failure:
+        """What went wrong; where a certificate is in the journal already, with the word that it is safe."""
+        if self.record.last.stage not in (Stage.ISSUED, Stage.CONFIRMED):
+            return Failure(problem.what, problem.why, problem.next_step)
+        words = "the certificate is safe in the journal, and the next apply goes on from there"
+        return Failure(problem.what, problem.why, f"{problem.next_step}; {words}".removeprefix("; "))
 
     def result(
         self,
@@ -269,12 +286,12 @@ class _Operation:
             outcome=outcome,
             certificate=certificate,
             certificate_path=certificate_path_of(self.item),
-            key_path=self.key_now or key_path_of(self.item),
-            key_spec=key_spec_of(certificate.public_key_info) if certificate else None,
+            key_path=self.record.key_path or key_path_of(self.item),
+            key_spec=spec_of(certificate),
             pki_status=status.status if status else None,
             fail_info=status.fail_info if status else (),
             status_text=status.text if status else "",
             warnings=warnings,
-            attempts=self.attempts,
+            attempts=self.record.last.attempts,
             failure=failure,
         )

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runner.errors import BadInput, CmpBatchError, Diagnostic, Refused
-from runner.execute.access import Keyring, read_certificates
+from runner.execute.access import Keyring, read_certificates, signature_protection
+from runner.keystores.ownership import numbers_of
 from runner.manifest.model import CertificateCredential, Enrollment, Revocation, Update
 from runner.plan.case import key_url_of
 from runner.plan.needs import makers_of
@@ -56,6 +57,8 @@ def preflight(
     """Look at everything that the steps will read and write; what is wrong goes into `findings`."""
     made = makers_of(document)
     seen: set[str] = set()
+    for file in document.entropy:
+        findings.attempt(file.place, lambda path=file.path: maker.stir(path))  # type: ignore[misc]
     for step in steps:
         if step.verb is Verb.KEEP:
             continue
@@ -63,7 +66,8 @@ def preflight(
             findings.attempt(step.item.at(key), lambda path=path: folder.check(Path(path)))  # type: ignore[misc]
         if step.verb in _AT_WORK:
             _passphrase(step.item, maker, findings)
-            _inputs(step.item, keyring, made, findings)
+            _output(step.item, keyring, findings)
+            _inputs(step, keyring, made, findings)
             _credential(step.item, document, keyring, made, findings, seen)
 
 
@@ -72,29 +76,53 @@ def _outputs(item: AnyItem) -> Iterator[tuple[str, str]]:
     if isinstance(item, Revocation):
         return
     yield "output", item.output.certificate
+    yield from (("output", place) for place in item.output.extras)
     url = key_url_of(item)
-    if url is not None and url.generates:
+    if url is not None and url.generates and url.is_file:
         yield ("key" if isinstance(item, Enrollment) else "new_key"), url.path
 
 
 def _passphrase(item: AnyItem, maker: KeyMaker, findings: Findings) -> None:
     """A passphrase for the new key: a reference that leads nowhere is found before anything is sent."""
     url = key_url_of(item)
-    if url is not None and url.generates and url.passphrase:
+    if url is not None and url.generates and (url.passphrase or not url.is_file):
         findings.attempt(item.at("key"), lambda: maker.check_passphrase(url))
 
 
-def _inputs(item: AnyItem, keyring: Keyring, made: dict[str, str], findings: Findings) -> None:
+def _output(item: AnyItem, keyring: Keyring, findings: Findings) -> None:
+    """Who is to own the files, and the passphrases of key stores."""
+    if isinstance(item, Revocation):
+        return
+    ownership, place = item.output.ownership, item.at("output")
+    findings.attempt(place, lambda: numbers_of(ownership.owner, ownership.group))
+    for store in item.output.stores:
+        findings.attempt(place, lambda secret=store.secret: keyring.secrets.read(secret.kind, secret.value))  # type: ignore[misc]
+
+
+def _inputs(step: Step, keyring: Keyring, made: dict[str, str], findings: Findings) -> None:
     """Certificates and keys that the item names."""
+    item, before = step.item, len(findings.diagnostics)
     if isinstance(item, Enrollment):
         if item.template.reference is not None:
-            _certificate(item.template.reference, item.at("template"), made, findings)
+            _certificate(item.template.reference, item.at("certificate"), made, findings)
     else:
         _certificate(item.certificate, item.at("certificate"), made, findings)
     urls = {"key": item.key, "new_key": item.new_key if isinstance(item, Update) else None}
     for key, url in urls.items():
         if url is not None and not url.generates and url.path not in made:
             findings.attempt(item.at(key), lambda url=url: keyring.key(url))  # type: ignore[misc]
+    if step.verb is not Verb.RESUME and len(findings.diagnostics) == before:
+        _pair(item, keyring, made, findings)
+
+
+def _pair(item: AnyItem, keyring: Keyring, made: dict[str, str], findings: Findings) -> None:
+    """A certificate that is to sign with its own key needs that very key."""
+    key = item.key
+    if isinstance(item, Enrollment) or key is None or item.credential is not None:
+        return
+    if not {item.certificate, key.path} & set(made):
+        certificate = item.certificate
+        findings.attempt(item.at("key"), lambda: signature_protection(read_certificates(certificate), keyring.key(key)))
 
 
 def _certificate(path: str, place: Place, made: dict[str, str], findings: Findings) -> None:

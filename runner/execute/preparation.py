@@ -1,7 +1,8 @@
 """Before the first message: which key, which proof, whose protection, what order. One function for each kind of item.
 
 A key to be generated is journalled (KEYED, with its place) and then made durable there; a key that an earlier
-attempt left is used again. While another pair is in use, the new key waits beside it under a staging name.
+attempt left is used again, if it is still of the kind that is asked for. While another pair is in use, the new key
+waits beside it under a staging name.
 """
 
 from __future__ import annotations
@@ -11,13 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runner.cmp.request import Order
-from runner.errors import KeyStoreError, SecretError
+from runner.errors import SecretError
 from runner.execute.access import parties, read_certificates, signature_protection
-from runner.execute.install import staged
+from runner.execute.install import place_for_new, place_in_token
 from runner.manifest.model import Enrollment, Revocation, Update
 from runner.pki.profile import profile_of
 from runner.plan.profiles import wanted_profile
-from runner.state.inventory import Stage
+from runner.plan.steps import Verb
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -52,6 +53,16 @@ class Preparation:
     before: Open | None
     keyed: Callable[[str], Awaitable[None]]
 
+    @property
+    def resumed(self) -> bool:
+        """Whether a request is out already, and what is prepared is judging its answer."""
+        return self.before is not None and self.step.verb is Verb.RESUME
+
+    @property
+    def changed(self) -> bool:
+        """Whether the entry is not any more the one that the request was made from: what was asked is not known."""
+        return self.resumed and self.before is not None and self.before.digest != self.step.item.digest
+
 
 async def prepare(preparation: Preparation) -> Prepared:
     """Read and make what the step needs. Raises KeyStoreError, SecretError, StateError; nothing was sent."""
@@ -77,7 +88,8 @@ async def _prepare_enrollment(preparation: Preparation, item: Enrollment) -> Pre
         return await _prepare_update(preparation, old)
     ours = _protection(preparation.desk, item)
     key, key_now = await _key(preparation, item.key)
-    order = Order(preparation.step.request, _wanted(item), key.public_key_info)
+    wanted = None if preparation.changed else _wanted(item)
+    order = Order(preparation.step.request, wanted, key.public_key_info)
     return Prepared(order, _parties(preparation, item, ours), key, key_now)
 
 
@@ -96,18 +108,23 @@ async def _prepare_update(preparation: Preparation, item: Update) -> Prepared:
     key, key_now = old_key, item.key.path
     if item.new_key is not None:
         key, key_now = await _key(preparation, item.new_key)
-    order = Order("kur", profile_of(chain[0]), key.public_key_info, certificate=chain[0])
+    wanted = None if preparation.changed else profile_of(chain[0])
+    order = Order("kur", wanted, key.public_key_info, certificate=chain[0])
     return Prepared(order, _parties(preparation, item, ours), key, key_now)
 
 
 def _prepare_revocation(preparation: Preparation, item: Revocation) -> Prepared:
-    """An rr is protected by the credential, or signed with the very key of the certificate."""
-    chain = read_certificates(item.certificate)
+    """An rr is protected by the credential, or signed with the very key of the certificate.
+
+    The certificate is the one that the plan saw: an item before may have put another into the file meanwhile.
+    """
+    seen = preparation.desk.facts.certificate(item.certificate).certificate
+    certificate = seen or read_certificates(item.certificate)[0]
     if item.credential is None and item.key is not None:
-        ours: Protection = signature_protection(chain, preparation.desk.load_key(item.key))
+        ours: Protection = signature_protection((certificate,), preparation.desk.load_key(item.key))
     else:
         ours = _protection(preparation.desk, item)
-    order = Order("rr", certificate=chain[0], reason=item.reason)
+    order = Order("rr", certificate=certificate, reason=item.reason)
     return Prepared(order, _parties(preparation, item, ours))
 
 
@@ -132,20 +149,14 @@ def _protection(desk: Desk, item: AnyItem) -> Protection:
 async def _key(preparation: Preparation, url: KeyUrl) -> tuple[StoredKey, str]:
     """The key to be certified and where it is now."""
     desk, before = preparation.desk, preparation.before
+    if preparation.resumed and before is not None and before.key_path is not None:
+        return desk.load_key(url, before.key_path), before.key_path
     if not url.generates:
         return desk.load_key(url), url.path
-    if before is not None and before.key_path is not None and _exists(before.key_path):
-        return desk.load_key(url, before.key_path), before.key_path
-    if before is not None and before.stage is not Stage.KEYED:
-        raise KeyStoreError(
-            f"the key {before.key_path} is gone, and its request may be at the CA",
-            why="it was there when the request was sent",
-            next_step="restore the file, or begin afresh with --retry-unknown",
-        )
-    place = staged(url.path) if _exists(url.path) else url.path
+    if before is not None and before.key_path is not None and desk.has_key(url, before.key_path):
+        left = desk.load_key(url, before.key_path)
+        if left.spec == url.spec:
+            return left, before.key_path
+    place = place_for_new(url.path) if url.is_file else place_in_token(url.path, lambda path: desk.has_key(url, path))
     await preparation.keyed(place)
     return await desk.make_key(url, Path(place)), place
-
-
-def _exists(path: str) -> bool:
-    return Path(path).exists()

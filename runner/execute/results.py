@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
 
+from runner.errors import Malformed
+from runner.pki.keyspecs import key_spec_of
+
 if TYPE_CHECKING:
     from datetime import datetime
 
@@ -76,3 +79,11 @@ class Run:
         """How many results there are of each outcome, zeros included."""
         outcomes = [result.outcome for result in self.results]
         return {outcome.value: outcomes.count(outcome) for outcome in Outcome}
+
+
+def spec_of(certificate: Certificate | None) -> KeySpec | None:
+    """The kind of a certificate's key; None where there is none that we know."""
+    try:
+        return key_spec_of(certificate.public_key_info) if certificate else None
+    except Malformed:
+        return None

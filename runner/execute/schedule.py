@@ -71,17 +71,17 @@ class Schedule:
         """Take a result; returns it and those of the steps that it causes to be skipped."""
         self.results[result.name] = result
         self._failures += result.outcome in (Outcome.FAILED, Outcome.UNKNOWN)
-        followers = self._followers.get(result.name, ())
         if result.outcome in GOOD:
-            self._release(result.name, followers)
+            self._release(result.name, self._followers.get(result.name, ()))
             return [result]
-        skipped = [result]
-        for name in followers:
-            if name not in self.results:
-                skipped += self.finish(
-                    skip(self._steps[name], f'it waits for "{result.name}", which is {result.outcome.value}')
-                )
-        return skipped
+        finished = [result]
+        for cause in finished:  # grows while it is gone through: a chain may be longer than Python's stack
+            why = f'it waits for "{cause.name}", which is {cause.outcome.value}'
+            for name in self._followers.get(cause.name, ()):
+                if name not in self.results:
+                    self.results[name] = skip(self._steps[name], why)
+                    finished.append(self.results[name])
+        return finished
 
     def _release(self, name: str, followers: Iterable[str]) -> None:
         for follower in followers:

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from runner.manifest.model import AnyItem, Revocation, Update
+from runner.pki.certificates import parse_certificate
 from runner.plan.steps import Reason, Verb
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
 
     from runner.pki.certificates import Certificate
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
     from runner.state.inventory import Held, Inventory, Open
 
 ItemT = TypeVar("ItemT", bound=AnyItem)
+STAGED_SUFFIX = ".next"
+"""A file that waits to take the place of one in use: KEY.next, and .next2 where that name is taken."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,25 +37,49 @@ def decide(verb: Verb, code: str, text: str) -> Decision:
 
 
 @dataclass(frozen=True, slots=True)
-class Case(Generic[ItemT]):
-    """An item and all that is known of it at `now`. `makers` are the items of this plan that will make a file."""
+class Known:
+    """What is known at `now`, the same for every item of a plan. `makers`: path → the item that will make the file.
 
-    item: ItemT
+    `overwriters`: path of a certificate → the update that puts its successor in the same file. `updated` and
+    `revoked`: fingerprint of a certificate → the item that updated or revoked it.
+    """
+
     facts: Facts
     inventory: Inventory
     now: datetime
-    makers: dict[str, str]
+    makers: Mapping[str, str]
+    overwriters: Mapping[str, str]
+    updated: Mapping[str, Held]
+    revoked: Mapping[str, Held]
     retry_unknown: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Case(Generic[ItemT]):
+    """An item and all that is known of it."""
+
+    item: ItemT
+    known: Known
 
     @property
     def held(self) -> Held | None:
         """What the state says of this item."""
-        return self.inventory.held.get(self.item.name)
+        return self.known.inventory.held.get(self.item.name)
 
     @property
     def open(self) -> Open | None:
         """The operation that the journal has open for it."""
-        return self.inventory.open.get(self.item.name)
+        return self.known.inventory.open.get(self.item.name)
+
+    @property
+    def now(self) -> datetime:
+        """The moment that is decided for."""
+        return self.known.now
+
+    @property
+    def facts(self) -> Facts:
+        """What is on the disk."""
+        return self.known.facts
 
     @property
     def output(self) -> CertificateFacts:
@@ -68,9 +96,15 @@ class Case(Generic[ItemT]):
         """The key file that belongs to that certificate."""
         return self.facts.key(key_path_of(self.item))
 
-    def is_held(self, certificate: Certificate) -> bool:
-        """Whether that very certificate is the one that the state holds for this item."""
-        return self.held is not None and self.held.certificate == certificate.der
+    @property
+    def held_certificate(self) -> Certificate | None:
+        """The certificate that the state holds for this item."""
+        return parse_certificate(self.held.certificate) if self.held and self.held.certificate else None
+
+    @property
+    def as_done(self) -> bool:
+        """Whether the entry is, word for word, the one that was carried out."""
+        return self.held is not None and self.held.digest == self.item.digest
 
 
 def key_url_of(item: AnyItem) -> KeyUrl | None:

@@ -15,11 +15,13 @@ if TYPE_CHECKING:
 class KeyFacts:
     """A key file as it can be seen without a passphrase.
 
-    `public_key_info` is that of a key that nothing seals; `digest` (SHA-256, hex) is that of a sealed file.
+    `public_key_info` is that of a key that nothing seals; `digest` (SHA-256, hex) is that of a sealed file. A file
+    where we may not write is `unseen`, and so is a key that is no file: not opened, and nothing is held against it.
     """
 
     exists: bool = False
     sealed: bool = False
+    unseen: bool = False
     public_key_info: bytes | None = field(default=None, repr=False)
     digest: str | None = None
     problem: str = ""

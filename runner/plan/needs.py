@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 def needs_of(document: Document) -> Mapping[str, tuple[str, ...]]:
     """Item name → names of the items that must be done before it. BadInput names a cycle."""
     makers = makers_of(document)
-    updates = {item.certificate: item.name for item in document.items if isinstance(item, Update)}
+    updaters = _updaters_of(document)
     needs = {}
     for item in document.items:
         waits = {makers[path]: None for path in _uses(item, document) if path in makers}
-        if isinstance(item, Revocation) and item.certificate in updates:
-            waits[updates[item.certificate]] = None
+        if isinstance(item, Revocation):
+            waits.update(dict.fromkeys(updaters.get(item.certificate, ())))
         waits.update(dict.fromkeys(item.depends_on))
         waits.pop(item.name, None)
         needs[item.name] = tuple(waits)
@@ -37,11 +37,27 @@ def makers_of(document: Document) -> dict[str, str]:
     return {path: item.name for item in document.items for path in _makes(item)}
 
 
+def overwriters_of(document: Document) -> dict[str, str]:
+    """Path of a certificate → name of the update that puts its successor in the very same file."""
+    updates = (item for item in document.items if isinstance(item, Update))
+    return {item.certificate: item.name for item in updates if item.output.certificate == item.certificate}
+
+
+def _updaters_of(document: Document) -> dict[str, list[str]]:
+    """Path of a certificate → names of the items that update it."""
+    found: dict[str, list[str]] = {}
+    for item in document.items:
+        if isinstance(item, Update):
+            found.setdefault(item.certificate, []).append(item.name)
+    return found
+
+
 def _makes(item: AnyItem) -> Iterator[str]:
     """Paths of the files that an item brings about."""
     if isinstance(item, Revocation):
         return
     yield item.output.certificate
+    yield from item.output.extras
     key = item.key if isinstance(item, Enrollment) else item.new_key
     if key is not None and key.generates:
         yield key.path

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from runner.manifest.model import CertificateCredential, Enrollment
-from runner.plan.case import Case
-from runner.plan.needs import makers_of, needs_of
+from runner.plan.case import Case, Known
+from runner.plan.needs import makers_of, needs_of, overwriters_of
 from runner.plan.reasons import reasons_for
 from runner.plan.steps import Plan, Step, Verb
+from runner.state.inventory import Stage
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from runner.manifest.model import AnyItem, Document
     from runner.plan.case import Decision
     from runner.plan.facts import Facts
-    from runner.state.inventory import Inventory
+    from runner.state.inventory import Inventory, Open
 
 _SENDS = {Verb.REKEY: "kur", Verb.RENEW: "kur", Verb.REVOKE: "rr"}
 
@@ -30,12 +31,25 @@ def make_plan(
     Raises BadInput where items wait for each other in a circle.
     """
     needs = needs_of(document)
-    makers = makers_of(document)
-    steps = []
-    for item in document.items:
-        case = Case(item, facts, inventory, now, makers, retry_unknown)
-        steps.append(_step(item, reasons_for(case), needs, document, inventory))
-    return Plan(document.name, now, tuple(steps))
+    known = Known(
+        facts=facts,
+        inventory=inventory,
+        now=now,
+        makers=makers_of(document),
+        overwriters=overwriters_of(document),
+        updated=inventory.updated(),
+        revoked=inventory.revoked(),
+        retry_unknown=retry_unknown,
+    )
+    steps = [_step(item, reasons_for(Case(item, known)), needs, document, inventory) for item in document.items]
+    return Plan(document.name, now, tuple(steps), _orphans(document, inventory))
+
+
+def _orphans(document: Document, inventory: Inventory) -> tuple[Open, ...]:
+    """Operations whose request may be out, of items that the manifests do not name (any more)."""
+    names = {item.name for item in document.items}
+    left = (operation for name, operation in inventory.open.items() if name not in names)
+    return tuple(operation for operation in left if operation.stage is not Stage.KEYED)
 
 
 def _step(

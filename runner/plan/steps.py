@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from runner.manifest.model import AnyItem
+    from runner.state.inventory import Open
 
 
 class Verb(Enum):
@@ -79,11 +80,15 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The steps in manifest order, as decided at `at`."""
+    """The steps in manifest order, as decided at `at`.
+
+    `orphans`: operations that the state has open for items that are not in the manifests; nothing is done about them.
+    """
 
     name: str
     at: datetime
     steps: tuple[Step, ...]
+    orphans: tuple[Open, ...] = ()
 
     @property
     def changes(self) -> bool:

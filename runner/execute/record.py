@@ -1,0 +1,106 @@
+"""The journal's record of one operation: every transition goes through here and is durable when it returns.
+
+What an operation was begun with stays with it: one that is continued keeps its id and, where its request may be out,
+the digest of the entry as it was then, so that a later change of the entry is not taken for done.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from runner.cmp.record import from_record, to_record
+from runner.errors import CmpBatchError
+from runner.plan.steps import Verb
+from runner.state.inventory import Open, Stage
+from runner.state.journal import Change
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from typing import Any
+
+    from runner.cmp.dialogue import Dialogue
+    from runner.execute.desk import Desk
+    from runner.plan.steps import Step
+    from runner.state.inventory import Held
+
+OPERATION_ID = 8
+"""Octets of an operation's id."""
+
+
+class Record:
+    """How far an operation has come: `last` is what the journal has, `before` what it had when we began."""
+
+    def __init__(self, step: Step, desk: Desk) -> None:
+        self._desk = desk
+        self.before = before = desk.inventory.open.get(step.item.name)
+        if before is not None and step.verb is Verb.RESUME:
+            self.last = before
+        else:
+            continued = before is not None and before.stage is Stage.KEYED
+            self.last = Open(
+                item=step.item.name,
+                operation=before.operation if before and continued else desk.entropy.octets(OPERATION_ID).hex(),
+                kind=step.request,
+                digest=step.item.digest,
+                stage=Stage.KEYED,
+                at=desk.clock.now(),
+                attempts=before.attempts if before and continued else 0,
+                key_path=before.key_path if before else None,
+            )
+
+    @property
+    def key_path(self) -> str | None:
+        """Where the key of this operation is now."""
+        return self.last.key_path
+
+    def key_is_at(self, path: str | None) -> None:
+        """The key is, or is about to be, at `path`; journalled with the next transition."""
+        self.last = replace(self.last, key_path=path)
+
+    def sent(self, messages: int) -> None:
+        """So many more messages went out; journalled with the next transition."""
+        self.last = replace(self.last, attempts=self.last.attempts + messages)
+
+    async def enter(
+        self,
+        stage: Stage,
+        dialogue: Dialogue | None = None,
+        check_after: datetime | None = None,
+        reference: str = "",
+    ) -> None:
+        """The operation is now in `stage`; `reference` is the transport's, where the answer is delivered later."""
+        await self._record(
+            stage=stage,
+            note="",
+            check_after=check_after,
+            reference=reference,
+            transaction_id=dialogue.transaction_id.hex() if dialogue else "",
+            dialogue=to_record(dialogue) if dialogue else "",
+        )
+
+    async def stop(self, note: str, **changes: Any) -> None:
+        """This run leaves the operation here; `note` says why. `changes` are fields of Open."""
+        await self._record(note=note, **changes)
+
+    async def _record(self, **changes: Any) -> None:
+        self.last = replace(self.last, at=self._desk.clock.now(), **changes)
+        last = self.last
+        await self._desk.record(Change(last.item, self._desk.run, last, at=last.at, note=last.note))
+
+    async def close(self, held: Held | None, note: str = "") -> None:
+        """The operation is over; `held` is what came of it."""
+        now = self._desk.clock.now()
+        await self._desk.record(Change(self.last.item, self._desk.run, None, held=held, note=note, at=now))
+
+
+def dialogue_of(operation: Open) -> Dialogue:
+    """The transaction of an operation that is continued. CmpBatchError where its record is not one of ours."""
+    try:
+        return from_record(operation.dialogue)
+    except (ValueError, KeyError, TypeError) as problem:
+        raise CmpBatchError(
+            f"the journal's record of the transaction of {operation.item} cannot be read",
+            why=str(problem),
+            next_step="restore a backup of the state",
+        ) from problem

@@ -1,0 +1,114 @@
+"""What `output` asks for beside the certificate: chain, full chain, trust bundle, PKCS#12 and JKS stores.
+
+Made in memory, as files that install.py puts in place together with the certificate. Keys and passphrases are read
+here; the formats themselves are in runner.keystores.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from runner.errors import ProtocolError
+from runner.execute.access import read_certificates
+from runner.execute.install import ca_files
+from runner.keystores import jks, pkcs12
+from runner.keystores.files import NewFile
+from runner.keystores.keys import private_key_of
+from runner.manifest.model import Revocation
+from runner.pki.certificates import to_pem
+from runner.pki.paths import find_path
+from runner.plan.case import key_url_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from datetime import datetime
+
+    from runner.ambient import Entropy
+    from runner.execute.desk import Desk
+    from runner.keystores.secrets import SecretReader
+    from runner.manifest.model import AnyItem, Output, Store
+    from runner.pki.certificates import Certificate
+    from runner.pki.keyurls import KeyUrl
+    from runner.pki.signing import PrivateKey
+
+
+@dataclass(frozen=True, slots=True)
+class Issued:
+    """What was issued to whom: the certificate and its CAs, the anchors of the authority, the item's name."""
+
+    name: str
+    path: tuple[Certificate, ...]
+    anchors: tuple[Certificate, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Materials:
+    """What making them takes: secrets, the time, chance."""
+
+    secrets: SecretReader
+    now: datetime
+    entropy: Entropy
+
+
+async def made_beside(
+    desk: Desk, item: AnyItem, path: tuple[Certificate, ...], key_now: str | None
+) -> tuple[NewFile, ...]:
+    """What an item's output asks for beside the certificate; deriving keys from passphrases takes a moment."""
+    if isinstance(item, Revocation) or not item.output.extras:
+        return ()
+    issued = Issued(item.name, path, desk.access(item.authority).anchors)
+    materials = Materials(desk.keyring.secrets, desk.clock.now(), desk.entropy)
+    return await desk.in_thread(beside, item.output, issued, key_url_of(item), key_now, materials)
+
+
+def known_path(desk: Desk, item: AnyItem, certificate: Certificate) -> tuple[Certificate, ...]:
+    """The path of a certificate that we hold, by the CA certificates that were written with it."""
+    intermediates: list[Certificate] = []
+    for place in () if isinstance(item, Revocation) else ca_files(item.output):
+        intermediates.extend(read_certificates(place))
+    try:
+        return find_path(certificate, intermediates, desk.access(item.authority).anchors, desk.clock.now())
+    except ProtocolError:
+        return (certificate,)
+
+
+def beside(
+    output: Output, issued: Issued, url: KeyUrl | None, key_now: str | None, materials: Materials
+) -> tuple[NewFile, ...]:
+    """The files beside the certificate. The key is read from where it is now. KeyStoreError, SecretError."""
+    files = list(_bundles(output, issued))
+    if output.stores and url is not None:
+        place = url if key_now is None or not url.is_file else replace(url, path=key_now)
+        key = private_key_of(place, materials.secrets)
+        files += [_store(store, key, issued, output.ownership.key_mode, materials) for store in output.stores]
+    return tuple(files)
+
+
+def _bundles(output: Output, issued: Issued) -> Iterator[NewFile]:
+    mode, authorities = output.ownership.mode, below_root(issued.path)
+    bundles: tuple[tuple[str | None, Sequence[Certificate]], ...] = (
+        (output.chain, authorities or issued.path[1:]),
+        (output.full_chain, (issued.path[0], *authorities)),
+        (output.trust, tuple(dict.fromkeys(issued.anchors))),
+    )
+    for place, certificates in bundles:
+        if place is not None:
+            yield NewFile(Path(place), b"".join(to_pem(each.der) for each in certificates), mode)
+
+
+def below_root(path: Sequence[Certificate]) -> tuple[Certificate, ...]:
+    """The CAs of a path without the root at its end: whoever trusts that has it."""
+    return tuple(each for each in path[1:] if not each.is_self_issued)
+
+
+def _store(store: Store, key: PrivateKey, issued: Issued, mode: int, materials: Materials) -> NewFile:
+    passphrase = materials.secrets.read(store.secret.kind, store.secret.value).reveal()
+    name = store.name or issued.name
+    if store.kind == "jks":
+        now, entropy = materials.now, materials.entropy
+        octets = jks.store(key, issued.path, passphrase, name=name, now=now, entropy=entropy)
+    else:
+        octets = pkcs12.store(key, issued.path, passphrase, name=name, profile=store.profile)
+    return NewFile(Path(store.path), octets, mode)

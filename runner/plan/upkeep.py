@@ -1,0 +1,135 @@
+"""A pair that is there: what has become of its certificate, whether it says what the entry says, and when it is due.
+
+Rules of reasons.py, in its order; those of pairs.py have spoken before.
+"""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from typing import TYPE_CHECKING
+
+from runner.errors import Malformed
+from runner.pki.certificates import parse_certificate, renewal_time
+from runner.pki.keyspecs import key_spec_of
+from runner.pki.profile import differences
+from runner.plan.case import Case, Decision, decide
+from runner.plan.pairs import restored, sure
+from runner.plan.profiles import wanted_profile
+from runner.plan.steps import Reason, Verb
+from runner.plan.words import spell_span, spell_time
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from runner.manifest.model import Enrollment, RenewBefore
+    from runner.pki.certificates import Certificate
+    from runner.state.inventory import Held
+
+FALLBACK_SHARE = 1 / 3
+"""The share of its life that is left when a certificate is due whose `renew_before` is about as long as that life."""
+FRESH_SHARE = 1 / 10
+"""A window that opens before so much of a life was lived would renew what was just issued, for ever."""
+
+
+def older_certificate(case: Case[Enrollment]) -> Decision | None:
+    """The file holds a certificate that this item has renewed since, for the same key: a backup, an old checkout."""
+    successor = case.known.updated.get(sure(case).fingerprint)
+    if successor is None or successor.item != case.item.name:
+        return None
+    decision = restored(case, "certificate-replaced", "the certificate file holds an older certificate")
+    return decision if decision.verb is Verb.REINSTALL else None
+
+
+def replaced_by_update(case: Case[Enrollment]) -> Decision | None:
+    """An update of this certificate was asked for and made: its item holds the successor."""
+    successor = _successor(case)
+    if successor is None or successor.certificate is None or successor.item == case.item.name:
+        return None
+    certificate = parse_certificate(successor.certificate)
+    if certificate.fingerprint in case.known.revoked:
+        return decide(Verb.ENROLL, "revoked", f'its successor "{successor.item}" was revoked')
+    if _due(certificate, case.item.renew_before) > case.now:
+        until = spell_time(certificate.not_after)
+        return decide(Verb.KEEP, "updated", f'updated by "{successor.item}", whose certificate is good until {until}')
+    return decide(Verb.ENROLL, "successor-due", f'its successor "{successor.item}" is due')
+
+
+def _successor(case: Case[Enrollment]) -> Held | None:
+    """Who holds the last certificate of the line that begins with the one that is there."""
+    fingerprint, found, seen = sure(case).fingerprint, None, set[str]()
+    while (following := case.known.updated.get(fingerprint)) is not None and fingerprint not in seen:
+        seen.add(fingerprint)
+        found, fingerprint = following, sha256(following.certificate or b"").hexdigest()
+    return found
+
+
+def revoked(case: Case[Enrollment]) -> Decision | None:
+    """The certificate was revoked, and the entry says that there should be one."""
+    revocation = case.known.revoked.get(sure(case).fingerprint)
+    if revocation is None:
+        return None
+    return decide(Verb.ENROLL, "revoked", f'revoked by "{revocation.item}" on {spell_time(revocation.at)}')
+
+
+def expired(case: Case[Enrollment]) -> Decision | None:
+    """It is over: too late for a kur."""
+    present = sure(case)
+    if present.not_after > case.now:
+        return None
+    return decide(Verb.ENROLL, "expired", f"expired {spell_span(case.now - present.not_after)} ago")
+
+
+def drift(case: Case[Enrollment]) -> Decision | None:
+    """Field by field, unless the entry is word for word what was granted before (grantedWithMods is no drift)."""
+    present = sure(case)
+    if case.as_done and case.held is not None and case.held.certificate == present.der:
+        return None
+    reference = case.facts.certificate(case.item.template.reference).certificate
+    found = [Reason(d.field, d.text) for d in differences(wanted_profile(case.item.template, reference), present)]
+    wanted, kind = case.item.key.spec, _key_kind(present)
+    if wanted is not None and str(wanted) != kind:
+        found.append(Reason("key_type", f"key is {kind}, not {wanted}"))
+    return Decision(Verb.REISSUE, tuple(found)) if found else None
+
+
+def _key_kind(certificate: Certificate) -> str:
+    try:
+        return str(key_spec_of(certificate.public_key_info))
+    except Malformed:
+        return "of a kind that is not known here"
+
+
+def due_for_renewal(case: Case[Enrollment]) -> Decision | None:
+    """Its window is open."""
+    present, window = sure(case), case.item.renew_before
+    if window is None or _due(present, window) > case.now:
+        return None
+    verb = Verb.REKEY if case.item.key.generates else Verb.RENEW
+    return decide(verb, "due", f"expires in {spell_span(present.not_after - case.now)} ({_asked(present, window)})")
+
+
+def _asked(certificate: Certificate, window: RenewBefore) -> str:
+    asked = spell_span(window.before) if window.before is not None else f"{(window.share or 0):.0%} of its life"
+    if _is_too_long(certificate, window):
+        return f"renew_before {asked} is about all of its life: due when a third of it is left"
+    return f"renew_before {asked}"
+
+
+def _due(certificate: Certificate, window: RenewBefore | None) -> datetime:
+    """When it is due; its end where nothing says when."""
+    if window is None:
+        return certificate.not_after
+    if _is_too_long(certificate, window):
+        return renewal_time(certificate, None, FALLBACK_SHARE)
+    return renewal_time(certificate, window.before, window.share)
+
+
+def _is_too_long(certificate: Certificate, window: RenewBefore) -> bool:
+    """Whether the window is (nearly) as long as the certificate lives; a CA may date it back a little, too."""
+    fresh = (certificate.not_after - certificate.not_before) * FRESH_SHARE
+    return renewal_time(certificate, window.before, window.share) <= certificate.not_before + fresh
+
+
+def good(case: Case[Enrollment]) -> Decision | None:
+    """Nothing to do."""
+    return decide(Verb.KEEP, "good", f"good until {spell_time(sure(case).not_after)}")

@@ -1,0 +1,129 @@
+"""Group commit: order, groups, isolation of failures, and callers that have gone."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from runner.execute.grouped import LARGEST_GROUP, Grouped
+
+
+def gathered(write, works, thread):
+    async def main():
+        grouped = Grouped(write, thread)
+        return await asyncio.gather(*(grouped.do(work) for work in works), return_exceptions=True)
+
+    return asyncio.run(main())
+
+
+@pytest.fixture
+def thread():
+    with ThreadPoolExecutor(1) as pool:
+        yield pool
+
+
+def test_what_is_asked_for_at_once_is_written_together_and_in_order(thread):
+    groups = []
+    assert gathered(groups.append, range(10), thread) == [None] * 10
+    assert groups == [list(range(10))]
+
+
+def test_a_group_has_its_limit(thread):
+    groups = []
+    gathered(groups.append, range(2 * LARGEST_GROUP + 1), thread)
+    assert [len(group) for group in groups] == [LARGEST_GROUP, LARGEST_GROUP, 1]
+    assert [work for group in groups for work in group] == list(range(2 * LARGEST_GROUP + 1))
+
+
+def test_what_comes_while_a_group_is_written_makes_the_next_one(thread):
+    begun, go_on, groups = threading.Event(), threading.Event(), []
+
+    def write(works):
+        groups.append(works)
+        begun.set()
+        assert go_on.wait(5)
+
+    async def main():
+        grouped = Grouped(write, thread)
+        first = asyncio.create_task(grouped.do(1))
+        await asyncio.to_thread(begun.wait, 5)
+        others = [asyncio.create_task(grouped.do(n)) for n in (2, 3)]
+        await asyncio.sleep(0)
+        assert not first.done()
+        go_on.set()
+        await asyncio.gather(first, *others)
+
+    asyncio.run(main())
+    assert groups == [[1], [2, 3]]
+
+
+def test_one_bad_piece_of_work_spoils_only_itself(thread):
+    attempts = []
+
+    def write(works):
+        attempts.append(list(works))
+        if 3 in works:
+            raise OSError("three")
+
+    results = gathered(write, range(5), thread)
+    assert [str(result) for result in results] == ["None", "None", "None", "three", "None"]
+    assert attempts == [[0, 1, 2, 3, 4], [0], [1], [2], [3], [4]]
+
+
+def test_a_failure_alone_is_not_tried_again(thread):
+    attempts = []
+
+    def write(works):
+        attempts.append(works)
+        raise OSError("no")
+
+    assert [str(problem) for problem in gathered(write, [1], thread)] == ["no"]
+    assert attempts == [[1]]
+
+
+def test_after_a_failure_work_goes_on(thread):
+    def write(works):
+        if works == ["bad"]:
+            raise OSError("no")
+        done.extend(works)
+
+    async def main():
+        grouped = Grouped(write, thread)
+        with pytest.raises(OSError, match="no"):
+            await grouped.do("bad")
+        await grouped.do("good")
+
+    done = []
+    asyncio.run(main())
+    assert done == ["good"]
+
+
+def test_a_caller_that_is_cancelled_does_not_undo_the_work_nor_stop_the_others(thread):
+    begun, go_on, written = threading.Event(), threading.Event(), []
+
+    def write(works):
+        begun.set()
+        assert go_on.wait(5)
+        written.extend(works)
+
+    async def main():
+        grouped = Grouped(write, thread)
+        leaving, staying = asyncio.create_task(grouped.do("leaving")), asyncio.create_task(grouped.do("staying"))
+        await asyncio.to_thread(begun.wait, 5)
+        leaving.cancel()
+        await asyncio.sleep(0)
+        go_on.set()
+        await staying
+        assert leaving.cancelled()
+
+    asyncio.run(main())
+    assert written == ["leaving", "staying"]
+
+
+def test_nobody_waits_for_ever_when_the_thread_was_sent_home(thread):
+    thread.shutdown()
+    (problem,) = gathered(print, ["work"], thread)
+    assert isinstance(problem, RuntimeError)
