@@ -10,7 +10,8 @@
     │   ├── NotSent               no octet of the request reached the peer: safe to try again
     │   ├── Unanswered            the request may have been read, no usable answer came: repeat the same octets or poll
     │   │   └── Busy              the peer says that it did not process the request (503, 429): repeat it later
-    │   └── NotCmp                something answered that does not speak CMP (HTML, 404): the request was not processed
+    │   ├── NotCmp                something answered that does not speak CMP (HTML, 404): the request was not processed
+    │   └── Delayed               the peer took the request, and gives its answer later to who asks with a reference
     └── ProtocolError             a message came and is not acceptable
         ├── Malformed             it is not the ASN.1 that it should be (badDataFormat)
         ├── Unauthentic           its protection is absent, wrong or by somebody we do not trust
@@ -96,6 +97,11 @@ class SecretError(CmpBatchError):
 class TransportError(CmpBatchError):
     """Octets did not make it to the peer and back."""
 
+    def __init__(self, what: str, *, why: str = "", next_step: str = "", cause: str = "") -> None:
+        super().__init__(what, why=why, next_step=next_step)
+        self.cause = cause
+        """What kind of failure it is, in a word that never changes; `doctor` judges by it whose it is."""
+
 
 class NotSent(TransportError):
     """No octet of the request reached the peer."""
@@ -104,8 +110,10 @@ class NotSent(TransportError):
 class Unanswered(TransportError):
     """The request may have been read; no usable answer came back."""
 
-    def __init__(self, what: str, *, why: str = "", next_step: str = "", retry_after: float | None = None) -> None:
-        super().__init__(what, why=why, next_step=next_step)
+    def __init__(
+        self, what: str, *, why: str = "", next_step: str = "", cause: str = "", retry_after: float | None = None
+    ) -> None:
+        super().__init__(what, why=why, next_step=next_step, cause=cause)
         self.retry_after = retry_after
         """Seconds that the peer asked us to wait, where it said so (HTTP Retry-After)."""
 
@@ -116,6 +124,15 @@ class Busy(Unanswered):
 
 class NotCmp(TransportError):
     """Something answered that does not speak CMP; no PKI management entity processed the request."""
+
+
+class Delayed(TransportError):
+    """The peer took the request and has no answer yet: `Transport.poll(reference)` asks for it after `seconds`."""
+
+    def __init__(self, what: str, *, reference: str, seconds: float, next_step: str = "") -> None:
+        super().__init__(what, next_step=next_step, cause="delayed")
+        self.reference = reference
+        self.seconds = seconds
 
 
 class ProtocolError(CmpBatchError):

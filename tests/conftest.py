@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from support.ambient import CountingEntropy, FixedClock
+from support.softhsm import initialised
 from support.tools import need
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -34,3 +35,13 @@ def vectors() -> Path:
     if not folder.is_dir():
         pytest.skip("the recorded vectors are not on this machine")
     return folder
+
+
+@pytest.fixture(scope="session")
+def softhsm(tmp_path_factory):
+    """A PKCS#11 token of SoftHSM, in a folder of this run. The module reads its configuration once for a process."""
+    pytest.importorskip("pkcs11", reason="python-pkcs11 is not installed (cmp-batch[pkcs11])")
+    hsm = initialised(tmp_path_factory.mktemp("softhsm"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SOFTHSM2_CONF", str(hsm.configuration))
+        yield hsm

@@ -19,17 +19,29 @@ _LARGEST = 16 * 1024 * 1024
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    """FILE…."""
-    parser.add_argument("files", metavar="FILE", nargs="+", help="what to look at; PEM or DER")
+    """FILE…, or the folder of a trace."""
+    parser.add_argument("files", metavar="FILE", nargs="+", help="what to look at, PEM or DER; or the DIR of --trace")
     options.example(parser, "cmp-batch inspect out/web-1-0.crt out/web-1.prv")
 
 
 def run(args: Namespace) -> int:
     """Print what each file holds, then which could not be read."""
-    findings = [finding for name in args.files if (finding := _inspect(name, named=len(args.files) > 1))]
+    files = [file for name in args.files for file in _files(name)]
+    findings = [finding for file in files if (finding := _inspect(file, named=len(files) > 1))]
     if findings:
         raise BadInput(findings[0].summary, diagnostics=tuple(findings))
     return exits.OK
+
+
+def _files(name: str) -> list[str]:
+    """The file itself; of a folder its messages in DER, in the order in which a trace numbers them."""
+    folder = Path(name)
+    if not folder.is_dir():
+        return [name]
+    found = sorted(str(path) for path in folder.glob("*.der"))
+    if not found:
+        raise BadInput(f"{name}: no message is in this folder", next_step="name a file, or the DIR of --trace")
+    return found
 
 
 def _inspect(name: str, *, named: bool) -> Diagnostic | None:

@@ -26,6 +26,7 @@ COMMANDS = {
     "inspect": "print a PKIMessage, key, certificate, request or CRL",
     "schema": "print a JSON Schema",
     "init": "write a starter manifest",
+    "doctor": "probe an authority: what is wrong, whose it is, the next step",
     "lab": "run the lab CA on this machine",
 }
 """A command, which is also its module, and what it does."""

@@ -39,6 +39,11 @@ def example(parser: ArgumentParser, *lines: str) -> None:
 def manifest(parser: ArgumentParser) -> None:
     """PATH…, -C and --var: what is read."""
     parser.add_argument("paths", metavar="PATH", nargs="+", type=Path, help="a manifest, or a folder of them")
+    base_and_variables(parser)
+
+
+def base_and_variables(parser: ArgumentParser) -> None:
+    """-C and --var: how a manifest is read."""
     parser.add_argument("-C", dest="base", metavar="DIR", type=Path, help="the folder that relative paths start from")
     parser.add_argument(
         "--var",
@@ -90,9 +95,16 @@ def execution(parser: ArgumentParser) -> None:
         "--allow-path", metavar="P", action="append", default=[], help="results may also be written below P"
     )
     parser.add_argument("--allow-commands", action="store_true", help="run the commands that the manifest names")
+    trace(parser)
     parser.add_argument(
         "--retry-unknown", action="store_true", help="enrol anew where the outcome of an earlier run is unknown"
     )
+
+
+def trace(parser: ArgumentParser) -> None:
+    """--trace: where every message is written."""
+    words = "write every message into DIR, in DER and as text; `inspect` reads them back"
+    parser.add_argument("--trace", metavar="DIR", type=Path, help=words)
 
 
 def positive(text: str) -> int:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runner.cli import options
+from runner.cli.trace import Trace, TracingTransport
 from runner.execute.access import Access, Keyring, open_access
 from runner.execute.desk import Desk, create_files, install_files
 from runner.execute.grouped import Grouped
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from runner.plan.facts import Facts
     from runner.plan.steps import Plan
     from runner.state.inventory import Inventory
+    from runner.transports.base import Transport
 
 RUN_ID = 6
 """Octets of a run's id."""
@@ -84,6 +86,8 @@ class Workshop:
     accesses: dict[str, Access]
     clock: SystemClock
     entropy: SystemEntropy
+    secrets: SecretReader
+    trace: Trace | None = None
     lab: Lab | None = None
 
     @classmethod
@@ -92,7 +96,8 @@ class Workshop:
         entropy = SystemEntropy()
         secrets = SecretReader(Path(situation.document.base), os.environ, args.allow_commands, clock)
         maker = KeyMaker(secrets, entropy)
-        workshop = cls(situation, Keyring(secrets, entropy), maker, {}, clock, entropy)
+        trace = Trace(args.trace) if args.trace else None
+        workshop = cls(situation, Keyring(secrets, entropy), maker, {}, clock, entropy, secrets, trace)
         findings = Findings()
         workshop.open_accesses(findings)
         preflight(situation.plan.steps, situation.document, situation.folder, workshop.keyring, maker, findings)
@@ -112,20 +117,29 @@ class Workshop:
         return [authority for name, authority in self.situation.document.authorities.items() if name in names]
 
     def _reach(self, authority: Authority) -> None:
+        from runner.cli.routes import address_of
         from runner.transports.open import open_transport
 
-        limits = authority.limits
-        transport = open_transport(
-            authority.url, timeout=limits.timeout, concurrency=limits.concurrency, clock=self.clock
-        )
-        self.accesses[authority.name] = open_access(authority, Line(transport, limits, self.clock, self.entropy))
+        address = address_of(authority, self.situation.document.logins, self.secrets, os.environ)
+        if address.folder is not None:
+            self.situation.folder.check(address.folder / "requests" / "request.der")
+        transport = open_transport(address, concurrency=authority.limits.concurrency, clock=self.clock)
+        self.accesses[authority.name] = open_access(authority, self._line(authority, transport))
+
+    def _line(self, authority: Authority, transport: Transport) -> Line:
+        if self.trace is not None:
+            transport = TracingTransport(transport, self.trace, authority.name)
+        return Line(transport, authority.limits, self.clock, self.entropy)
 
     def open_lab(self) -> None:
         """The embedded lab for the authorities that are one; its CA is made where it is not there yet."""
         for authority in self._authorities():
             if authority.is_lab:
                 self.lab = self.lab or _lab(self.situation, self.clock, self.entropy)
-                self.accesses[authority.name] = _lab_access(authority, self.lab, self.clock, self.entropy)
+                from runner.transports.loopback import LoopbackTransport
+
+                line = self._line(authority, LoopbackTransport(self.lab.respond))
+                self.accesses[authority.name] = _lab_access(authority, self.lab, line, self.entropy)
 
     def close_lab(self) -> None:
         """Let another process meet the lab."""
@@ -172,19 +186,18 @@ def _lab(situation: Situation, clock: SystemClock, entropy: SystemEntropy) -> La
     return open_lab(Path(situation.document.base) / STATE_FOLDER / "lab", clock, entropy)
 
 
-def _lab_access(authority: Authority, lab: Lab, clock: SystemClock, entropy: SystemEntropy) -> Access:
+def _lab_access(authority: Authority, lab: Lab, line: Line, entropy: SystemEntropy) -> Access:
     """The lab as an authority: trusted, named and with a credential for whoever brings none."""
     from runner.cmp.protection import MacProtection
     from runner.pki.certificates import parse_certificate
-    from runner.pki.macs import SharedSecret, password_based_mac
-    from runner.transports.loopback import LoopbackTransport
+    from runner.pki.mac_parameters import MacParameters
+    from runner.pki.macs import SharedSecret
 
     reference, _, key = lab.psk.partition(":")
-    handed_out = MacProtection(
-        reference.encode(), SharedSecret(key.encode()), password_based_mac(entropy.octets(16), LAB_ITERATIONS)
-    )
+    parameters = MacParameters(iterations=LAB_ITERATIONS)
+    salt = entropy.octets(parameters.salt_length)
+    handed_out = MacProtection(reference.encode(), SharedSecret(key.encode()), salt, parameters)
     certificate = parse_certificate(lab.ca_certificate)
-    line = Line(LoopbackTransport(lab.respond), authority.limits, clock, entropy)
     return Access(authority, line, (certificate,), certificate.subject, handed_out)
 
 

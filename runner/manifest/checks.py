@@ -73,6 +73,8 @@ def writes(item: AnyItem) -> Iterator[tuple[str, Place]]:
     yield item.output.certificate, place
     if item.output.prefix is not None:
         yield f"{item.output.prefix}-0.ca", place
+    for extra in item.output.extras:
+        yield extra, place
     key, at = (item.new_key, "new_key") if isinstance(item, Update) else (item.key, "key")
     if key is not None and key.generates:
         yield key.path, item.at(at)

@@ -9,19 +9,20 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from runner.manifest.durations import parse_duration
 from runner.manifest.model import (
-    LAB_URL,
     Authority,
     CertificateCredential,
     Credential,
     Limits,
+    Login,
     PskCredential,
     SecretRef,
 )
+from runner.manifest.reaching import read_reach, read_urls
 from runner.manifest.reader import Reader, cached_name
+from runner.manifest.secrets import read_secret, warn_of_literal
 from runner.manifest.templates import check_template
 
 if TYPE_CHECKING:
@@ -30,8 +31,9 @@ if TYPE_CHECKING:
     from runner.manifest.ledger import Ledger
     from runner.manifest.parts import Part
 
+USUAL_WAIT = 60.0
+"""Seconds that one run waits for a CA to decide, where the manifest does not say."""
 _REFNUM_AND_KEY = re.compile(r"[^:]+:.+", re.DOTALL)
-_URL = re.compile(r"[\x21-\x7e]+")
 
 
 @dataclass(slots=True)
@@ -40,6 +42,7 @@ class Declared:
 
     authorities: dict[str, Authority | None] = field(default_factory=dict)
     credentials: dict[str, Credential | None] = field(default_factory=dict)
+    logins: dict[str, Login | None] = field(default_factory=dict)
     templates: dict[str, Part] = field(default_factory=dict)
 
 
@@ -47,7 +50,11 @@ def read_declarations(roots: Sequence[Part], variables: Mapping[str, str], ledge
     """All declarations of all files."""
     declared = Declared()
     for name, part in _unique(roots, "credentials", ledger):
-        declared.credentials[name] = _credential(name, Reader(part, variables, ledger))
+        reader = Reader(part, variables, ledger)
+        if "user" in part.values:
+            declared.logins[name] = _login(name, reader)
+        else:
+            declared.credentials[name] = _credential(name, reader)
     for name, part in _unique(roots, "authorities", ledger):
         declared.authorities[name] = _authority(name, Reader(part, variables, ledger), declared)
     for name, part in _unique(roots, "templates", ledger):
@@ -69,11 +76,11 @@ def _unique(roots: Sequence[Part], section: str, ledger: Ledger) -> Iterator[tup
 
 def _authority(name: str, reader: Reader, declared: Declared) -> Authority | None:
     part = reader.part
-    url = reader.parsed("url", parse_url)
+    urls = read_urls(reader)
     authority = Authority(
         name=name,
         place=part.key_place,
-        url=url or "",
+        url=urls[0] if urls else "",
         recipient=reader.parsed("name", cached_name),
         certificate=reader.input("certificate"),
         trust=reader.inputs("trust"),
@@ -81,36 +88,28 @@ def _authority(name: str, reader: Reader, declared: Declared) -> Authority | Non
         credential=reader.reference("credential", declared.credentials, "credential"),
         implicit_confirm=part.flag("implicit_confirm"),
         limits=_limits(reader),
+        reach=read_reach(reader, urls, declared.logins),
         max_wait=_max_wait(reader),
     )
-    complete = url and (authority.credential is not None or "credential" not in part.values)
+    complete = (urls or authority.reach.folder) and (
+        authority.credential is not None or "credential" not in part.values
+    )
     return authority if complete else None
-
-
-def parse_url(text: str) -> str:
-    """The URL of an authority, as it is written. ValueError says what it may be."""
-    if text == LAB_URL:
-        return text
-    parts = urlsplit(text) if _URL.fullmatch(text) else None
-    if parts is None or parts.scheme not in ("http", "https"):
-        raise ValueError("a CA is reached at http://…, https://… or lab: (the embedded lab CA)")
-    if not parts.hostname or parts.port == 0:
-        raise ValueError("the host is missing, for example https://pki.example.com/cmp")
-    if "@" in parts.netloc or parts.fragment:
-        raise ValueError("a CA's URL has neither user:password@ nor a #fragment")
-    return text
 
 
 def _limits(reader: Reader) -> Limits:
     part = reader.part.part("limits")
     if part is None:
         return Limits()
-    usual = Limits()
+    usual, times = Limits(), reader.elsewhere(part)
     return Limits(
         concurrency=int(part.number("concurrency", usual.concurrency)),
         messages_per_second=float(part.number("messages_per_second", usual.messages_per_second)),
-        timeout=reader.elsewhere(part).parsed("timeout", _parse_timeout) or usual.timeout,
+        timeout=times.parsed("timeout", _parse_timeout) or usual.timeout,
         retries=int(part.number("retries", usual.retries)),
+        connect_timeout=times.parsed("connect_timeout", _parse_timeout) or usual.connect_timeout,
+        first_byte_timeout=times.parsed("first_byte_timeout", _parse_timeout),
+        max_answer=int(part.number("max_answer", usual.max_answer)),
     )
 
 
@@ -123,30 +122,23 @@ def _parse_timeout(text: str) -> float:
 
 def _max_wait(reader: Reader) -> float:
     part = reader.part.part("polling")
-    return (reader.elsewhere(part).parsed("max_wait", parse_duration) if part else None) or 0.0
+    asked = reader.elsewhere(part).parsed("max_wait", parse_duration) if part else None
+    return USUAL_WAIT if asked is None else asked
 
 
 def _credential(name: str, reader: Reader) -> Credential | None:
     part = reader.part
     if "psk" in part.values:
-        secret = _secret(reader)
+        secret = read_secret(reader, "psk", _literal)
         iterations = int(part.number("iterations", 10_000))
         return PskCredential(name, part.key_place, secret, iterations) if secret else None
     certificate, key = reader.input("certificate"), reader.key_url("key", generate=False)
     return CertificateCredential(name, part.key_place, certificate, key) if certificate and key else None
 
 
-def _secret(reader: Reader) -> SecretRef | None:
-    inner = reader.part.part("psk")
-    if inner is None:
-        return _literal(reader)
-    reader = reader.elsewhere(inner)
-    if env := reader.text("env"):
-        return SecretRef("env", env)
-    if file := reader.input("file"):
-        return SecretRef("file", file)
-    command = [text.value for text in inner.texts("command")]
-    return SecretRef("command", "\0".join(command)) if command else None
+def _login(name: str, reader: Reader) -> Login | None:
+    user, secret = reader.text("user"), read_secret(reader, "password", _literal_password)
+    return Login(name, reader.part.key_place, user, secret) if user and secret else None
 
 
 def _literal(reader: Reader) -> SecretRef | None:
@@ -157,10 +149,13 @@ def _literal(reader: Reader) -> SecretRef | None:
     if not _REFNUM_AND_KEY.fullmatch(text.value):
         reader.ledger.error("psk: this is not refnum:key", text.place, next_step="for example psk: {env: LINE7_PSK}")
         return None
-    reader.ledger.warn(
-        "a secret stands in the manifest",
-        text.place,
-        why="everybody who reads the file or its history can use it",
-        next_step="refer to it, for example psk: {env: LINE7_PSK}",
-    )
+    warn_of_literal(reader, text.place)
+    return SecretRef("literal", text.value)
+
+
+def _literal_password(reader: Reader) -> SecretRef | None:
+    text = reader.part.text("password")
+    if text is None:
+        return None
+    warn_of_literal(reader, text.place)
     return SecretRef("literal", text.value)

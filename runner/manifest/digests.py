@@ -73,7 +73,10 @@ def _key(key: KeyUrl | None, spellings: Mapping[str, str]) -> str | None:
     return str(replace(key, path=spellings[key.path])) if key else None
 
 
-def _output(output: Output, spellings: Mapping[str, str]) -> dict[str, str | None]:
-    prefix = spellings[output.prefix] if output.prefix else None
-    file = spellings[output.file] if output.file else None
-    return {"prefix": prefix, "file": file, "format": output.format}
+def _output(output: Output, spellings: Mapping[str, str]) -> dict[str, Any]:
+    """What is written where; whose the files are is not part of what is asked for."""
+    places = {"prefix": output.prefix, "file": output.file, "chain": output.chain}
+    places |= {"full_chain": output.full_chain, "trust": output.trust}
+    spelled = {key: spellings[path] if path else None for key, path in places.items()}
+    stores = {store.kind: f"{spellings[store.path]} {store.name} {store.profile}" for store in output.stores}
+    return {**spelled, "format": output.format, "stores": stores}

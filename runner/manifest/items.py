@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, TypedDict
 from runner.manifest.digests import digest_of
 from runner.manifest.durations import parse_renew_before
 from runner.manifest.model import Enrollment, Revocation, Update
+from runner.manifest.outputs import read_output
 from runner.manifest.templates import read_template
 from runner.manifest.words import listed
 from runner.pki.extensions import CRL_REASONS
@@ -66,7 +67,7 @@ def _enrollment(row: Row, world: World) -> Enrollment | None:
     reader, authority = row.reader, _authority(row, world)
     credential = _credential(row, world) or (authority.credential if authority else None)
     template, places = _template(row, world)
-    key, output = reader.key_url("key", generate=True), reader.output("output")
+    key, output = reader.key_url("key", generate=True), read_output(reader, "output")
     renew_before, request = reader.parsed("renew_before", parse_renew_before), reader.part.text("request")
     common = _common(replace(row, places=places), authority, credential, world)
     _need_credential(row, authority, credential, "add credential: and a name under credentials")
@@ -85,7 +86,7 @@ def _enrollment(row: Row, world: World) -> Enrollment | None:
 def _update(row: Row, world: World) -> Update | None:
     reader, authority = row.reader, _authority(row, world)
     certificate, key = reader.input("certificate"), reader.key_url("key", generate=False)
-    new_key, output = reader.key_url("new_key", generate=True), reader.output("output")
+    new_key, output = reader.key_url("new_key", generate=True), read_output(reader, "output")
     common = _common(row, authority, _credential(row, world), world)
     if authority is None or certificate is None or key is None or output is None:
         return None

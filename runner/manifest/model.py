@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from runner.manifest.reach import Reach
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import timedelta
@@ -31,12 +33,19 @@ class SecretRef:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How hard an authority may be leaned on. Times in seconds; messages_per_second 0 means no limit."""
+    """How hard an authority may be leaned on. Times in seconds; messages_per_second 0 means no limit.
+
+    `timeout` bounds one exchange, `connect_timeout` its connecting, `first_byte_timeout` the wait for the answer to
+    begin (None: as long as `timeout` lasts); `max_answer` (octets) bounds the answer.
+    """
 
     concurrency: int = 8
     messages_per_second: float = 0.0
     timeout: float = 30.0
     retries: int = 4
+    connect_timeout: float = 10.0
+    first_byte_timeout: float | None = None
+    max_answer: int = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +63,7 @@ class Authority:
     credential: str | None = None
     implicit_confirm: bool = False
     limits: Limits = Limits()
+    reach: Reach = field(default_factory=Reach)
     max_wait: float = 60.0
     """Longest time to poll for a pending answer within one run, in seconds; after it the item stays `pending`."""
 
@@ -87,6 +97,16 @@ Credential = PskCredential | CertificateCredential
 
 
 @dataclass(frozen=True, slots=True)
+class Login:
+    """A user name and a password, for HTTP servers and proxies; no CMP message is protected with it."""
+
+    name: str
+    place: Place
+    user: str
+    secret: SecretRef
+
+
+@dataclass(frozen=True, slots=True)
 class Template:
     """What the certificate should say (CertTemplate, RFC 4211 §5). `reference`: a certificate for the rest."""
 
@@ -100,17 +120,61 @@ class Template:
 
 
 @dataclass(frozen=True, slots=True)
+class Store:
+    """A key store to be written: the key, its certificate and the CAs'. `kind` is `pkcs12` or `jks`."""
+
+    kind: str
+    path: str
+    secret: SecretRef
+    """Its passphrase."""
+    name: str = ""
+    """Friendly name or alias; empty: the item's name."""
+    profile: str = "modern"
+
+
+@dataclass(frozen=True, slots=True)
+class Ownership:
+    """Whose the files are: names or numbers of user and group (empty: ours), permission bits, backups (NAME.bak)."""
+
+    owner: str = ""
+    group: str = ""
+    mode: int = 0o644
+    key_mode: int = 0o600
+    """Of the private key and of stores with one."""
+    backup: bool = False
+
+    @property
+    def is_usual(self) -> bool:
+        """Whether nothing about the key's file needs to be changed once it is written."""
+        return (self.owner, self.group, self.key_mode) == ("", "", 0o600)
+
+
+@dataclass(frozen=True, slots=True)
 class Output:
-    """Where results go. Exactly one of `prefix` (PREFIX-0.crt, PREFIX-0.ca, …) and `file` (only it)."""
+    """Where results go. Exactly one of `prefix` (PREFIX-0.crt, PREFIX-0.ca, …) and `file` (only it).
+
+    Beside them, where they are said: the CAs' certificates (`chain`), the same with the issued one in front
+    (`full_chain`), the trust anchors (`trust`), and key stores.
+    """
 
     prefix: str | None = None
     file: str | None = None
     format: str = "pem"
+    chain: str | None = None
+    full_chain: str | None = None
+    trust: str | None = None
+    stores: tuple[Store, ...] = ()
+    ownership: Ownership = Ownership()
 
     @property
     def certificate(self) -> str:
         """The path of the issued certificate."""
         return self.file if self.file is not None else f"{self.prefix}-0.crt"
+
+    @property
+    def extras(self) -> tuple[str, ...]:
+        """The paths of everything beside the certificate whose name is known beforehand."""
+        return (*filter(None, (self.chain, self.full_chain, self.trust)), *(store.path for store in self.stores))
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +241,14 @@ AnyItem = Enrollment | Update | Revocation
 
 
 @dataclass(frozen=True, slots=True)
+class EntropyFile:
+    """A file to be mixed into the generation of keys, and where it is named."""
+
+    path: str
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
 class Document:
     """Everything the manifests say. `base` is the folder that relative paths start from and results stay below."""
 
@@ -186,3 +258,6 @@ class Document:
     credentials: Mapping[str, Credential]
     items: tuple[AnyItem, ...]
     warnings: tuple[Diagnostic, ...] = ()
+    logins: Mapping[str, Login] = field(default_factory=dict)
+    entropy: tuple[EntropyFile, ...] = ()
+    """Files that are mixed into the generation of keys (-N), beside the system's own source."""

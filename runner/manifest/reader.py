@@ -10,11 +10,11 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, TypeVar
 
-from runner.manifest.model import Output
+from runner.manifest.keychecks import check_key, read_sealing
 from runner.manifest.paths import absolute, folded, last_name
 from runner.manifest.variables import Text, expand
 from runner.manifest.words import choose, nearest, shortened
-from runner.pki.keyurls import KEY_SUFFIX, KeyUrl, parse_key_url
+from runner.pki.keyurls import BadKeyUrl, KeyUrl, parse_key_url
 from runner.pki.names import parse_general_name, parse_name
 
 if TYPE_CHECKING:
@@ -108,24 +108,14 @@ class Reader:
         url = self._attempt(key, text, expanded, parse_key_url)
         if url is None:
             return None
-        self._check_key(key, url, text, generate=generate)
-        return replace(url, path=self._absolute(url.path))
+        check_key(self, key, url, text.place, generate=generate)
+        if not url.is_file:
+            self.spellings.setdefault(url.path, url.path)
+            return url
+        return replace(url, path=self.absolute(url.path), sealing=read_sealing(self, url))
 
-    def output(self, key: str) -> Output | None:
-        """The output at `key`: a prefix, or a mapping with `prefix` or `file`, and perhaps `format`."""
-        inner = self.part.part(key)
-        if inner is None:
-            prefix = self._target(key)
-            return Output(prefix=prefix) if prefix else None
-        return self.elsewhere(inner)._output_mapping()  # noqa: SLF001 - the same class
-
-    def _output_mapping(self) -> Output | None:
-        prefix, file, written = self._target("prefix"), self._target("file"), self.part.text("format")
-        if (prefix is None) == (file is None):
-            return None
-        return Output(prefix=prefix, file=file, format=written.value if written else "pem")
-
-    def _target(self, key: str) -> str | None:
+    def target(self, key: str) -> str | None:
+        """The path at `key` of a file or folder of ours; what ends in a slash or dots is a finding."""
         text = self.text(key)
         if not text:
             return None
@@ -133,21 +123,7 @@ class Reader:
             place, step = self.part.place_of(key), "end it with a name"
             self.ledger.error(f"{key}: {text!r} is a folder", place, next_step=step)
             return None
-        return self._absolute(text)
-
-    def _check_key(self, key: str, url: KeyUrl, text: Text, *, generate: bool) -> None:
-        if "${env:" in url.path or "${file:" in url.path:
-            why = "${env:…} and ${file:…} are for its passphrase"
-            self.ledger.error(f"{key}: a reference cannot stand in the path of a key", text.place, why=why)
-        elif url.spec is None:
-            self.ledger.expect(self._absolute(url.path), text.place, url.path)
-        elif not generate:
-            step = f"write file:{url.path} if that is the key"
-            self.ledger.error(f"{key}: this key must exist already", text.place, next_step=step)
-        elif last_name(url.path) == KEY_SUFFIX:
-            self.ledger.error(f"{key}: the prefix of the key's file is missing after the last /", text.place)
-        elif url.spec.is_weak:
-            self.ledger.warn(f"{key}: {url.spec} is a weak key", text.place, next_step="rsa:3072, or ec:p256")
+        return self.absolute(text)
 
     def _parsed(self, key: str, text: Text, parse: Callable[[str], T], known: Collection[str]) -> T | None:
         expanded = expand(text, self.variables, self.ledger)
@@ -160,18 +136,20 @@ class Reader:
             return parse(expanded)
         except ValueError as problem:
             near = nearest(expanded, known)
-            self.ledger.error(f"{key}: {problem}", text.place, next_step=f"did you mean {near!r}?" if near else "")
+            step = problem.next_step if isinstance(problem, BadKeyUrl) else f"did you mean {near!r}?" if near else ""
+            self.ledger.error(f"{key}: {problem}", text.place, next_step=step)
             return None
 
     def _input(self, text: Text) -> str | None:
         expanded = expand(text, self.variables, self.ledger)
         if expanded is None:
             return None
-        path = self._absolute(expanded)
+        path = self.absolute(expanded)
         self.ledger.expect(path, text.place, self.spellings[path])
         return path
 
-    def _absolute(self, path: str) -> str:
+    def absolute(self, path: str) -> str:
+        """`path` made absolute against the manifest's folder; how it was spelled is kept."""
         full = absolute(self.part.source.base, path)
         self.spellings.setdefault(full, folded(path))
         return full

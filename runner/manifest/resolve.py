@@ -13,8 +13,9 @@ from runner.manifest.checks import check_items
 from runner.manifest.declarations import read_declarations
 from runner.manifest.entries import read_rows
 from runner.manifest.items import read_items
-from runner.manifest.model import Document
+from runner.manifest.model import Document, EntropyFile
 from runner.manifest.parts import Part
+from runner.manifest.reader import Reader
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -34,6 +35,11 @@ def resolve(
     declared = read_declarations(roots, variables, ledger)
     rows = read_rows(roots, variables, ledger)
     items = read_items(rows, declared, ledger)
+    entropy = tuple(
+        EntropyFile(path, root.place_of("entropy"))
+        for root in roots
+        for path in Reader(root, variables, ledger).inputs("entropy")
+    )
     check_items(items, declared, ledger)
     return Document(
         name=next(filter(None, map(_name, roots)), name),
@@ -42,6 +48,8 @@ def resolve(
         credentials={key: each for key, each in declared.credentials.items() if each},
         items=items,
         warnings=ledger.told(Severity.WARNING),
+        logins={key: each for key, each in declared.logins.items() if each},
+        entropy=entropy,
     )
 
 

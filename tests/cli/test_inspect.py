@@ -236,7 +236,7 @@ def test_what_cannot_be_opened_or_is_too_large_is_said(tmp_path, capsys, monkeyp
 
 def test_names_in_certificates_steer_nothing(tmp_path, capsys):
     _, said, _ = inspect(tmp_path / "c", certificate_der("\x1b[31mred\r\n\x9b2J\u202egnp.exe\u2028"), capsys)
-    assert "\\x1b[31mred" in said
+    assert "\\1B[31mred" in said
     assert not harmful(said)
 
 

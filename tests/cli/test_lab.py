@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import socket
 import subprocess
 import sys
 
@@ -56,6 +57,25 @@ def test_a_stranger_enrols_with_what_was_printed(served, openssl, tmp_path):
         [openssl, "verify", "-CAfile", anchor, out], check=True, capture_output=True, text=True
     ).stdout
     assert said.endswith("OK\n")
+
+
+def test_both_framings_of_tcp_are_served_beside_http(tmp_path):
+    command = [sys.executable, "-m", "runner", "lab", "serve", "--dir", str(tmp_path / "lab"), "--tcp-port", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        lines = sorted(process.stdout.readline() for _ in range(4))
+        assert [line.split(maxsplit=1)[0] for line in lines] == ["CA", "PSK", "TCP", "URL"]
+        assert lines[2].startswith("TCP tcp://127.0.0.1:")
+        process.send_signal(signal.SIGTERM)
+        process.communicate()
+    assert process.returncode == exits.OK
+
+
+def test_a_port_of_tcp_that_is_taken_is_told(tmp_path, capsys):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        status = main(["lab", "serve", "--dir", str(tmp_path / "lab"), "--tcp-port", port])
+    assert status == exits.ERROR
+    assert f"cannot listen on 127.0.0.1, port {port}" in capsys.readouterr().err
 
 
 def test_other_machines_are_refused_by_default(tmp_path, capsys):

@@ -255,7 +255,10 @@ def test_all_mistakes_are_told_in_one_run(bench):
         '2:26 subject: "web" is not TYPE=value; a comma inside a value is written \\,',
         "2:31 unknown key 'colour' in templates.t",
         "4:27 unknown template 's'",
-        "4:35 key: unknown curve 'p255': one of p256, p384, p521",
+        (
+            "4:35 key: unknown curve 'p255': did you mean p256? one of p256, p384, p521, brainpoolp256r1, "
+            "brainpoolp384r1, brainpoolp512r1, secp256k1 (at character 18)"
+        ),
         "4:73 enrollments[0].output should be text or a mapping, not a list",
         "5:28 unknown authority 'x'",
         "5:43 unknown item 'three'",

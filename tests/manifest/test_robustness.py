@@ -82,7 +82,7 @@ changes = st.tuples(st.sampled_from(WAYS), st.sampled_from(["drop", "add", "repl
 def test_a_spoilt_manifest_is_read_or_refused_and_keeps_its_secrets(tmp_path, mistakes):
     manifest = copy.deepcopy(MANIFEST)
     for path, kind, junk in mistakes:
-        changed(manifest, path, kind, junk)
+        changed(manifest, path, kind, copy.deepcopy(junk))  # a sample is shared, and must not come to hold itself
     (tmp_path / "ca.pem").touch()
     file = tmp_path / "m.yaml"
     file.write_text(json.dumps(manifest), encoding="utf-8")

@@ -16,7 +16,19 @@ from runner.pki.extensions import CRL_REASONS, KEY_USAGES
 from runner.resources import resource_text
 
 SCHEMA = json.loads(resource_text("schemas", "manifest.schema.json"))
-FILES = ["ca.pem", "op.crt", "op.prv", "old.crt", "old/web-0.crt", "lost.crt", "lost.prv", "gate.prv", "line-8.psk"]
+FILES = [
+    "ca.pem",
+    "op.crt",
+    "op.prv",
+    "old.crt",
+    "old/web-0.crt",
+    "lost.crt",
+    "lost.prv",
+    "gate.prv",
+    "line-8.psk",
+    "noise.bin",
+    "store.pass",
+]
 KEYWORDS_WITHOUT_WORDS = {"oneOf", "anyOf", "const", "properties", "items", "propertyNames"}
 ANNOTATIONS = {"$schema", "$id", "$defs", "title", "description", "examples", "default", "writeOnly"}
 
@@ -116,12 +128,15 @@ def test_schema_and_code_know_the_same_words():
     definitions = SCHEMA["$defs"]
     assert definitions["revocation"]["properties"]["reason"]["anyOf"][0]["enum"] == list(CRL_REASONS)
     assert all(usage in definitions["keyUsage"]["description"] for usage in KEY_USAGES)
-    limits = {key: each["default"] for key, each in definitions["limits"]["properties"].items()}
+    limits = {key: each.get("default") for key, each in definitions["limits"]["properties"].items()}
     usual = Limits()
     assert limits == {
         "concurrency": usual.concurrency,
         "messages_per_second": usual.messages_per_second,
         "timeout": f"{usual.timeout:.0f}s",
+        "connect_timeout": f"{usual.connect_timeout:.0f}s",
+        "first_byte_timeout": usual.first_byte_timeout,
+        "max_answer": usual.max_answer,
         "retries": usual.retries,
     }
 
@@ -135,7 +150,7 @@ def test_schema_and_code_know_the_same_words():
         ("authorities: {a: {url: 'lab:', limits: {timeout: 30}}}", "for example 30s"),
         ("authorities: {a: {url: 'lab:', implicit_confirm: yes}}", "write true or false"),
         ("authorities: {a: {url: 'lab:', version: 4}}", "choose one of: 2, 3"),
-        ("authorities: {a: {}}", "for example url: https://pki.example.com/ejbca/publicweb/cmp/plant"),
+        ("authorities: {a: {http: {}}}", "for example url: https://pki.example.com/ejbca/publicweb/cmp/plant"),
         ("credentials: {a: {psk: 4711}}", 'for example {"env": "LINE7_PSK"}'),
         ("credentials: {a: {pskk: x}}", "did you mean 'psk'?"),
         ("templates: {a: {Subject: x}}", "did you mean 'subject'?"),
@@ -145,3 +160,15 @@ def test_schema_and_code_know_the_same_words():
 def test_the_next_step_is_told(bench, text, next_step):
     source = read_source("m.yaml", f"apiVersion: cmp-batch/v1\n{text}\n".encode(), "/")
     assert check_schema(source)[0].next_step.startswith(next_step)
+
+
+@pytest.mark.parametrize("name", ["manifest", "plan", "report"])
+def test_no_key_of_a_schema_is_written_twice(name):
+    """JSON lets the second one win, silently: a definition was lost that way."""
+
+    def once(pairs):
+        keys = [key for key, _ in pairs]
+        assert len(keys) == len(set(keys)), keys
+        return dict(pairs)
+
+    json.loads(resource_text("schemas", f"{name}.schema.json"), object_pairs_hook=once)

@@ -1,0 +1,37 @@
+"""Reads references to secrets: where one is, never what it is (design §5 promise 10)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from runner.manifest.model import SecretRef
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from runner.errors import Place
+    from runner.manifest.reader import Reader
+
+
+def read_secret(reader: Reader, key: str, literal: Callable[[Reader], SecretRef | None]) -> SecretRef | None:
+    """The reference at `key`: `env`, `file` or `command`; `literal` reads what stands there itself."""
+    inner = reader.part.part(key)
+    if inner is None:
+        return literal(reader)
+    reader = reader.elsewhere(inner)
+    if env := reader.text("env"):
+        return SecretRef("env", env)
+    if file := reader.input("file"):
+        return SecretRef("file", file)
+    command = [text.value for text in inner.texts("command")]
+    return SecretRef("command", "\0".join(command)) if command else None
+
+
+def warn_of_literal(reader: Reader, place: Place) -> None:
+    """The finding about a secret that stands in the manifest."""
+    reader.ledger.warn(
+        "a secret stands in the manifest",
+        place,
+        why="everybody who reads the file or its history can use it",
+        next_step="refer to it, for example {env: LINE7_PSK}",
+    )
