@@ -14,7 +14,7 @@ help:
 	@echo "make clean        remove what was built or written here"
 
 quickstart: .venv/.runtime
-	$(BIN)/cmp-batch apply manifests/quickstart.yaml
+	$(BIN)/cmp-batch apply --yes manifests/quickstart.yaml
 
 test: check
 	$(BIN)/pytest -n auto

@@ -86,7 +86,10 @@ def execution(parser: ArgumentParser) -> None:
     parser.add_argument("--parallel", metavar="N", type=positive, help="items that may be under way at once")
     parser.add_argument("--target", metavar="NAME", nargs="+", action="extend", default=[], help="these items only")
     parser.add_argument(
-        "--max-failures", metavar="N|P%", type=failure_limit, help="begin nothing more once so many items have failed"
+        "--max-failures",
+        metavar="N|P%",
+        type=failure_limit,
+        help="begin nothing more once more items than that have failed",
     )
     parser.add_argument(
         "--report", metavar="FILE", action="append", default=[], help="write a report; the suffix chooses the format"

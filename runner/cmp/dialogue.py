@@ -5,7 +5,7 @@ RFC 9810 §5.1.1 gives the marks, RFC 9483 §4 the sequences. The machine that m
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from runner.errors import BadCertificate
     from runner.pki.certificates import Certificate
     from runner.pki.names import Name
+    from runner.pki.opening import Decrypter
 
 
 class State(Enum):
@@ -40,6 +41,8 @@ class Parties:
     implicit_confirm: bool = False
     cert_profile: str = ""
     """certProfile: the name by which the CA knows what it is to issue (RFC 9810 §5.1.1.4)."""
+    opener: Decrypter | None = field(default=None, repr=False)
+    """The key that is to be certified, where it can open a certificate that is encrypted to it."""
     general_info: tuple[InfoTypeAndValue, ...] = ()
     """Further items for the generalInfo of first messages."""
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from runner.asn1.algorithms import AlgorithmIdentifier
 from runner.asn1.cmp import CMP_2021, FAIL_INFO, PKI_STATUS, CertStatus, PKIStatusInfo, PollReq, RevDetails
-from runner.asn1.crmf import OLD_CERT_ID, CertId, CertReqMsg, CertRequest, CertTemplate, Control, POPOSigningKey
+from runner.asn1.crmf import OLD_CERT_ID, CertId, CertReqMsg, CertRequest, CertTemplate, Control
 from runner.asn1.structures import Chosen, encode
 from runner.pki.certificate_hashes import confirmation_hash
 from runner.pki.extensions import (
@@ -22,6 +22,7 @@ from runner.pki.extensions import (
     subject_alt_name,
 )
 from runner.pki.names import directory_name
+from runner.pki.proofs import prove_by_decryption, prove_by_signature
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -49,6 +50,8 @@ class Order:
     kind: str
     wanted: Profile | None = None
     public_key_info: bytes = field(default=b"", repr=False)
+    by_decryption: bool = False
+    """The proof-of-possession is to be the ability to open the certificate, even of a key that could sign."""
     csr: bytes = field(default=b"", repr=False)
     controls: tuple[Control, ...] = field(default=(), repr=False)
     certificate: Certificate | None = None
@@ -65,7 +68,7 @@ def request_body(order: Order, proof: Signer | None) -> Chosen:
     if order.kind == "p10cr":
         return Chosen("p10cr", order.csr)
     request = CertRequest(cert_req_id=CERT_REQ_ID, cert_template=_template(order), controls=_controls(order))
-    return Chosen(order.kind, (CertReqMsg(cert_req=request, popo=_signature_proof(request, proof)),))
+    return Chosen(order.kind, (CertReqMsg(cert_req=request, popo=_proof(request, order, proof)),))
 
 
 def _template(order: Order) -> CertTemplate:
@@ -100,11 +103,14 @@ def _cert_id(certificate: Certificate) -> CertId:
     return CertId(issuer=directory_name(certificate.issuer.der), serial_number=certificate.serial)
 
 
-def _signature_proof(request: CertRequest, proof: Signer | None) -> Chosen | None:
-    """POPOSigningKey over DER(CertRequest): subject and key are in the template, so no poposkInput (RFC 4211 §4.1)."""
-    if proof is None:
-        return None
-    return Chosen("signature", POPOSigningKey(algorithm=proof.algorithm, signature=proof.sign(encode(request))))
+def _proof(request: CertRequest, order: Order, proof: Signer | None) -> Chosen:
+    """By signature over DER(CertRequest): subject and key are in the template, so no poposkInput (RFC 4211 §4.1).
+
+    Of a key that cannot sign, or where it is asked for: by opening the certificate, which comes encrypted (§4.2).
+    """
+    if proof is None or order.by_decryption:
+        return prove_by_decryption(order.public_key_info)
+    return prove_by_signature(request, proof)
 
 
 def _revocation(order: Order) -> RevDetails:

@@ -30,13 +30,14 @@ from runner.cmp.validation import Expectation, Issue, check_certificate, remarks
 from runner.errors import BadCertificate, Malformed, Mismatch
 from runner.pki.certificates import parse_certificate, readable_certificates
 from runner.pki.names import directory_name
+from runner.pki.proofs import open_encrypted_certificate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from datetime import datetime
 
     from runner.ambient import Entropy
-    from runner.asn1.cmp import CertRepMessage, CertResponse, PKIMessage
+    from runner.asn1.cmp import CertifiedKeyPair, CertRepMessage, CertResponse, PKIMessage
     from runner.asn1.structures import Chosen
     from runner.cmp.dialogue import Action, Parties
     from runner.cmp.message import Verified
@@ -180,9 +181,18 @@ def _on_certificate_response(received: _Received) -> tuple[Dialogue, Action]:
     if status.status not in GRANTED:
         return received.dialogue, Rejected(status)
     pair = response.certified_key_pair
-    if pair is None or pair.cert_or_enc_cert.name != "certificate":
-        raise Malformed(f"the answer says {status.status} and brings no certificate that we can read")
-    return _offer(received, pair.cert_or_enc_cert.value, content.ca_pubs, status)
+    if pair is None:
+        raise Malformed(f"the answer says {status.status} and brings no certificate")
+    return _offer(received, _certificate_in(pair, received.parties), content.ca_pubs, status)
+
+
+def _certificate_in(pair: CertifiedKeyPair, parties: Parties) -> bytes:
+    """The certificate; one that came encrypted is opened with its own key, which proves that we have it."""
+    if pair.cert_or_enc_cert.name == "certificate":
+        return bytes(pair.cert_or_enc_cert.value)
+    if parties.opener is None:
+        raise Malformed("the certificate came encrypted, and its key cannot open it")
+    return open_encrypted_certificate(pair.cert_or_enc_cert, parties.opener)
 
 
 def _put_off(dialogue: Dialogue, status: Status, *, whole: bool) -> tuple[Dialogue, Action]:

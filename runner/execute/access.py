@@ -103,6 +103,8 @@ def signature_protection(chain: tuple[Certificate, ...], key: StoredKey) -> Sign
             why="their public keys differ",
             next_step="name the certificate and the key that belong together",
         )
+    if key.signer is None:
+        raise KeyStoreError(f"the key {key.path} cannot sign messages", why=f"it is a key of the kind {key.spec}")
     return SignatureProtection(key.signer, chain)
 
 

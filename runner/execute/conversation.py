@@ -22,7 +22,18 @@ from typing import TYPE_CHECKING
 
 from runner.cmp.dialogue import Done, Offered, Rejected, Send, State, Wait
 from runner.cmp.transaction import confirm, judge, poll, receive
-from runner.errors import BadCertificate, Busy, Claimed, Delayed, NotCmp, NotSent, ProtocolError, TransportError
+from runner.errors import (
+    BadCertificate,
+    Busy,
+    Claimed,
+    Delayed,
+    Malformed,
+    NotCmp,
+    NotSent,
+    ProtocolError,
+    TransportError,
+    Unauthentic,
+)
 from runner.execute.line import Tally
 from runner.execute.results import Failure
 from runner.state.inventory import Stage
@@ -198,7 +209,7 @@ class Conversation:
         if dialogue.state is not State.POLLING:
             waiting = replace(dialogue, state=State.POLLING, origin=dialogue.state)
         await self.note(Stage.WAITING, waiting, moment)
-        if self.clock.monotonic() + seconds > deadline:
+        if seconds and self.clock.monotonic() + seconds > deadline:
             return Parked(moment, wait.reason)
         await self.rest(seconds)
         return await self._poll(waiting, moment)
@@ -231,7 +242,9 @@ class Conversation:
         return Lost(_refusal(action), action.status, later, dialogue.certificate if action.after_issue else b"")
 
     def _without_answer(self, dialogue: Dialogue, problem: CmpBatchError) -> Ending:
-        failure = Failure(problem.what, problem.why, problem.next_step)
+        unusable = isinstance(problem, Malformed | Unauthentic) and not isinstance(problem, Claimed)
+        what = f"the CA's answer cannot be used: {problem.what}" if unusable else problem.what
+        failure = Failure(what, problem.why, problem.next_step)
         if self.offered is not None and self.offered.problem is not None:
             return _rejected_by_us(self.offered.problem, self.offered, confirmed=False)
         processed = self.tally.doubt or not isinstance(problem, _NOTHING_PROCESSED)

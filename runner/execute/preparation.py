@@ -7,10 +7,11 @@ waits beside it under a staging name.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from runner.asn1.cmp import CMP_2021
 from runner.cmp.request import Order
 from runner.errors import SecretError
 from runner.execute.access import parties, read_certificates, signature_protection
@@ -89,8 +90,8 @@ async def _prepare_enrollment(preparation: Preparation, item: Enrollment) -> Pre
     ours = _protection(preparation.desk, item)
     key, key_now = await _key(preparation, item.key)
     wanted = None if preparation.changed else _wanted(item)
-    order = Order(preparation.step.request, wanted, key.public_key_info)
-    return Prepared(order, _parties(preparation, item, ours), key, key_now)
+    order = Order(preparation.step.request, wanted, key.public_key_info, by_decryption=item.proof == "encryption")
+    return Prepared(order, _parties(preparation, item, ours, key, order), key, key_now)
 
 
 def _wanted(item: Enrollment) -> Profile:
@@ -110,7 +111,7 @@ async def _prepare_update(preparation: Preparation, item: Update) -> Prepared:
         key, key_now = await _key(preparation, item.new_key)
     wanted = None if preparation.changed else profile_of(chain[0])
     order = Order("kur", wanted, key.public_key_info, certificate=chain[0])
-    return Prepared(order, _parties(preparation, item, ours), key, key_now)
+    return Prepared(order, _parties(preparation, item, ours, key, order), key, key_now)
 
 
 def _prepare_revocation(preparation: Preparation, item: Revocation) -> Prepared:
@@ -128,8 +129,20 @@ def _prepare_revocation(preparation: Preparation, item: Revocation) -> Prepared:
     return Prepared(order, _parties(preparation, item, ours))
 
 
-def _parties(preparation: Preparation, item: AnyItem, ours: Protection) -> Parties:
-    return parties(preparation.desk.access(item.authority), ours)
+def _parties(
+    preparation: Preparation,
+    item: AnyItem,
+    ours: Protection,
+    key: StoredKey | None = None,
+    order: Order | None = None,
+) -> Parties:
+    """We and the CA. Where a certificate will come encrypted in an EnvelopedData, CMP 2021 is spoken (dossier §1.5)."""
+    both = parties(preparation.desk.access(item.authority), ours)
+    if key is None or order is None:
+        return both
+    if key.signer is None or order.by_decryption:
+        return replace(both, opener=key.opener, pvno=max(both.pvno, CMP_2021))
+    return replace(both, opener=key.opener)
 
 
 def _protection(desk: Desk, item: AnyItem) -> Protection:

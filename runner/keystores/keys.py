@@ -14,7 +14,7 @@ import stat
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from runner.errors import CmpBatchError, KeyStoreError, SecretError
 from runner.keystores import tokens
@@ -27,13 +27,19 @@ from runner.keystores.soundness import public_info
 from runner.keystores.stirring import stir
 from runner.pki.keyspecs import key_spec_of
 from runner.pki.keyurls import ENV_SCHEME
+from runner.pki.opening import DecryptionKey, PrivateKeyDecrypter
 from runner.pki.signing import PrivateKey, PrivateKeySigner, SignatureChoice
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
+
     from runner.ambient import Entropy
     from runner.keystores.secrets import Secret, SecretReader
     from runner.pki.keyurls import KeyUrl, Sealing
 
+KeyT = TypeVar("KeyT", bound="PrivateKeyTypes")
 _REFERENCE = re.compile(r"\$\{(env|file):([^{}]+)\}\Z")
 
 
@@ -64,17 +70,21 @@ def load_key(
     """
     if url.kept == "token":
         return tokens.load(url.path, _pin(url, secrets), choice)
-    return _stored(private_key_of(url, secrets), Path(_place(url, secrets)), choice)
+    return _stored(_opened(url, secrets, read_any_key), Path(_place(url, secrets)), choice)
 
 
 def private_key_of(url: KeyUrl, secrets: SecretReader) -> PrivateKey:
     """The private key itself, for a file that is to hold it; a key in a token never leaves it. Raises as load_key."""
+    return _opened(url, secrets, read_private_key)
+
+
+def _opened(url: KeyUrl, secrets: SecretReader, read: Callable[[bytes, bytes | None], KeyT]) -> KeyT:
     if url.kept == "token":
         raise KeyStoreError(f"the key {url.path} does not leave its token", next_step="leave out pkcs12: and jks:")
     octets = _octets(url, secrets)
     secret = passphrase_of(url, secrets)
     try:
-        return read_private_key(octets, secret.reveal() if secret else None)
+        return read(octets, secret.reveal() if secret else None)
     except KeyStoreError as problem:
         place = _place(url, secrets)
         raise KeyStoreError(f"{place}: {problem.what}", why=problem.why, next_step=problem.next_step) from None
@@ -124,8 +134,6 @@ class KeyMaker:
         seal = self._seal(url) if url.passphrase else None
         key = generate_key(url.spec)
         content = write_private_key(key, url.savetype, seal)
-        if not isinstance(key, PrivateKey):
-            raise KeyStoreError(f"a key of the kind {url.spec} cannot sign its own request")
         return _stored(key, path), NewFile(path, content, KEY_MODE)
 
     def make_in_token(self, url: KeyUrl, uri: str) -> StoredKey:
@@ -158,12 +166,14 @@ class KeyMaker:
             return self._seals[(url.passphrase, url.sealing)]
 
 
-def _stored(key: PrivateKey, path: Path, choice: SignatureChoice = SignatureChoice()) -> StoredKey:  # noqa: B008
+def _stored(key: PrivateKeyTypes, path: Path, choice: SignatureChoice = SignatureChoice()) -> StoredKey:  # noqa: B008
     try:
-        signer = PrivateKeySigner(key, choice)
+        signer = PrivateKeySigner(key, choice) if isinstance(key, PrivateKey) else None
     except ValueError as problem:
         raise KeyStoreError(f"{path}: {problem}", next_step="leave the choice of signature out") from None
-    return StoredKey(signer, key_spec_of(signer.public_key_info), signer.public_key_info, path)
+    info = public_info(key)
+    opener = PrivateKeyDecrypter(key) if isinstance(key, DecryptionKey) else None
+    return StoredKey(signer, key_spec_of(info), info, path, opener)
 
 
 def key_facts(url: KeyUrl) -> KeyFile:

@@ -15,7 +15,9 @@ from math import ceil
 from typing import TYPE_CHECKING
 
 from runner.asn1.algorithms import HASHES
+from runner.asn1.archive import ENCRYPTED_KEY
 from runner.asn1.cmp import (
+    CMP_2021,
     IMPLICIT_CONFIRM,
     PKI_STATUS,
     CertifiedKeyPair,
@@ -25,13 +27,19 @@ from runner.asn1.cmp import (
     PKIStatusInfo,
     PollRep,
 )
+from runner.asn1.cms import DATA
 from runner.asn1.structures import Chosen
+from runner.errors import ProtocolError
 from runner.lab.answers import PKICONF, Answer
 from runner.lab.asked import asked_in, cert_req_id
 from runner.lab.ledger import IssuedCertificate, Stage, State, Transaction
+from runner.lab.proof import by_decryption
 from runner.lab.received import Request, read
 from runner.lab.rules import Rejection, rejected, status_info
 from runner.lab.senders import SecretSender
+from runner.pki.certificates import parse_certificate
+from runner.pki.encrypted_values import seal_encrypted_value
+from runner.pki.envelopes import recipient_of_request, seal_envelope
 from runner.pki.extensions import CRL_REASONS
 
 if TYPE_CHECKING:
@@ -43,6 +51,7 @@ _ANSWERS = {"ir": "ip", "cr": "cp", "p10cr": "cp", "kur": "kup"}
 _ANY_REQUEST = -1
 """certReqId of a pollReq about the whole message (RFC 9810 §5.3.22)."""
 _ACCEPTED = (PKI_STATUS.index("accepted"), PKI_STATUS.index("grantedWithMods"))
+
 _REJECTION = PKI_STATUS.index("rejection")
 _UNSPECIFIED = CRL_REASONS["unspecified"]
 
@@ -72,18 +81,27 @@ def enrol(office: Office, request: Request) -> Answer:
 
 def _issued(office: Office, request: Request, asked: Asked, transaction: Transaction) -> Answer:
     """The certificate is made; `request` is the message that opened the transaction."""
-    implicit = office.rules.implicit_confirm and _wants_implicit_confirm(request.header)
+    encrypted = _encryption(request)
+    implicit = office.rules.implicit_confirm and _wants_implicit_confirm(request.header) and not encrypted
     certificate, der = office.issue(asked, confirmed=implicit)
     issued = replace(
         transaction,
         stage=Stage.DONE if implicit else Stage.UNCONFIRMED,
         serial=certificate.serial,
         implicit=implicit,
+        encrypted=encrypted,
         mods=asked.mods,
         request=b"",
     )
     office.ledger.record(certificate, issued)
     return _with_certificate(office, request, issued, der)
+
+
+def _encryption(request: Request) -> int:
+    """The pvno by which the certificate is to be encrypted to its own key: that is how possession will be proved."""
+    if request.kind == "p10cr" or not by_decryption(request.content[0]):
+        return 0
+    return request.header.pvno
 
 
 def _wants_implicit_confirm(header: PKIHeader) -> bool:
@@ -96,9 +114,25 @@ def _with_certificate(office: Office, request: Request, transaction: Transaction
     return _response(
         transaction,
         status_info("grantedWithMods" if transaction.mods else "accepted", *transaction.mods),
-        CertifiedKeyPair(cert_or_enc_cert=Chosen("certificate", der)),
+        CertifiedKeyPair(cert_or_enc_cert=_certificate(office, transaction, der)),
         (office.issuer.certificate.der,) if newcomer else (),
     )
+
+
+def _certificate(office: Office, transaction: Transaction, der: bytes) -> Chosen:
+    """CertOrEncCert: as it is, in an EncryptedValue (CMP 2000, RSA alone), or in an EnvelopedData (CMP 2021)."""
+    if not transaction.encrypted:
+        return Chosen("certificate", der)
+    key = parse_certificate(der).public_key_info
+    try:
+        if transaction.encrypted < CMP_2021:
+            sealed = Chosen("encryptedValue", seal_encrypted_value(der, key, office.entropy))
+        else:
+            to = recipient_of_request(key, transaction.cert_req_id)
+            sealed = Chosen("envelopedData", seal_envelope(DATA, der, to, office.entropy))
+    except ProtocolError as problem:
+        raise Rejection("badPOP", f"nothing can be encrypted to this key: {problem.what}") from problem
+    return Chosen("encryptedCert", ENCRYPTED_KEY.encode(sealed))
 
 
 def _response(

@@ -74,6 +74,8 @@ class Transaction:
     serial: int | None = None
     implicit: bool = False
     """Whether implicitConfirm was granted."""
+    encrypted: int = 0
+    """The pvno by which the certificate is encrypted to its own key; 0: it goes out as it is."""
     mods: tuple[str, ...] = ()
     """What was granted otherwise than asked."""
     polls: int = 0
@@ -199,6 +201,7 @@ def _transaction_told(entry: Transaction) -> dict[str, Any]:
         "stage": entry.stage.value,
         "serial": None if entry.serial is None else f"{entry.serial:x}",
         "implicit": entry.implicit,
+        "encrypted": entry.encrypted,
         "mods": entry.mods,
         "polls": entry.polls,
         "next_poll": None if entry.next_poll is None else entry.next_poll.isoformat(),
@@ -218,6 +221,7 @@ def _transaction_read(told: dict[str, Any]) -> Transaction:
         stage=Stage(told["stage"]),
         serial=None if told["serial"] is None else int(told["serial"], 16),
         implicit=told["implicit"],
+        encrypted=told.get("encrypted", 0),
         mods=tuple(told["mods"]),
         polls=told["polls"],
         next_poll=_moment(told["next_poll"]),

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated
 
-from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, mldsa, rsa
+from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, mldsa, mlkem, rsa, x448, x25519
 
 from runner.asn1.algorithms import AlgorithmIdentifier
+from runner.asn1.archive import ENCR_CERT, POPO_PRIV_KEY
 from runner.asn1.der import read_header
 from runner.asn1.primitives import BIT_STRING
 from runner.asn1.structures import decode, encode, sequence
@@ -32,7 +33,7 @@ _CERT_REQUEST_DEPTH = 3
 _SENDER_TAG = 0xA0
 
 
-_SIGNING_KEYS = (
+_CERTIFIED_KEYS = (
     ec.EllipticCurvePublicKey,
     ed25519.Ed25519PublicKey,
     ed448.Ed448PublicKey,
@@ -40,6 +41,10 @@ _SIGNING_KEYS = (
     mldsa.MLDSA44PublicKey,
     mldsa.MLDSA65PublicKey,
     mldsa.MLDSA87PublicKey,
+    x25519.X25519PublicKey,
+    x448.X448PublicKey,
+    mlkem.MLKEM768PublicKey,
+    mlkem.MLKEM1024PublicKey,
 )
 """Kinds of keys that are certified in every size; RSA is measured."""
 
@@ -61,14 +66,25 @@ def acceptable_key(public_key_info: bytes) -> None:
     if isinstance(key, rsa.RSAPublicKey):
         if not _RSA_BITS[0] <= key.key_size <= _RSA_BITS[1]:
             raise Rejection("badAlg", f"an RSA key of {key.key_size} bits; {_RSA_BITS[0]} to {_RSA_BITS[1]} are taken")
-    elif not isinstance(key, _SIGNING_KEYS):
-        raise Rejection("badAlg", "keys that do not sign are not certified here")
+    elif not isinstance(key, _CERTIFIED_KEYS):
+        raise Rejection("badAlg", "keys of this kind are not certified here")
+
+
+def by_decryption(message: CertReqMsg) -> bool:
+    """Whether the requester will prove possession by opening a certificate that comes encrypted (RFC 4211 §4.2)."""
+    popo = message.popo
+    if popo is None or popo.name not in ("keyEncipherment", "keyAgreement"):
+        return False
+    inner = POPO_PRIV_KEY.decode(popo.value)
+    return inner.name == "subsequentMessage" and inner.value == ENCR_CERT
 
 
 def proven(office: Office, request: Request, message: CertReqMsg, public_key: bytes) -> None:
     """The requester holds the private key of what is to be certified."""
     if message.popo is None:
         raise Rejection("badPOP", "there is no proof of possession")
+    if by_decryption(message):
+        return  # whoever confirms the certificate has opened it
     if message.popo.name != "signature":
         raise Rejection("badPOP", f"proof of possession by {message.popo.name} is not accepted here")
     proof: POPOSigningKey = message.popo.value

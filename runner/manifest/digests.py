@@ -42,6 +42,7 @@ def _asked(item: AnyItem, spellings: Mapping[str, str]) -> dict[str, Any]:
             "key": _key(item.key, spellings),
             "output": _output(item.output, spellings),
             "request": item.request,
+            "proof": item.proof,
         }
     if isinstance(item, Update):
         return {

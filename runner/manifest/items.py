@@ -69,6 +69,7 @@ def _enrollment(row: Row, world: World) -> Enrollment | None:
     template, places = _template(row, world)
     key, output = reader.key_url("key", generate=True), read_output(reader, "output")
     renew_before, request = reader.parsed("renew_before", parse_renew_before), reader.part.text("request")
+    proof = reader.part.text("proof_of_possession")
     common = _common(replace(row, places=places), authority, credential, world)
     _need_credential(row, authority, credential, "add credential: and a name under credentials")
     if authority is None or key is None or output is None:
@@ -80,6 +81,7 @@ def _enrollment(row: Row, world: World) -> Enrollment | None:
         output=output,
         renew_before=renew_before,
         request=request.value if request else "",
+        proof=proof.value if proof else "",
     )
 
 

@@ -33,10 +33,6 @@ def check_key(reader: Reader, key: str, url: KeyUrl, place: Place, *, generate: 
         reader.ledger.error(f"{key}: this key must exist already", place, next_step=step)
     elif url.is_file and last_name(url.path) == KEY_SUFFIX:
         reader.ledger.error(f"{key}: the prefix of the key's file is missing after the last /", place)
-    elif not url.spec.can_sign:
-        why = "such a key cannot sign its own request, and other proofs of possession are not made yet"
-        step = "use rsa, ec, ed25519, ed448 or ml-dsa"
-        reader.ledger.error(f"{key}: a certificate for {url.spec} cannot be asked for", place, why=why, next_step=step)
     elif not reader.part.flag("allow_weak"):
         _warn_of_weakness(reader, key, url, place)
 

@@ -215,6 +215,8 @@ class Enrollment(Item):
     renew_before: RenewBefore | None = None
     request: str = ""
     """`ir` or `cr`; empty: follows from the credential."""
+    proof: str = ""
+    """`signature` or `encryption`; empty: a signature, by keys that can make one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -30,8 +30,8 @@ _PEM = regex(rb"-----BEGIN ([A-Z0-9 ]+)-----([^-]*)-----END \1-----")
 _TRUSTED = b"TRUSTED CERTIFICATE"
 _PEM_LABELS = (b"CERTIFICATE", b"X509 CERTIFICATE", _TRUSTED)
 _FIRST = datetime(1, 1, 1, tzinfo=UTC)
-MAX_CERTIFICATE = 131_072
-"""Octets; more is refused. The largest signatures that certificates bear (SLH-DSA) take half of it."""
+MAX_CERTIFICATE = 65_536
+"""Octets; more is refused. The largest signatures that certificates bear (SLH-DSA) leave room in it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -105,6 +105,8 @@ def due_for_renewal(case: Case[Enrollment]) -> Decision | None:
     if window is None or _due(present, window) > case.now:
         return None
     verb = Verb.REKEY if case.item.key.generates else Verb.RENEW
+    if not key_spec_of(present.public_key_info).can_sign:
+        verb = Verb.ENROLL  # a kur is signed with the key that it replaces
     return decide(verb, "due", f"expires in {spell_span(present.not_after - case.now)} ({_asked(present, window)})")
 
 

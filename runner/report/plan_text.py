@@ -38,8 +38,18 @@ def plan_text(plan: Plan, layout: Layout) -> str:
         wrapped(f"plan of {clean(plan.name)}: {_tied(plan)}", layout, first="", rest="  ") + "\n",
         render(_HEADERS, rows, layout),
         folded_note(len(plan.steps) - len(shown)),
+        "".join(f"{clean(line)}\n" for line in _orphaned(plan)),
     )
     return "\n".join(part for part in parts if part)
+
+
+def _orphaned(plan: Plan) -> list[str]:
+    """Operations under way that no manifest speaks of any more: nothing is done about them, and nobody is to forget."""
+    return [
+        f"under way, and in no manifest: {operation.item} ({operation.kind}, {operation.stage.value});"
+        f" its key is {operation.key_path or 'nowhere'}"
+        for operation in plan.orphans
+    ]
 
 
 def _blocked_first(plan: Plan) -> list[Step]:
@@ -80,6 +90,7 @@ def plan_markdown(plan: Plan) -> str:
     if kept:
         names = [f"- {markdown_code(step.item.name)}" for step in kept]
         lines += [f"<details><summary>{len(kept)} unchanged</summary>", "", *names, "", "</details>", ""]
+    lines += [f"- {markdown_code(line)}" for line in _orphaned(plan)]
     return "\n".join(lines)
 
 

@@ -37,7 +37,7 @@ _NAMED = 5
 
 def results_table(run: Run, layout: Layout) -> str:
     """The whole account of a run as text, ready to print."""
-    shown = [result for result in run.results if layout.verbose or result.outcome is not Outcome.UNCHANGED]
+    shown = [result for result in run.results if layout.verbose or _is_news(result)]
     shown.sort(key=lambda result: _ORDER.index(result.outcome))
     rows = [Row(_cells(result), _STYLES.get(result.outcome, "")) for result in shown]
     parts = (
@@ -48,6 +48,11 @@ def results_table(run: Run, layout: Layout) -> str:
         _warnings(shown, layout),
     )
     return "\n".join(part for part in parts if part)
+
+
+def _is_news(result: Result) -> bool:
+    """Whether it is shown without being asked for: a file that was written again is news, too."""
+    return result.outcome is not Outcome.UNCHANGED or bool(result.warnings)
 
 
 def folded_note(count: int) -> str:

@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import replace
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support import codec
@@ -30,13 +31,14 @@ from support.answering import (
 from support.hierarchy import issue
 from support.requester import Secret, pbm_parameters
 
-from runner.asn1.cmp import PKIMessage
+from runner.asn1.cmp import CertifiedKeyPair, CertRepMessage, PKIMessage
 from runner.asn1.der import tlv
 from runner.asn1.structures import Chosen, decode, encode
 from runner.asn1.x509 import Extension
 from runner.cmp.dialogue import Done, Offered, Rejected, Send, Wait
 from runner.cmp.message import MAX_MESSAGE, read_message
 from runner.errors import ProtocolError
+from runner.pki.opening import PrivateKeyDecrypter
 
 ACTIONS = Offered | Done | Rejected | Wait
 patient = settings(
@@ -161,6 +163,19 @@ def test_an_answer_in_pieces(octets):
 def test_any_octets(kind, octets):
     with pytest.raises(ProtocolError):
         Talk(order=order(kind)).gets(octets)
+
+
+OPENER = PrivateKeyDecrypter(rsa.generate_private_key(65537, 2048))
+
+
+@patient
+@given(codec.elements | codec.sequences)
+def test_any_certificate_that_comes_encrypted(sealed):
+    talk = Talk(parties=by_secret(CA, opener=OPENER))
+    (response,) = granted(issued()).response
+    pair = CertifiedKeyPair(cert_or_enc_cert=Chosen("encryptedCert", sealed))
+    with pytest.raises(ProtocolError):
+        talk.hears("ip", CertRepMessage(response=(replace(response, certified_key_pair=pair),)))
 
 
 # Made to cost.

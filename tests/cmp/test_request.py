@@ -64,8 +64,11 @@ def test_the_proof_is_a_signature_over_the_request(kind, request_type):
     key.verify(message.popo.value.signature, encode(message.cert_req), *ARGUMENTS.get(kind, ()))
 
 
-def test_a_request_without_a_proof():
-    assert only(request_body(order(), None)).popo is None
+@pytest.mark.parametrize(("proof", "by_decryption"), [(None, False), (PROOF, True)])
+def test_a_key_that_does_not_sign_is_proved_by_opening_the_certificate(proof, by_decryption):
+    """subsequentMessage encrCert (RFC 4211 §4.2, §4.3): 0, in the tag of a key that agrees on secrets."""
+    popo = only(request_body(replace(order(), by_decryption=by_decryption), proof)).popo
+    assert popo == Chosen("keyAgreement", b"\x81\x01\x00")
 
 
 def test_the_template_says_what_is_wanted_and_no_more():

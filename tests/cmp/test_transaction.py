@@ -185,12 +185,16 @@ def test_a_p10cr_has_no_number_of_its_own(number):
         Talk(order=order("p10cr")).hears("cp", granted(issued(), cert_req_id=1))
 
 
-def test_a_grant_without_a_certificate_that_we_can_read():
-    content = granted(issued())
-    (response,) = content.response
+def test_a_grant_without_a_certificate():
+    with pytest.raises(Malformed, match="brings no certificate"):
+        Talk().hears("ip", granted(None))
+
+
+def test_a_certificate_that_comes_encrypted_although_nothing_can_open_it():
+    (response,) = granted(issued()).response
     sealed = CertifiedKeyPair(cert_or_enc_cert=Chosen("encryptedCert", b"\x30\x00"))
-    with pytest.raises(Malformed, match="no certificate that we can read"):
-        Talk().hears("ip", replace(content, response=(replace(response, certified_key_pair=sealed),)))
+    with pytest.raises(Malformed, match="its key cannot open it"):
+        Talk().hears("ip", CertRepMessage(response=(replace(response, certified_key_pair=sealed),)))
 
 
 # Revocation.

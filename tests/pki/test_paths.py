@@ -318,6 +318,11 @@ def _old_intermediate():
     return Case(entity("web", old), (old,), (top,), '"CN=Old CA" is no CA')
 
 
+def _old_intermediate_as_anchor():
+    old = _version_1("Old CA", root())
+    return Case(entity("web", old), (), (old,), '"CN=Old CA" is no CA')
+
+
 def _old_root_that_nobody_trusts_as_a_link():
     top = root("Old root")
     old = _version_1("Old root", top)
@@ -371,6 +376,7 @@ CASES = {
         _forged,
         _old_root,
         _old_intermediate,
+        _old_intermediate_as_anchor,
         _old_root_that_nobody_trusts_as_a_link,
     )
 }

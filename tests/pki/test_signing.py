@@ -245,3 +245,8 @@ def test_what_is_no_key_is_malformed(octets):
 def test_a_signer_shows_no_key():
     signer = PrivateKeySigner(key("ed25519"))
     assert repr(signer) == "<PrivateKeySigner 1.3.101.112>"
+
+
+def test_a_key_beyond_measure_is_not_even_tried():
+    with pytest.raises(Malformed, match="absurdly long"):
+        load_public_key(info("rsa") + bytes(20_000))

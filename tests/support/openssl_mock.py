@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 class OpensslMock:
     """The server while it is entered; `folder` is its working folder."""
 
-    def __init__(self, openssl: str, folder: Path, *options: str, port: int = 0) -> None:
-        self._command = [openssl, "cmp", "-config", "", "-port", str(port), *options]
+    def __init__(self, openssl: str, folder: Path, *options: str) -> None:
+        self._command = [openssl, "cmp", "-config", "", "-port", "0", *options]
         self._folder = folder
         self._said = ""
 

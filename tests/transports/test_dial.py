@@ -64,7 +64,7 @@ def test_a_url_is_read(url, endpoint, authority):
         ("http://[10.0.0.1]/", "not an IPv6 address"),
         ("http://[v1.x]/", "not an IPv6 address"),
         ("http://[::1/", "not an IPv6 address"),
-        ("http://[::1]x:80/", "comes HOST, HOST:PORT or [IPv6]:PORT"),
+        ("http://[::1]x:80/", "IPv6"),
         ("http://a..example/", "neither a DNS name nor an IP address"),
         ("http://-a.example/", "neither a DNS name nor an IP address"),
         ("http://a%41.example/", "neither a DNS name nor an IP address"),

@@ -52,7 +52,7 @@ def test_a_credential_stands_in_for_what_the_url_says():
         ("socks5://", "names no host"),
         ("socks5://gate:x", "port is a number"),
         ("socks5://gate:0", "from 1 to 65535"),
-        ("socks5://[::1]x", "after the brackets"),
+        ("socks5://[::1]x", "brackets"),
         ("socks5://[::g]", "not an IPv6 address"),
         ("socks5://gate/10.0.0.0/99", "network/bits"),
         ("http://gate/10.0.0.0/8", "no_proxy"),
