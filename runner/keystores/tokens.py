@@ -44,6 +44,10 @@ _MECHANISMS = {
 """What a token must know in order to make such a key, and to sign with it."""
 
 
+_OPENING = ("rsa", "ec")
+"""Kinds of keys that decrypt or agree inside their token."""
+
+
 @dataclass(frozen=True, slots=True)
 class Seen:
     """What is to be seen of a key in a token by whoever has no PIN. `hidden`: it may be there, and does not show."""
@@ -63,7 +67,8 @@ def load(path: str, pin: bytes | None, choice: SignatureChoice = SignatureChoice
 
 def _stored(path: str, key: TokenKey) -> StoredKey:
     info = key.public_key_info
-    return StoredKey(key, key_spec_of(info), info, Path(path))
+    spec = key_spec_of(info)
+    return StoredKey(key, spec, info, Path(path), key if spec.kind in _OPENING else None)
 
 
 def is_there(path: str, pin: bytes | None) -> bool:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from runner.manifest.ledger import Ledger
     from runner.manifest.model import AnyItem, Authority, Template
     from runner.manifest.reader import Reader
+    from runner.pki.keyurls import KeyUrl
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +69,7 @@ def _enrollment(row: Row, world: World) -> Enrollment | None:
     credential = _credential(row, world) or (authority.credential if authority else None)
     template, places = _template(row, world)
     key, output = reader.key_url("key", generate=True), read_output(reader, "output")
+    _check_proof(reader, key)
     renew_before, request = reader.parsed("renew_before", parse_renew_before), reader.part.text("request")
     proof = reader.part.text("proof_of_possession")
     common = _common(replace(row, places=places), authority, credential, world)
@@ -83,6 +85,18 @@ def _enrollment(row: Row, world: World) -> Enrollment | None:
         request=request.value if request else "",
         proof=proof.value if proof else "",
     )
+
+
+def _check_proof(reader: Reader, key: KeyUrl | None) -> None:
+    """A key must be able to make the proof that is asked of it."""
+    proof = reader.part.text("proof_of_possession")
+    if proof is None or key is None or key.spec is None:
+        return
+    able = {"signature": key.spec.can_sign, "encryption": key.spec.can_open}
+    if not able.get(proof.value, True):
+        why = "it opens nothing" if proof.value == "encryption" else "it cannot sign"
+        what = f"proof_of_possession: a key of the kind {key.spec} cannot be proved by {proof.value}"
+        reader.ledger.error(what, proof.place, why=why, next_step="leave proof_of_possession out: the key decides")
 
 
 def _update(row: Row, world: World) -> Update | None:

@@ -63,6 +63,11 @@ class KeySpec:
         """Whether such a key can prove its possession by a signature."""
         return self.kind not in AGREEING
 
+    @property
+    def can_open(self) -> bool:
+        """Whether such a key can prove its possession by opening what is encrypted to it."""
+        return self.kind in ("rsa", "ec", *AGREEING)
+
 
 def parse_key_spec(text: str) -> KeySpec:
     """`rsa:3072` → KeySpec. Sizes have defaults (rsa:3072, dsa:2048, ec:p256). ValueError says what fits."""

@@ -7,7 +7,7 @@ from re import DOTALL
 from re import compile as regex
 from typing import TYPE_CHECKING
 
-from runner.cli.describe.keys import describe_openssh_key, describe_private_key, describe_public_key, sealed_key
+from runner.cli.describe.keys import describe_private_key, describe_public_key, sealed_key
 from runner.cli.describe.message import describe_message
 from runner.cli.describe.x509 import describe_certificate, describe_crl, describe_request
 from runner.errors import Malformed
@@ -51,11 +51,19 @@ def describe(octets: bytes) -> list[Entry]:
         return [_described(octets)]
     found = [_pem(match[1], match[2], match[0]) for match in _PEM.finditer(octets)]
     if not found:
+        return [_foreign_key(octets)]
+    return found
+
+
+def _foreign_key(octets: bytes) -> Entry:
+    """A private key in a format of its own armour, or none: ssh.com's, SSH 1's, JWK."""
+    try:
+        return describe_private_key(octets)
+    except Malformed:
         raise Malformed(
             "it holds nothing that is known here",
-            why="neither PEM nor DER of a certificate, request, CRL, key or PKIMessage",
-        )
-    return found
+            why="neither PEM nor DER of a certificate, request, CRL, key or PKIMessage, nor a key of any known format",
+        ) from None
 
 
 def _described(der: bytes) -> Entry:
@@ -72,8 +80,8 @@ def _described(der: bytes) -> Entry:
 
 def _pem(label: bytes, body: bytes, whole: bytes) -> Entry:
     name = label.decode()
-    if label == b"OPENSSH PRIVATE KEY":
-        return _checked(name, describe_openssh_key, whole)
+    if label in (b"OPENSSH PRIVATE KEY", b"SSH X.509 PRIVATE KEY"):
+        return _checked(name, describe_private_key, whole)
     if label not in _LABELS:
         raise Malformed(f"a PEM block of the kind {name} is not known here")
     if b"Proc-Type: 4,ENCRYPTED" in body:  # RFC 1421, as OpenSSL's older private keys have it

@@ -12,20 +12,17 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
     PublicFormat,
-    load_der_private_key,
     load_der_public_key,
-    load_ssh_private_key,
 )
 
 from runner.asn1.structures import decode
 from runner.asn1.x509 import SubjectPublicKeyInfo
-from runner.errors import Malformed
+from runner.errors import KeyStoreError, Malformed
+from runner.keystores.formats import is_sealed, read_any_key
 from runner.pki.keyspecs import key_spec_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes, PublicKeyTypes
+    from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 
     from runner.cli.describe.blocks import Entry
 
@@ -60,23 +57,14 @@ def public_key_info(key: PublicKeyTypes) -> bytes:
     return key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
 
 
-def describe_private_key(der: bytes) -> Entry:
-    """A PKCS #8, PKCS #1 or SEC 1 private key in DER. Malformed where it is not one."""
-    return _private_key(lambda: load_der_private_key(der, password=None))
-
-
-def describe_openssh_key(pem: bytes) -> Entry:
-    """An OpenSSH private key in its own armour. Malformed where it is not one."""
-    return _private_key(lambda: load_ssh_private_key(pem, password=None))
-
-
-def _private_key(load: Callable[[], PrivateKeyTypes]) -> Entry:
-    try:
-        key = load()
-    except TypeError:  # how `cryptography` says that a passphrase is missing
+def describe_private_key(octets: bytes) -> Entry:
+    """A private key in any of the formats of key URLs. Malformed where it is not one."""
+    if is_sealed(octets):
         return sealed_key()
-    except (ValueError, UnsupportedAlgorithm) as problem:
-        raise Malformed("not a private key that can be read") from problem
+    try:
+        key = read_any_key(octets)
+    except KeyStoreError as problem:
+        raise Malformed("not a private key that can be read", why=problem.why) from problem
     return "PrivateKey", [("Sealed", "no"), *public_key_entries(public_key_info(key.public_key()))]
 
 
