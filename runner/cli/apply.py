@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from runner.state.journal import Journal
     from runner.system import SystemClock
 
-SWITCH_INTERVAL = 0.0002
+SWITCH_INTERVAL = 0.001
 """Seconds between hand-overs of the interpreter: a writer's thread beside a busy loop waits 1 ms instead of 15."""
 PARALLEL = 32
 
