@@ -19,6 +19,7 @@ from runner.keystores.secrets import split_psk
 from runner.manifest.model import PskCredential
 from runner.pki.certificates import certificates_in
 from runner.pki.macs import SharedSecret
+from runner.pki.signing import SignatureChoice
 
 if TYPE_CHECKING:
     from runner.ambient import Entropy
@@ -88,11 +89,12 @@ class Keyring:
         return MacProtection(reference, SharedSecret(key.reveal()), salt, parameters)
 
     def _signature(self, credential: CertificateCredential) -> SignatureProtection:
-        return signature_protection(read_certificates(credential.certificate), self.key(credential.key))
+        key = self.key(credential.key, SignatureChoice(credential.digest, credential.pss))
+        return signature_protection(read_certificates(credential.certificate), key)
 
-    def key(self, url: KeyUrl) -> StoredKey:
-        """The key that exists at a URL."""
-        return load_key(url, self.secrets)
+    def key(self, url: KeyUrl, choice: SignatureChoice = SignatureChoice()) -> StoredKey:  # noqa: B008 - frozen
+        """The key that exists at a URL, to sign as `choice` says."""
+        return load_key(url, self.secrets, choice)
 
 
 def signature_protection(chain: tuple[Certificate, ...], key: StoredKey) -> SignatureProtection:

@@ -133,7 +133,14 @@ def _credential(name: str, reader: Reader) -> Credential | None:
         iterations = int(part.number("iterations", 10_000))
         return PskCredential(name, part.key_place, secret, iterations) if secret else None
     certificate, key = reader.input("certificate"), reader.key_url("key", generate=False)
-    return CertificateCredential(name, part.key_place, certificate, key) if certificate and key else None
+    digest = part.text("digest")
+    if digest and digest.value == "sha1" and not part.flag("allow_weak"):
+        step = "sha256, where the CA takes it; allow_weak: true beside it says that you know"
+        reader.ledger.warn("digest: sha1 is weak", digest.place, why="its collisions can be bought", next_step=step)
+    if not (certificate and key):
+        return None
+    named = digest.value if digest else ""
+    return CertificateCredential(name, part.key_place, certificate, key, named, part.flag("pss"))
 
 
 def _login(name: str, reader: Reader) -> Login | None:

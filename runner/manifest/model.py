@@ -91,6 +91,10 @@ class CertificateCredential:
     place: Place
     certificate: str
     key: KeyUrl
+    digest: str = ""
+    """The hash that signatures are made with; empty: the one that suits the key."""
+    pss: bool = False
+    """RSASSA-PSS instead of PKCS #1 v1.5, of an RSA key."""
 
 
 Credential = PskCredential | CertificateCredential
