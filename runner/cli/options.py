@@ -24,12 +24,6 @@ class FailureLimit:
     count: int | None = None
     share: float | None = None
 
-    def of(self, items: int) -> int:
-        """How many of `items` may fail before no further one is begun."""
-        if self.count is not None:
-            return self.count
-        return int(items * (self.share or 0.0))
-
 
 def example(parser: ArgumentParser, *lines: str) -> None:
     """End the command's help with examples."""

@@ -14,15 +14,14 @@ from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 from cryptography.hazmat.primitives.padding import PKCS7
 
 from runner.asn1.algorithms import HMACS, AlgorithmIdentifier
+from runner.asn1.parameters import PBKDF2, PBKDF2Params
 from runner.asn1.primitives import OCTET_STRING
 from runner.asn1.structures import decode
 from runner.keystores.sealing import (
     PBES2,
-    PBKDF2,
     SCRYPT,
     EncryptedPrivateKeyInfo,
     PBES2Params,
-    PBKDF2Params,
     ScryptParams,
 )
 

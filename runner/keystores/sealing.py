@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 from cryptography.hazmat.primitives.padding import PKCS7
 
 from runner.asn1.algorithms import DER_NULL, AlgorithmIdentifier
+from runner.asn1.parameters import PBKDF2, PBKDF2Params
 from runner.asn1.primitives import INTEGER, OCTET_STRING
 from runner.asn1.structures import encode, sequence
 from runner.pki.keyurls import Sealing
@@ -35,23 +36,9 @@ _SALT_OCTETS = 16
 _KEY_OCTETS = 32
 _BLOCK_OCTETS = 16
 PBES2 = "1.2.840.113549.1.5.13"
-PBKDF2 = "1.2.840.113549.1.5.12"
 SCRYPT = "1.3.6.1.4.1.11591.4.11"
 _HMAC_WITH_SHA256 = "1.2.840.113549.2.9"
 _AES256_CBC = "2.16.840.1.101.3.4.1.42"
-
-
-@sequence
-class PBKDF2Params:
-    """PBKDF2-params (RFC 8018 §A.2), as we write it.
-
-    SEQUENCE { salt CHOICE { specified OCTET STRING, … }, iterationCount INTEGER, keyLength INTEGER OPTIONAL,
-               prf AlgorithmIdentifier DEFAULT algid-hmacWithSHA1 }
-    """
-
-    salt: Annotated[bytes, OCTET_STRING]
-    iteration_count: Annotated[int, INTEGER]
-    prf: AlgorithmIdentifier
 
 
 @sequence

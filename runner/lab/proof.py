@@ -6,15 +6,13 @@ refused, since the lab knows no RA; so are proofs by encryption, which it does n
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, mldsa, mlkem, rsa, x448, x25519
 
-from runner.asn1.algorithms import AlgorithmIdentifier
-from runner.asn1.archive import ENCR_CERT, POPO_PRIV_KEY
+from runner.asn1.archive import ENCR_CERT, POPO_PRIV_KEY, PKMACValue
 from runner.asn1.der import read_header
-from runner.asn1.primitives import BIT_STRING
-from runner.asn1.structures import decode, encode, sequence
+from runner.asn1.structures import decode, encode
 from runner.errors import Malformed, Unauthentic
 from runner.lab.received import first_inside
 from runner.lab.rules import Rejection
@@ -47,14 +45,6 @@ _CERTIFIED_KEYS = (
     mlkem.MLKEM1024PublicKey,
 )
 """Kinds of keys that are certified in every size; RSA is measured."""
-
-
-@sequence
-class _PKMACValue:
-    """PKMACValue ::= SEQUENCE { algId AlgorithmIdentifier, value BIT STRING }."""
-
-    alg_id: AlgorithmIdentifier
-    value: Annotated[bytes, BIT_STRING]
 
 
 def acceptable_key(public_key_info: bytes) -> None:
@@ -112,7 +102,7 @@ def _identified(office: Office, request: Request, auth_info: bytes, public_key: 
         return
     if not isinstance(request.sender, SecretSender):
         raise Rejection("badPOP", "publicKeyMAC in a message that is not protected by a secret")
-    value = decode(_PKMACValue, auth_info)
+    value = decode(PKMACValue, auth_info)
     try:
         right = verify_mac(office.secret, value.alg_id, value.value, public_key)
     except Unauthentic as problem:

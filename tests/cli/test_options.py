@@ -46,11 +46,10 @@ def test_repeated_options_add_up(parser):
 
 
 @pytest.mark.parametrize(
-    ("text", "of_ten", "of_a_hundred"), [("0", 0, 0), ("3", 3, 3), ("25%", 2, 25), ("100%", 10, 100)]
+    ("text", "count", "share"), [("0", 0, None), ("3", 3, None), ("25%", None, 0.25), ("100%", None, 1.0)]
 )
-def test_a_limit_of_failures_is_a_number_or_a_share(text, of_ten, of_a_hundred):
-    limit = options.failure_limit(text)
-    assert (limit.of(10), limit.of(100)) == (of_ten, of_a_hundred)
+def test_a_limit_of_failures_is_a_number_or_a_share(text, count, share):
+    assert options.failure_limit(text) == options.FailureLimit(count, share)
 
 
 @pytest.mark.parametrize("text", ["", "%", "-1", "1.5", "101%", "ten", "²"])
