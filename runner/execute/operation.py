@@ -18,7 +18,7 @@ from runner.execute.install import aside, installation, is_taken, key_target, re
 from runner.execute.preparation import Preparation, prepare
 from runner.execute.record import Record, dialogue_of
 from runner.execute.results import Failure, Outcome, Result, spec_of
-from runner.execute.stores import known_path, made_beside
+from runner.execute.stores import known_path, made_beside, stores_of
 from runner.keystores.keys import key_file_facts
 from runner.manifest.model import Revocation
 from runner.pki.certificates import parse_certificate
@@ -220,6 +220,7 @@ class _Operation:
             key_path=key_path,
             key_digest=key_file_facts(Path(key_path)).digest if sealed and key_path else None,
             replaces=dialogue.about or None,
+            stores=stores_of(self.item, self.desk),
         )
 
     async def _lost(self, ending: Lost) -> Result:
@@ -260,6 +261,7 @@ class _Operation:
         path = known_path(self.desk, self.item, certificate)
         beside = await made_beside(self.desk, self.item, path, held.key_path)
         await self.desk.installations.do(installation(self._output, path[:1], None, None, beside))
+        await self.record.amend(replace(held, stores=stores_of(self.item, self.desk)))
         words = ("the certificate file was written again from the state",)
         return self.result(Outcome.UNCHANGED, certificate=certificate, warnings=words)
 

@@ -88,6 +88,11 @@ class Record:
         last = self.last
         await self._desk.record(Change(last.item, self._desk.run, last, at=last.at, note=last.note))
 
+    async def amend(self, held: Held) -> None:
+        """What is held is now `held`; an operation that is under way stays as it is."""
+        now = self._desk.clock.now()
+        await self._desk.record(Change(self.last.item, self._desk.run, self.before, held=held, at=now))
+
     async def close(self, held: Held | None, note: str = "") -> None:
         """The operation is over; `held` is what came of it."""
         now = self._desk.clock.now()

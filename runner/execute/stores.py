@@ -112,3 +112,11 @@ def _store(store: Store, key: PrivateKey, issued: Issued, mode: int, materials: 
     else:
         octets = pkcs12.store(key, issued.path, passphrase, name=name, profile=store.profile)
     return NewFile(Path(store.path), octets, mode)
+
+
+def stores_of(item: AnyItem, desk: Desk) -> str:
+    """The key stores that an item has written, those of earlier entries too: a line each, for the state."""
+    held = desk.inventory.held.get(item.name)
+    before = held.stores.split("\n") if held and held.stores else []
+    now = [] if isinstance(item, Revocation) else [store.path for store in item.output.stores]
+    return "\n".join(dict.fromkeys([*before, *now]))

@@ -46,10 +46,10 @@ def beside_missing(case: Case[Any]) -> Decision | None:
 
 
 def store_in_the_way(case: Case[Any]) -> Decision | None:
-    """A key store is to be written where something lies, and this item has never written one."""
-    if case.held is not None or case.open is not None:
-        return None
-    taken = [store.path for store in case.item.output.stores if case.facts.key(store.path).exists]
+    """A key store is to be written where something lies that this item has not written."""
+    ours = case.held.stores.split("\n") if case.held else []
+    stores = [store.path for store in case.item.output.stores if store.path not in ours]
+    taken = [path for path in stores if case.facts.key(path).exists]
     if not taken:
         return None
     return decide(Verb.BLOCKED, "store-in-the-way", f"{taken[0]} exists and is not ours; move it away")

@@ -49,6 +49,8 @@ class Held:
     """SHA-256 of the key file where a passphrase seals it (hex); a plain key is compared by its public half."""
     replaces: str | None = None
     """SHA-256 fingerprint (hex) of the certificate that this one updated, or that was revoked."""
+    stores: str = ""
+    """The key stores that were written, one path a line: these may be written again, and no others."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,6 +36,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             id TEXT NOT NULL PRIMARY KEY, started TEXT NOT NULL, finished TEXT, manifest TEXT NOT NULL, report TEXT)""",
     ),
     ("ALTER TABLE open ADD COLUMN reference TEXT NOT NULL DEFAULT ''",),
+    ("ALTER TABLE held ADD COLUMN stores TEXT NOT NULL DEFAULT ''",),
 )
 """The statements that lead from each schema version to the next; PRAGMA user_version counts those that were done."""
 HELD = tuple(field.name for field in fields(Held))

@@ -175,6 +175,36 @@ def test_a_store_of_somebody_else_is_never_overwritten(here):
     assert (here / "out/web.p12").read_bytes() == b"somebody's"
 
 
+def test_a_store_of_somebody_else_is_not_overwritten_when_it_is_added_later(here):
+    """An item that holds a certificate owns the stores that it wrote, and no others."""
+    without = "apiVersion: cmp-batch/v1\nauthorities: {lab: {url: lab:}}\nenrollments:\n  - {name: web, subject: CN=a, "
+    without += 'key: "generate://pkcs8@ec:p256/out/web", output: {prefix: out/web}}\n'
+    manifest(here, without)
+    assert applied() == 0
+    foreign = here / "out/web.p12"
+    foreign.write_bytes(b"somebody's")
+    added = without.replace("out/web}}", "out/web, pkcs12: {file: out/web.p12, passphrase: {env: STORE_PASS}}}}")
+    manifest(here, added.replace("CN=a", "CN=b"))
+    assert applied() == 3
+    assert foreign.read_bytes() == b"somebody's"
+    foreign.unlink()
+    assert applied() == 0
+    ours = foreign.read_bytes()
+    manifest(here, added.replace("CN=a", "CN=c"))
+    assert applied() == 0
+    assert foreign.read_bytes() != ours
+
+
+def test_a_store_that_was_made_beside_a_certificate_is_ours_from_then_on(here):
+    stores(here)
+    assert applied() == 0
+    (here / "out/web.p12").unlink()
+    assert applied() == 0
+    (here / "out/web-0.crt").unlink()
+    assert applied() == 0
+    assert main(["plan", "m.yaml"]) == 0
+
+
 def test_a_passphrase_that_is_not_there_is_found_before_anything_is_sent(here, monkeypatch, capsys):
     stores(here)
     monkeypatch.delenv("STORE_PASS")
