@@ -197,6 +197,7 @@ class _Operation:
         held, key_now = self.desk.inventory.held.get(self.item.name), self.record.key_path
         target = key_target(self.url, key_now, (held.key_path if held else None,))
         refuse_lost_key(path[0], key_now, target)
+        await self.record.claim(stores_of(self.item, (held.stores if held else "", self.record.last.stores)))
         beside = await made_beside(self.desk, self.item, path, key_now)
         made = key_now if self.url is not None and self.url.generates else None
         await self.desk.installations.do(installation(self._output, path, made, target, beside))
@@ -220,7 +221,7 @@ class _Operation:
             key_path=key_path,
             key_digest=key_file_facts(Path(key_path)).digest if sealed and key_path else None,
             replaces=dialogue.about or None,
-            stores=stores_of(self.item, self.desk),
+            stores=self.record.last.stores,
         )
 
     async def _lost(self, ending: Lost) -> Result:
@@ -259,9 +260,9 @@ class _Operation:
             raise CmpBatchError(f"the state holds no certificate for {self.item.name}", next_step="run apply again")
         certificate = parse_certificate(held.certificate)
         path = known_path(self.desk, self.item, certificate)
+        await self.record.amend(replace(held, stores=stores_of(self.item, (held.stores,))))
         beside = await made_beside(self.desk, self.item, path, held.key_path)
         await self.desk.installations.do(installation(self._output, path[:1], None, None, beside))
-        await self.record.amend(replace(held, stores=stores_of(self.item, self.desk)))
         words = ("the certificate file was written again from the state",)
         return self.result(Outcome.UNCHANGED, certificate=certificate, warnings=words)
 

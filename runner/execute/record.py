@@ -58,6 +58,11 @@ class Record:
         """The key is, or is about to be, at `path`; journalled with the next transition."""
         self.last = replace(self.last, key_path=path)
 
+    async def claim(self, stores: str) -> None:
+        """These key stores are this operation's to write; durable before the first of them is."""
+        if stores != self.last.stores:
+            await self._record(stores=stores)
+
     def sent(self, messages: int) -> None:
         """So many more messages went out; journalled with the next transition."""
         self.last = replace(self.last, attempts=self.last.attempts + messages)

@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from runner.errors import ProtocolError
+from runner.errors import KeyStoreError, ProtocolError
 from runner.execute.access import read_certificates
-from runner.execute.install import ca_files
+from runner.execute.install import ca_files, is_taken
 from runner.keystores import jks, pkcs12
 from runner.keystores.files import NewFile
 from runner.keystores.keys import private_key_of
@@ -22,7 +22,7 @@ from runner.pki.paths import find_path
 from runner.plan.case import key_url_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from datetime import datetime
 
     from runner.ambient import Entropy
@@ -114,9 +114,14 @@ def _store(store: Store, key: PrivateKey, issued: Issued, mode: int, materials: 
     return NewFile(Path(store.path), octets, mode)
 
 
-def stores_of(item: AnyItem, desk: Desk) -> str:
-    """The key stores that an item has written, those of earlier entries too: a line each, for the state."""
-    held = desk.inventory.held.get(item.name)
-    before = held.stores.split("\n") if held and held.stores else []
+def stores_of(item: AnyItem, known: Iterable[str]) -> str:
+    """The key stores that are an item's own, a line each, for the state: those in `known` and those of its entry.
+
+    `known` are such texts of before. Raises KeyStoreError where the entry names a store that is there and not known.
+    """
+    before = [path for text in known for path in text.split("\n") if path]
     now = [] if isinstance(item, Revocation) else [store.path for store in item.output.stores]
+    for path in now:
+        if path not in before and is_taken(path):
+            raise KeyStoreError(f"{path} exists and is not ours", next_step="move it away, or name another file")
     return "\n".join(dict.fromkeys([*before, *now]))

@@ -79,6 +79,8 @@ class Open:
     dialogue: str = field(default="", repr=False)
     reference: str = ""
     """What the transport gave to ask for the answer with, where the answer is delivered later."""
+    stores: str = ""
+    """The key stores that this operation writes, one path a line; named here before anything is written."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,6 +37,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
     ),
     ("ALTER TABLE open ADD COLUMN reference TEXT NOT NULL DEFAULT ''",),
     ("ALTER TABLE held ADD COLUMN stores TEXT NOT NULL DEFAULT ''",),
+    ("ALTER TABLE open ADD COLUMN stores TEXT NOT NULL DEFAULT ''",),
 )
 """The statements that lead from each schema version to the next; PRAGMA user_version counts those that were done."""
 HELD = tuple(field.name for field in fields(Held))
