@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from support.ambient import CountingEntropy, FixedClock
 from support.softhsm import initialised
 from support.tools import need
 
 ROOT = Path(__file__).resolve().parent.parent
+
+# The same examples in every run, and none that fails because the machine is busy; `explore` draws new ones.
+settings.register_profile("same", derandomize=True, deadline=None)
+settings.register_profile("explore", deadline=None)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
 
 
 @pytest.fixture

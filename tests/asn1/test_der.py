@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from runner.asn1.der import elements, open_sequence, read_header, tlv
@@ -17,7 +17,6 @@ def test_the_length_is_the_shortest(size, written):
     assert tlv(0x04, bytes(size)) == bytes.fromhex("04" + written) + bytes(size)
 
 
-@settings(deadline=None)
 @given(st.integers(0, 255).filter(lambda tag: tag & 0x1F != 0x1F), st.binary(max_size=300), st.binary(max_size=9))
 def test_what_was_written_is_read(tag, body, behind):
     octets = tlv(tag, body) + behind
@@ -67,7 +66,6 @@ def test_a_length_may_not_borrow_octets_from_behind_its_container():
         read_header(octets, 0, 3)
 
 
-@settings(deadline=None)
 @given(st.lists(st.binary(max_size=5), max_size=6))
 def test_elements_are_taken_apart(bodies):
     whole = [tlv(0x04, body) for body in bodies]

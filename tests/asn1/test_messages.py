@@ -27,7 +27,7 @@ def test_every_body_type_has_its_tag():
 
 
 @pytest.mark.parametrize("kind", BODIES)
-@settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large], deadline=None)
+@settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(data=st.data())
 def test_what_was_encoded_is_decoded(kind, data):
     message = data.draw(codec.messages(kind))
@@ -40,7 +40,7 @@ def test_what_was_encoded_is_decoded(kind, data):
 def test_openssl_reads_the_octets(openssl, kind):
     found = []
 
-    @settings(max_examples=1, phases=[Phase.generate], database=None, derandomize=True, deadline=None)
+    @settings(max_examples=1, phases=[Phase.generate], database=None, derandomize=True)
     @given(codec.messages(kind))
     def keep(message):
         found.append(encode(message))
@@ -59,7 +59,7 @@ def _header(octets: bytes, number: int) -> int:
 
 
 @pytest.mark.parametrize("kind", ["ip", "cr", "rr", "error", "certConf"])
-@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large], deadline=None)
+@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(data=st.data())
 def test_a_spoiled_message_is_malformed_or_another_message(kind, data):
     octets = data.draw(codec.messages(kind).map(encode).flatmap(codec.spoiled))
@@ -70,7 +70,7 @@ def test_a_spoiled_message_is_malformed_or_another_message(kind, data):
     assert decode(PKIMessage, encode(message)) == message
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.binary(max_size=200) | codec.elements)
 def test_any_octets_are_a_message_or_malformed(octets):
     with suppress(Malformed):

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 from cryptography import x509
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from support import codec
 
@@ -88,7 +88,6 @@ CODECS = {
 
 
 @pytest.mark.parametrize("name", CODECS)
-@settings(deadline=None)
 @given(data=st.data())
 def test_what_was_encoded_is_decoded(name, data):
     kind, values = CODECS[name]
@@ -99,7 +98,6 @@ def test_what_was_encoded_is_decoded(name, data):
 
 
 @pytest.mark.parametrize("name", CODECS)
-@settings(deadline=None)
 @given(data=st.data())
 def test_any_octets_are_a_value_or_malformed(name, data):
     kind, values = CODECS[name]
@@ -111,14 +109,12 @@ def test_any_octets_are_a_value_or_malformed(name, data):
     assert kind.decode(kind.encode(value)) == value
 
 
-@settings(deadline=None)
 @given(codec.integers)
 def test_an_integer_has_no_octet_too_many(number):
     body = INTEGER.body(number)
     assert len(body) == 1 or body[0] not in (0x00, 0xFF) or (body[0] ^ body[1]) & 0x80
 
 
-@settings(deadline=None)
 @given(codec.flags)
 def test_flags_have_no_zeros_at_their_end(bits):
     body = NAMED_BITS.body(bits)
@@ -127,7 +123,6 @@ def test_flags_have_no_zeros_at_their_end(bits):
         assert body[-1] >> body[0] & 1
 
 
-@settings(deadline=None)
 @given(st.frozensets(st.integers(0, 31), max_size=8), st.integers(0, 5))
 def test_flags_with_zeros_at_their_end_are_read_as_servers_send_them(bits, more):
     octets = bytearray(4 + more)
@@ -144,7 +139,6 @@ def test_key_usage_is_encoded_as_cryptography_does():
         assert NAMED_BITS.encode(bits) == usage.public_bytes()
 
 
-@settings(deadline=None)
 @given(st.one_of(codec.oids, st.text("0123456789.", max_size=12)))
 def test_object_identifiers_that_cryptography_takes_are_ours(text):
     try:
@@ -229,7 +223,6 @@ def test_times_that_are_none(told):
 @example(datetime(2049, 12, 31, 23, 59, 59, tzinfo=UTC))
 @example(datetime(2050, 1, 1, tzinfo=UTC))
 @example(datetime(2050, 1, 1, 1, tzinfo=timezone(timedelta(hours=2))))
-@settings(deadline=None)
 @given(codec.times)
 def test_utc_time_ends_with_2049(moment):
     year = moment.astimezone(UTC).year

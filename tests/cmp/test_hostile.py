@@ -41,9 +41,7 @@ from runner.errors import ProtocolError
 from runner.pki.opening import PrivateKeyDecrypter
 
 ACTIONS = Offered | Done | Rejected | Wait
-patient = settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
-)
+patient = settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 KNOWN = ["2.5.29.14", "2.5.29.15", "2.5.29.17", "2.5.29.19", "2.5.29.30", "2.5.29.35", "2.5.29.37", "1.2.3"]
 extensions = st.lists(
     st.builds(
@@ -158,7 +156,6 @@ def test_an_answer_in_pieces(octets):
 
 
 @pytest.mark.parametrize("kind", ["ir", "cr"])
-@settings(deadline=None)
 @given(st.binary(max_size=300) | codec.elements)
 def test_any_octets(kind, octets):
     with pytest.raises(ProtocolError):

@@ -270,11 +270,11 @@ class Machine(RuleBasedStateMachine):
         assert dialogue.kind == "rr" or (confirmed and dialogue.certificate == CERTIFICATE)
 
 
-Machine.TestCase.settings = settings(max_examples=60, stateful_step_count=25, deadline=None)
+Machine.TestCase.settings = settings(max_examples=60, stateful_step_count=25)
 test_any_sequence_of_events = Machine.TestCase
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.sampled_from(KINDS), st.lists(st.integers(0, 3), max_size=12))
 def test_every_sequence_ends_once_the_ca_decides(kind, pauses):
     """However often it says wait, the first decision ends it, within three more messages."""

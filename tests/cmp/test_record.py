@@ -6,7 +6,7 @@ import json
 from dataclasses import fields
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from support.answering import SECRET, Talk
 
@@ -38,7 +38,6 @@ dialogues = st.builds(
 )
 
 
-@settings(deadline=None)
 @given(dialogues)
 def test_any_dialogue_comes_back(dialogue):
     text = to_record(dialogue)
@@ -69,7 +68,6 @@ def test_what_is_no_record(text):
         from_record(text)
 
 
-@settings(deadline=None)
 @given(st.data())
 def test_a_record_with_a_wrong_value_is_refused_or_read(data):
     values = json.loads(to_record(Talk().dialogue))

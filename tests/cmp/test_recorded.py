@@ -278,7 +278,7 @@ def test_an_octet_that_is_changed_in_extra_certs_breaks_nothing_else(insta):
     assert taken > (len(answer) - begin) * 0.9
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(data=st.data())
 def test_a_spoiled_answer_is_refused_and_raises_nothing_else(data, vectors):
     """Cut, doubled, moved: whatever is not the recorded message."""

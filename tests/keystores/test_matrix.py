@@ -147,7 +147,7 @@ def is_refused_or_same(spoilt, expected):
 
 
 @given(data=st.data())
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 def test_any_change_anywhere(data):
     spec, savetype, sealed = data.draw(st.sampled_from(HELD))
     octets = bytearray(matrix.written(spec, savetype, sealed=sealed))
@@ -160,7 +160,7 @@ def test_any_change_anywhere(data):
     each=st.sampled_from([each for each in HELD if each[2]]),
     passphrase=st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\0"), min_size=1, max_size=40),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_any_passphrase_opens_what_it_sealed_and_no_other_does(each, passphrase):
     spec, savetype, _ = each
     secret = passphrase.encode()

@@ -44,13 +44,13 @@ elements = st.recursive(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(octets=st.one_of(st.binary(max_size=200), elements))
 def test_any_octets(lab, octets):
     refused(lab, octets)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(data=st.data())
 def test_a_request_with_a_bit_flipped(lab, request_octets, data):
     bit = data.draw(st.integers(0, len(request_octets) * 8 - 1))
@@ -59,7 +59,7 @@ def test_a_request_with_a_bit_flipped(lab, request_octets, data):
     refused(lab, bytes(spoiled))
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(data=st.data())
 def test_a_request_cut_short_or_drawn_out(lab, request_octets, data):
     cut = data.draw(st.integers(0, len(request_octets) - 1))

@@ -150,7 +150,7 @@ ROWS = [
 
 
 @given(order=st.permutations(ROWS), keys=st.permutations(list(ENROLLMENT)))
-@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_re_ordering_rows_and_keys_changes_nothing(tmp_path, order, keys):
     shuffled = [{key: row[key] for key in sorted(row, key=[*keys, "for_each"].index)} for row in order]
     assert digests(tmp_path, enrollments=shuffled) == digests(tmp_path, enrollments=ROWS)

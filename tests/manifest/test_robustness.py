@@ -78,7 +78,7 @@ changes = st.tuples(st.sampled_from(WAYS), st.sampled_from(["drop", "add", "repl
 
 
 @given(st.lists(changes, min_size=1, max_size=4))
-@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_a_spoilt_manifest_is_read_or_refused_and_keeps_its_secrets(tmp_path, mistakes):
     manifest = copy.deepcopy(MANIFEST)
     for path, kind, junk in mistakes:

@@ -126,7 +126,7 @@ def test_what_is_refused(der, words):
         parse_certificate(der)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(codec.spoiled(DER))
 def test_a_spoiled_certificate_is_malformed_or_another(der):
     try:
@@ -227,7 +227,7 @@ def test_files_that_hold_none(octets, words):
         certificates_in(octets)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.binary(max_size=60) | codec.spoiled(to_pem(DER) + to_pem(OTHER)))
 def test_any_file_holds_certificates_or_is_malformed(octets):
     try:

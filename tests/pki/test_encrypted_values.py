@@ -79,7 +79,7 @@ def test_padding_is_nobody_s_rule():
         open_encrypted_value(with_padding(bytes(room + 32)), opener())
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.data())
 def test_a_changed_symmetric_key_says_nothing(data):
     value = sealed()

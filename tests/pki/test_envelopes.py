@@ -108,7 +108,7 @@ def test_a_key_of_another_kind_is_an_error_too(kind, other):
         open_envelope(sealed(kind), PrivateKeyDecrypter(key_of(other)))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.sampled_from(("rsa", "rsa-pkcs1", "p256", "x25519", "ml-kem-768")), st.data())
 def test_a_changed_key_never_opens_and_never_says_why(kind, data):
     """Whatever is changed in the encrypted key: same error, same words (dossier §7 no. 11)."""
@@ -137,7 +137,7 @@ def test_a_changed_key_never_opens_and_never_says_why(kind, data):
     assert outcome(envelope, kind) not in (CONTENT, "another error")
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.sampled_from(("rsa", "p256", "ml-kem-768")), st.data())
 def test_any_changed_octet_gives_our_errors_only(kind, data):
     octets = bytearray(encode(sealed(kind)))

@@ -6,7 +6,7 @@ from contextlib import suppress
 
 import pytest
 from cryptography import x509
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from support import codec
 
@@ -56,7 +56,6 @@ usages = st.frozensets(st.sampled_from(KEY_USAGES), min_size=1).map(
 )
 
 
-@settings(deadline=None)
 @given(usages)
 def test_key_usage(names):
     made = key_usage(names)
@@ -74,7 +73,6 @@ def test_key_usage_that_is_absent_is_not_an_empty_one():
     assert key_usages_in([Extension(extn_id=KEY_USAGE, extn_value=b"\x03\x01\x00")]) == frozenset()
 
 
-@settings(deadline=None)
 @given(st.lists(codec.oids, min_size=1, max_size=5, unique=True))
 def test_extended_key_usage(oids):
     made = extended_key_usage(oids)
@@ -188,7 +186,6 @@ def test_extended_key_usages_that_there_are_none_of(written):
         parse_extended_key_usage(written)
 
 
-@settings(deadline=None)
 @given(codec.oids)
 def test_any_object_identifier_is_an_extended_key_usage_that_can_be_sent(oid):
     assert extended_key_usages_in([extended_key_usage([parse_extended_key_usage(oid)])]) == {oid}
@@ -210,7 +207,6 @@ READERS = [
 
 
 @pytest.mark.parametrize(("oid", "read"), READERS)
-@settings(deadline=None)
 @given(octets=st.binary(max_size=20) | codec.elements)
 def test_any_octets_in_an_extension_are_read_or_malformed(oid, read, octets):
     extension = Extension(extn_id=oid, extn_value=octets)

@@ -6,7 +6,7 @@ from ipaddress import ip_address
 
 import pytest
 from cryptography import x509
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from support import codec
 
@@ -89,7 +89,6 @@ def test_what_is_refused(text, words):
         parse_general_name(text)
 
 
-@settings(deadline=None)
 @given(
     st.text(max_size=30)
     | st.builds("{}={}".format, st.sampled_from(["dns", "ip", "email", "uri", "dn", "rid"]), st.text(max_size=20))
@@ -103,7 +102,6 @@ def test_any_text_is_a_general_name_or_a_valueerror(text):
     assert parse_general_name(str(name)) == name
 
 
-@settings(deadline=None)
 @given(
     st.binary(max_size=30) | st.builds(tlv, st.integers(0x80, 0x88) | st.integers(0xA0, 0xA8), st.binary(max_size=20))
 )
@@ -151,7 +149,6 @@ def test_alternative_names_that_are_no_sequence():
         alt_names_in([Extension(extn_id=SUBJECT_ALT_NAME, extn_value=b"\x82\x01a")])
 
 
-@settings(deadline=None)
 @given(st.lists(codec.elements, max_size=5))
 def test_any_alternative_names_are_read_or_malformed(names):
     extension = Extension(extn_id=SUBJECT_ALT_NAME, extn_value=tlv(0x30, b"".join(names)))

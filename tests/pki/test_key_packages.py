@@ -182,7 +182,7 @@ class TestRefusals:
         with pytest.raises(Malformed, match="holds one key"):
             opened(package)
 
-    @settings(max_examples=150, deadline=None)
+    @settings(max_examples=150)
     @given(st.data())
     def test_any_changed_octet_is_refused_or_changes_nothing(self, data):
         package = bytearray(PACKAGE)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, mldsa, mlkem, rsa, x448, x25519
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from runner.errors import Malformed
@@ -66,7 +66,6 @@ def test_what_is_refused(text, words):
     assert len(str(refused.value)) < 6000
 
 
-@settings(deadline=None)
 @given(
     st.sampled_from([*KINDS, *CURVES, ""]).flatmap(
         lambda kind: st.text(":-0123456789p", max_size=6).map(lambda more: kind + more)

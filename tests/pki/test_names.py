@@ -8,7 +8,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from support import codec
 from support.certificates import certificate_der
@@ -41,7 +41,6 @@ def rfc4514(text: str) -> str:
     return "".join(escaped.get(char, char) for char in text)
 
 
-@settings(deadline=None)
 @given(value=values)
 @example(" ")
 @example("  a  ")
@@ -51,7 +50,6 @@ def test_a_value_that_is_escaped_arrives_as_it_is(value):
     assert parse_name(f"O=x, CN={rfc4514(value)}").der == built([("O", "x")], [("CN", value)])
 
 
-@settings(deadline=None)
 @given(rdns=st.lists(st.lists(st.tuples(kinds, values), min_size=1, max_size=3, unique=True), max_size=4))
 def test_what_is_printed_means_the_same_name(rdns):
     name = parse_name(", ".join("+".join(f"{kind}={rfc4514(value)}" for kind, value in rdn) for rdn in rdns))
@@ -61,7 +59,6 @@ def test_what_is_printed_means_the_same_name(rdns):
     assert not {"\n", "\x00", "\x7f"} & set(name.text)
 
 
-@settings(deadline=None)
 @given(codec.elements)
 def test_values_that_are_no_text_are_printed_in_hex_and_read_again(element):
     name = name_from_der(one("2.5.4.3", element))
@@ -163,7 +160,6 @@ def test_what_is_refused(text, words):
         parse_name(text)
 
 
-@settings(deadline=None)
 @given(st.text(max_size=40) | st.text(SPECIAL + "CNO=12.\n", max_size=20))
 def test_any_text_is_a_name_or_a_valueerror(text):
     try:
@@ -173,7 +169,6 @@ def test_any_text_is_a_name_or_a_valueerror(text):
     assert parse_name(name.text).der == name.der
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=40) | codec.elements)
 def test_any_octets_are_a_name_or_malformed(octets):
     try:
@@ -301,7 +296,6 @@ def test_a_name_beyond_measure_is_malformed():
         same_name(one("2.5.4.3", tlv(0x0C, b"x" * 20_000)), one("2.5.4.3", tlv(0x0C, b"y")))
 
 
-@settings(deadline=None)
 @given(codec.texts)
 def test_a_common_name_of_any_text(text):
     der = common_name(text).der

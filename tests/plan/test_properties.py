@@ -34,7 +34,7 @@ def decided(plan):
 
 
 @given(st.data())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_the_order_of_entries_decides_nothing(data):
     case = data.draw(st.sampled_from([case for case in SITUATIONS if case.parent.name in ("needs", "enrollment")]))
     words = yaml.safe_load(case.read_text(encoding="utf-8"))["given"]
@@ -109,20 +109,20 @@ windows = st.builds(lambda n: RenewBefore(before=timedelta(days=n)), days) | st.
 
 
 @given(life=days, window=windows, used=st.floats(0, FRESH_SHARE * 0.99))
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 def test_what_was_just_issued_is_never_due(life, window, used):
     """Back-dated or not: whatever window is asked for, a renewal is followed by peace."""
     assert renewed(life, window, used) is None
 
 
 @given(life=days, window=windows)
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 def test_what_has_a_window_is_due_before_it_is_over(life, window):
     assert renewed(life, window, 0.9999) is not None
 
 
 @given(life=days, window=windows, used=st.floats(0, 1), later=st.floats(0, 1))
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 def test_what_is_due_stays_due(life, window, used, later):
     assume(used <= later)
     if renewed(life, window, used) is not None:
