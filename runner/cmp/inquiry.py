@@ -43,12 +43,22 @@ class Inquiry:
     pvno: int
 
 
-def inquire(parties: Parties | None, now: datetime, entropy: Entropy, *, implicit_confirm: bool = False) -> Inquiry:
-    """A genm that asks for the CA's certificates. Without `parties` it is unprotected and addressed to nobody."""
+def inquire(
+    parties: Parties | None,
+    now: datetime,
+    entropy: Entropy,
+    *,
+    implicit_confirm: bool = False,
+    about: str = CA_CERTIFICATES,
+) -> Inquiry:
+    """A genm with one id-it item and no value, `about` (else the CA's certificates).
+
+    Without `parties` it is unprotected and addressed to nobody.
+    """
     header = _header(parties, now, entropy)
     if implicit_confirm:
         header = replace(header, general_info=(InfoTypeAndValue(info_type=IMPLICIT_CONFIRM, info_value=DER_NULL),))
-    return _inquiry(header, Chosen("genm", (InfoTypeAndValue(info_type=CA_CERTIFICATES),)), parties)
+    return _inquiry(header, Chosen("genm", (InfoTypeAndValue(info_type=about),)), parties)
 
 
 def inquire_together(parties: Parties, inquiries: Sequence[Inquiry], now: datetime, entropy: Entropy) -> Inquiry:

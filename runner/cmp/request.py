@@ -13,6 +13,7 @@ from runner.asn1.algorithms import AlgorithmIdentifier
 from runner.asn1.cmp import CMP_2021, FAIL_INFO, PKI_STATUS, CertStatus, PKIStatusInfo, PollReq, RevDetails
 from runner.asn1.crmf import OLD_CERT_ID, CertId, CertReqMsg, CertRequest, CertTemplate, Control
 from runner.asn1.structures import Chosen, encode
+from runner.cmp.proving import SIGNATURE_WITH_INPUT, proof_for
 from runner.pki.certificate_hashes import confirmation_hash
 from runner.pki.extensions import (
     extended_key_usage,
@@ -22,12 +23,12 @@ from runner.pki.extensions import (
     subject_alt_name,
 )
 from runner.pki.names import directory_name
-from runner.pki.proofs import prove_by_decryption, prove_by_signature
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from runner.asn1.x509 import Extension
+    from runner.cmp.dialogue import Parties
     from runner.errors import BadCertificate
     from runner.pki.certificates import Certificate
     from runner.pki.names import Name
@@ -50,8 +51,8 @@ class Order:
     kind: str
     wanted: Profile | None = None
     public_key_info: bytes = field(default=b"", repr=False)
-    by_decryption: bool = False
-    """The proof-of-possession is to be the ability to open the certificate, even of a key that could sign."""
+    proof: str = ""
+    """The proof-of-possession, by its name in proving.py; empty: what the key can do."""
     csr: bytes = field(default=b"", repr=False)
     controls: tuple[Control, ...] = field(default=(), repr=False)
     certificate: Certificate | None = None
@@ -61,21 +62,24 @@ class Order:
     invalid_since: datetime | None = None
 
 
-def request_body(order: Order, proof: Signer | None) -> Chosen:
-    """The body of the first message. `proof` is the private key to be certified (proof-of-possession by signature)."""
+def request_body(order: Order, proof: Signer | None, parties: Parties | None = None) -> Chosen:
+    """The body of the first message. `proof` is the private key to be certified (proof-of-possession by signature).
+
+    `parties` say who asks, where the template names nobody and the proof has to.
+    """
     if order.kind == "rr":
         return Chosen("rr", (_revocation(order),))
     if order.kind == "p10cr":
         return Chosen("p10cr", order.csr)
     request = CertRequest(cert_req_id=CERT_REQ_ID, cert_template=_template(order), controls=_controls(order))
-    return Chosen(order.kind, (CertReqMsg(cert_req=request, popo=_proof(request, order, proof)),))
+    return Chosen(order.kind, (CertReqMsg(cert_req=request, popo=proof_for(request, order, proof, parties)),))
 
 
 def _template(order: Order) -> CertTemplate:
     if order.wanted is None:
         raise ValueError(f"{order.kind} needs to know what is wanted")
     return CertTemplate(
-        subject=order.wanted.subject.der,
+        subject=None if order.proof == SIGNATURE_WITH_INPUT else order.wanted.subject.der,
         public_key=order.public_key_info,
         extensions=_extensions(order.wanted),
     )
@@ -101,16 +105,6 @@ def _controls(order: Order) -> tuple[Control, ...]:
 
 def _cert_id(certificate: Certificate) -> CertId:
     return CertId(issuer=directory_name(certificate.issuer.der), serial_number=certificate.serial)
-
-
-def _proof(request: CertRequest, order: Order, proof: Signer | None) -> Chosen:
-    """By signature over DER(CertRequest): subject and key are in the template, so no poposkInput (RFC 4211 §4.1).
-
-    Of a key that cannot sign, or where it is asked for: by opening the certificate, which comes encrypted (§4.2).
-    """
-    if proof is None or order.by_decryption:
-        return prove_by_decryption(order.public_key_info)
-    return prove_by_signature(request, proof)
 
 
 def _revocation(order: Order) -> RevDetails:

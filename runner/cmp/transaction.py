@@ -65,7 +65,7 @@ def start(order: Order, parties: Parties, proof: Signer | None, now: datetime, e
     blank = Dialogue(order.kind, State.REQUESTED, transaction_id, b"", nonce, nonce, recipient=recipient, about=about)
     implicit = parties.implicit_confirm and order.kind != "rr"
     header = replace(_header(blank, parties, now), general_info=_general_info(parties, implicit=implicit))
-    return replace(blank, request=protect(header, request_body(order, proof), parties.protection))
+    return replace(blank, request=protect(header, request_body(order, proof, parties), parties.protection))
 
 
 def _general_info(parties: Parties, *, implicit: bool) -> tuple[InfoTypeAndValue, ...]:

@@ -41,6 +41,10 @@ class Access:
     anchors: tuple[Certificate, ...] = ()
     recipient: Name | None = None
     handed_out: Protection | None = None
+    keeper: Certificate | None = None
+    """Whom private keys are backed up for, as the manifest says."""
+    heard: dict[str, Certificate] = field(default_factory=dict)
+    """What the authority said when it was asked, kept for the run."""
 
 
 def read_certificates(path: str) -> tuple[Certificate, ...]:
@@ -63,7 +67,8 @@ def open_access(authority: Authority, line: Line) -> Access:
     if own is not None:
         anchors.append(own)
     recipient = authority.recipient or (own.subject if own else None)
-    return Access(authority, line, tuple(anchors), recipient)
+    keeper = read_certificates(authority.keeper)[0] if authority.keeper else None
+    return Access(authority, line, tuple(anchors), recipient, keeper=keeper)
 
 
 @dataclass(slots=True)

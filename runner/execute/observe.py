@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 def observe(document: Document, folder: Folder) -> Facts:
     """The facts about every file that the document's items name. Raises nothing for a bad file: its facts say so."""
     certificates = {path for item in document.items for path in _certificates(item)}
+    certificates |= {authority.keeper for authority in document.authorities.values() if authority.keeper}
     keys = {url.path: url for item in document.items for url in _keys(item)}
     return Facts(
         certificates={path: look_at_certificate(path) for path in certificates},

@@ -188,7 +188,8 @@ class _Operation:
             await self.record.close(self._held(Outcome.REVOKED, ending.dialogue, None))
             return self.result(Outcome.REVOKED, status=ending.status, certificate=prepared.order.certificate)
         await self.record.enter(Stage.CONFIRMED, ending.dialogue)
-        return await self._install(ending.dialogue, ending.offered.path, ending.status, ending.offered.remarks)
+        told = (*ending.offered.remarks, *prepared.remarks)
+        return await self._install(ending.dialogue, ending.offered.path, ending.status, told)
 
     async def _install(
         self, dialogue: Dialogue, path: tuple[Certificate, ...], status: Status | None, remarks: tuple[str, ...]
@@ -248,8 +249,7 @@ class _Operation:
             await self.desk.installations.do(aside(self._output, parse_certificate(der)))
 
     async def _parked(self, ending: Parked) -> Result:
-        stage = Stage.SENT if ending.doubt else Stage.WAITING
-        await self.record.stop(ending.words, stage=stage)
+        await self.record.stop(ending.words, stage=Stage.SENT if ending.doubt else Stage.WAITING)
         words = f"ask again after {ending.check_after:%Y-%m-%d %H:%M:%S} UTC by running apply again"
         return self.result(Outcome.PENDING, failure=Failure("the CA has not decided yet", ending.words, words))
 

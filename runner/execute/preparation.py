@@ -12,12 +12,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runner.asn1.cmp import CMP_2021
+from runner.cmp.proving import ENCRYPTION, OPENING
 from runner.cmp.request import Order
-from runner.errors import SecretError
+from runner.errors import KeyStoreError, SecretError
 from runner.execute.access import parties, read_certificates, signature_protection
+from runner.execute.backup import back_up
 from runner.execute.install import place_for_new, place_in_token
 from runner.manifest.model import Enrollment, Revocation, Update
 from runner.pki.profile import profile_of
+from runner.plan.case import key_url_of
 from runner.plan.profiles import wanted_profile
 from runner.plan.steps import Verb
 
@@ -43,6 +46,8 @@ class Prepared:
     parties: Parties
     key: StoredKey | None = None
     key_now: str | None = None
+    remarks: tuple[str, ...] = ()
+    """What a person should know of it once it is done."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,13 +90,15 @@ async def _prepare_enrollment(preparation: Preparation, item: Enrollment) -> Pre
             key=item.key,
             new_key=item.key if item.key.generates else None,
             output=item.output,
+            proof=item.proof,
+            backup=item.backup,
         )
         return await _prepare_update(preparation, old)
     ours = _protection(preparation.desk, item)
     key, key_now = await _key(preparation, item.key)
     wanted = None if preparation.changed else _wanted(item)
-    order = Order(preparation.step.request, wanted, key.public_key_info, by_decryption=item.proof == "encryption")
-    return Prepared(order, _parties(preparation, item, ours, key, order), key, key_now)
+    order = Order(preparation.step.request, wanted, key.public_key_info, proof=item.proof)
+    return await _whole(preparation, item, Prepared(order, _parties(preparation, item, ours, key, order), key, key_now))
 
 
 def _wanted(item: Enrollment) -> Profile:
@@ -110,8 +117,23 @@ async def _prepare_update(preparation: Preparation, item: Update) -> Prepared:
     if item.new_key is not None:
         key, key_now = await _key(preparation, item.new_key)
     wanted = None if preparation.changed else profile_of(chain[0])
-    order = Order("kur", wanted, key.public_key_info, certificate=chain[0])
-    return Prepared(order, _parties(preparation, item, ours, key, order), key, key_now)
+    order = Order("kur", wanted, key.public_key_info, proof=item.proof, certificate=chain[0])
+    return await _whole(preparation, item, Prepared(order, _parties(preparation, item, ours, key, order), key, key_now))
+
+
+async def _whole(preparation: Preparation, item: Enrollment | Update, prepared: Prepared) -> Prepared:
+    """With a key that can do what is asked of it, and its backup in the request."""
+    key = prepared.key
+    if key is not None and key.opener is None and (key.signer is None or prepared.order.proof in OPENING):
+        raise KeyStoreError(f"the key {key.path} cannot prove itself by opening what is encrypted to it")
+    if not item.backup or preparation.resumed or prepared.key_now is None:
+        return prepared
+    url = replace(key_url_of(item) or item.key, path=prepared.key_now)
+    kept = await back_up(
+        preparation.desk, preparation.desk.access(item.authority), prepared.parties, url, prepared.order
+    )
+    order = replace(prepared.order, controls=(*prepared.order.controls, kept.control))
+    return replace(prepared, order=order, remarks=(*prepared.remarks, kept.remark))
 
 
 def _prepare_revocation(preparation: Preparation, item: Revocation) -> Prepared:
@@ -140,7 +162,7 @@ def _parties(
     both = parties(preparation.desk.access(item.authority), ours)
     if key is None or order is None:
         return both
-    if key.signer is None or order.by_decryption:
+    if key.signer is None or order.proof == ENCRYPTION:
         return replace(both, opener=key.opener, pvno=max(both.pvno, CMP_2021))
     return replace(both, opener=key.opener)
 

@@ -7,11 +7,12 @@ and not again at everything that refers to it.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from runner.manifest.durations import parse_duration
 from runner.manifest.model import (
+    LAB_URL,
     Authority,
     CertificateCredential,
     Credential,
@@ -84,6 +85,8 @@ def _authority(name: str, reader: Reader, declared: Declared) -> Authority | Non
         recipient=reader.parsed("name", cached_name),
         certificate=reader.input("certificate"),
         trust=reader.inputs("trust"),
+        keeper=reader.input("encryption_certificate") or reader.input("certificate"),
+        asks_keeper=_asks_keeper(part),
         version=int(part.number("version", 2)),
         credential=reader.reference("credential", declared.credentials, "credential"),
         implicit_confirm=part.flag("implicit_confirm"),
@@ -95,6 +98,12 @@ def _authority(name: str, reader: Reader, declared: Declared) -> Authority | Non
         authority.credential is not None or "credential" not in part.values
     )
     return authority if complete else None
+
+
+def _asks_keeper(part: Part) -> bool:
+    """Whether the CA is asked whom backups are for; the embedded lab always is."""
+    url, asking = part.text("url"), part.part("encryption_certificate")
+    return (asking is not None and asking.flag("ask")) or (url is not None and url.value == LAB_URL)
 
 
 def _limits(reader: Reader) -> Limits:
@@ -131,8 +140,9 @@ def _credential(name: str, reader: Reader) -> Credential | None:
     if "psk" in part.values:
         secret = read_secret(reader, "psk", _literal)
         iterations = int(part.number("iterations", 10_000))
-        return PskCredential(name, part.key_place, secret, iterations) if secret else None
-    certificate, key = reader.input("certificate"), reader.key_url("key", generate=False)
+        return PskCredential(name, part.key_place, secret, iterations, part.flag("ra")) if secret else None
+    kind = "ra_certificate" if "ra_certificate" in part.values else "certificate"
+    certificate, key = reader.input(kind), reader.key_url("key", generate=False)
     digest = part.text("digest")
     if digest and digest.value == "sha1" and not part.flag("allow_weak"):
         step = "sha256, where the CA takes it; allow_weak: true beside it says that you know"
@@ -140,7 +150,8 @@ def _credential(name: str, reader: Reader) -> Credential | None:
     if not (certificate and key):
         return None
     named = digest.value if digest else ""
-    return CertificateCredential(name, part.key_place, certificate, key, named, part.flag("pss"))
+    signs = CertificateCredential(name, part.key_place, certificate, key, named, part.flag("pss"))
+    return replace(signs, ra=kind == "ra_certificate")
 
 
 def _login(name: str, reader: Reader) -> Login | None:

@@ -43,6 +43,7 @@ def _asked(item: AnyItem, spellings: Mapping[str, str]) -> dict[str, Any]:
             "output": _output(item.output, spellings),
             "request": item.request,
             "proof": item.proof,
+            "backup": item.backup,
         }
     if isinstance(item, Update):
         return {
@@ -51,6 +52,8 @@ def _asked(item: AnyItem, spellings: Mapping[str, str]) -> dict[str, Any]:
             "key": _key(item.key, spellings),
             "new_key": _key(item.new_key, spellings),
             "output": _output(item.output, spellings),
+            "proof": item.proof,
+            "backup": item.backup,
         }
     return {
         "kind": "revocation",

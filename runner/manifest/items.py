@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypedDict
 
+from runner.manifest.care import Circumstances, read_care
 from runner.manifest.digests import digest_of
 from runner.manifest.durations import parse_renew_before
 from runner.manifest.model import Enrollment, Revocation, Update
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from runner.manifest.ledger import Ledger
     from runner.manifest.model import AnyItem, Authority, Template
     from runner.manifest.reader import Reader
-    from runner.pki.keyurls import KeyUrl
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +69,9 @@ def _enrollment(row: Row, world: World) -> Enrollment | None:
     credential = _credential(row, world) or (authority.credential if authority else None)
     template, places = _template(row, world)
     key, output = reader.key_url("key", generate=True), read_output(reader, "output")
-    _check_proof(reader, key)
     renew_before, request = reader.parsed("renew_before", parse_renew_before), reader.part.text("request")
-    proof = reader.part.text("proof_of_possession")
     common = _common(replace(row, places=places), authority, credential, world)
+    care = read_care(reader, Circumstances(key, authority, world.declared.credentials.get(credential or ""), template))
     _need_credential(row, authority, credential, "add credential: and a name under credentials")
     if authority is None or key is None or output is None:
         return None
@@ -83,30 +82,22 @@ def _enrollment(row: Row, world: World) -> Enrollment | None:
         output=output,
         renew_before=renew_before,
         request=request.value if request else "",
-        proof=proof.value if proof else "",
+        proof=care.proof,
+        backup=care.backup,
     )
-
-
-def _check_proof(reader: Reader, key: KeyUrl | None) -> None:
-    """A key must be able to make the proof that is asked of it."""
-    proof = reader.part.text("proof_of_possession")
-    if proof is None or key is None or key.spec is None:
-        return
-    able = {"signature": key.spec.can_sign, "encryption": key.spec.can_open}
-    if not able.get(proof.value, True):
-        why = "it opens nothing" if proof.value == "encryption" else "it cannot sign"
-        what = f"proof_of_possession: a key of the kind {key.spec} cannot be proved by {proof.value}"
-        reader.ledger.error(what, proof.place, why=why, next_step="leave proof_of_possession out: the key decides")
 
 
 def _update(row: Row, world: World) -> Update | None:
     reader, authority = row.reader, _authority(row, world)
     certificate, key = reader.input("certificate"), reader.key_url("key", generate=False)
     new_key, output = reader.key_url("new_key", generate=True), read_output(reader, "output")
-    common = _common(row, authority, _credential(row, world), world)
+    credential = _credential(row, world)
+    common = _common(row, authority, credential, world)
+    care = read_care(reader, Circumstances(new_key or key, authority, world.declared.credentials.get(credential or "")))
     if authority is None or certificate is None or key is None or output is None:
         return None
-    return Update(**common, certificate=certificate, key=key, new_key=new_key, output=output)
+    update = Update(**common, certificate=certificate, key=key, new_key=new_key, output=output)
+    return replace(update, proof=care.proof, backup=care.backup)
 
 
 def _revocation(row: Row, world: World) -> Revocation | None:

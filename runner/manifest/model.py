@@ -59,6 +59,10 @@ class Authority:
     """The CA's DN as the manifest gives it (`name:`); otherwise the subject of `certificate`."""
     certificate: str | None = None
     trust: tuple[str, ...] = ()
+    keeper: str | None = None
+    """The certificate (a path) that backups of private keys are encrypted to."""
+    asks_keeper: bool = False
+    """Whether the CA is asked for that certificate (caProtEncCert)."""
     version: int = 2
     credential: str | None = None
     implicit_confirm: bool = False
@@ -81,6 +85,8 @@ class PskCredential:
     place: Place
     secret: SecretRef
     iterations: int = 10_000
+    ra: bool = False
+    """Whether it is an RA's: who knows it vouches for others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +101,8 @@ class CertificateCredential:
     """The hash that signatures are made with; empty: the one that suits the key."""
     pss: bool = False
     """RSASSA-PSS instead of PKCS #1 v1.5, of an RSA key."""
+    ra: bool = False
+    """Whether it is an RA's, who vouches for those whom it asks for."""
 
 
 Credential = PskCredential | CertificateCredential
@@ -220,7 +228,9 @@ class Enrollment(Item):
     request: str = ""
     """`ir` or `cr`; empty: follows from the credential."""
     proof: str = ""
-    """`signature` or `encryption`; empty: a signature, by keys that can make one."""
+    """A proof-of-possession by its name in the manifest; empty: a signature, by keys that can make one."""
+    backup: bool = False
+    """The private key goes along, encrypted to the authority's keeper."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -231,6 +241,8 @@ class Update(Item):
     key: KeyUrl
     new_key: KeyUrl | None = None
     output: Output
+    proof: str = ""
+    backup: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

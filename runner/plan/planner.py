@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from runner.manifest.model import CertificateCredential, Enrollment
+from runner.plan.backups import with_backup
 from runner.plan.case import Case, Known
 from runner.plan.needs import makers_of, needs_of, overwriters_of
 from runner.plan.reasons import reasons_for
@@ -41,7 +42,10 @@ def make_plan(
         revoked=inventory.revoked(),
         retry_unknown=retry_unknown,
     )
-    steps = [_step(item, reasons_for(Case(item, known)), needs, document, inventory) for item in document.items]
+    decisions = ((item, reasons_for(Case(item, known))) for item in document.items)
+    steps = [
+        _step(item, with_backup(item, made, document, facts), needs, document, inventory) for item, made in decisions
+    ]
     return Plan(document.name, now, tuple(steps), _orphans(document, inventory))
 
 

@@ -64,10 +64,10 @@ def test_the_proof_is_a_signature_over_the_request(kind, request_type):
     key.verify(message.popo.value.signature, encode(message.cert_req), *ARGUMENTS.get(kind, ()))
 
 
-@pytest.mark.parametrize(("proof", "by_decryption"), [(None, False), (PROOF, True)])
-def test_a_key_that_does_not_sign_is_proved_by_opening_the_certificate(proof, by_decryption):
+@pytest.mark.parametrize(("proof", "asked"), [(None, ""), (PROOF, "encryption")])
+def test_a_key_that_does_not_sign_is_proved_by_opening_the_certificate(proof, asked):
     """subsequentMessage encrCert (RFC 4211 §4.2, §4.3): 0, in the tag of a key that agrees on secrets."""
-    popo = only(request_body(replace(order(), by_decryption=by_decryption), proof)).popo
+    popo = only(request_body(replace(order(), proof=asked), proof)).popo
     assert popo == Chosen("keyAgreement", b"\x81\x01\x00")
 
 

@@ -1,0 +1,87 @@
+"""What an entry says of its key beside where it is: how it is proved to be ours, and whether the CA keeps a copy.
+
+What cannot be is refused here, with the reason, before anything is made (RFC 4211 §4, §6.4; dossier §1.4, §3.10).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from runner.manifest.model import CertificateCredential, PskCredential
+
+if TYPE_CHECKING:
+    from runner.manifest.model import Authority, Credential, Template
+    from runner.manifest.reader import Reader
+    from runner.pki.keyurls import KeyUrl
+
+
+@dataclass(frozen=True, slots=True)
+class Care:
+    """`proof` by its name in the manifest, empty where the key decides; `backup`: a copy goes along."""
+
+    proof: str = ""
+    backup: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Circumstances:
+    """What decides whether it can be: the key, whom it goes to, who asks, and (of an enrollment) for what."""
+
+    key: KeyUrl | None
+    authority: Authority | None
+    credential: Credential | None
+    template: Template | None = None
+
+
+def read_care(reader: Reader, given: Circumstances) -> Care:
+    """`proof_of_possession` and `backup`; what does not go together is noted."""
+    proof = reader.part.text("proof_of_possession")
+    if proof is not None:
+        for problem in (_unable, _no_ra, _named):
+            if told := problem(proof.value, given):
+                reader.ledger.error(f"proof_of_possession: {told[0]}", proof.place, why=told[1], next_step=told[2])
+    backup = reader.part.flag("backup")
+    if backup and (refused := _cannot_back_up(given)):
+        reader.ledger.error(f"backup: {refused[0]}", reader.part.place_of("backup"), next_step=refused[1])
+    return Care(proof.value if proof else "", backup)
+
+
+def _unable(proof: str, given: Circumstances) -> tuple[str, str, str] | None:
+    """A key must be able to make the proof that is asked of it."""
+    spec = given.key.spec if given.key else None
+    if spec is None:
+        return None
+    signs, opens = ("it cannot sign", spec.can_sign), ("it opens nothing", spec.can_open)
+    why, able = {"signature": signs, "signature-with-input": signs, "encryption": opens}.get(proof, ("", True))
+    if able:
+        return None
+    step = "leave proof_of_possession out: the key decides"
+    return f"a key of the kind {spec} cannot be proved by {proof}", why, step
+
+
+def _no_ra(proof: str, given: Circumstances) -> tuple[str, str, str] | None:
+    """RaVerified is an RA's word (RFC 4211 §4): nobody else's request may bear it."""
+    ours = given.credential
+    if proof != "ra-verified" or (isinstance(ours, CertificateCredential | PskCredential) and ours.ra):
+        return None
+    step = "give a credential with ra_certificate:, or say ra: true beside the RA's psk"
+    return "ra-verified takes an RA's credential", "no CA may believe anybody else who says so", step
+
+
+def _named(proof: str, given: Circumstances) -> tuple[str, str, str] | None:
+    """A poposkInput must be left out where the template names subject and key (RFC 4211 §4.1)."""
+    named = given.template is None or given.template.subject is not None or given.template.reference is not None
+    if proof != "signature-with-input" or not named:
+        return None
+    why = "the signature is then over the request itself (RFC 4211 §4.1)"
+    return "signature-with-input is for requests that name no subject", why, "write signature"
+
+
+def _cannot_back_up(given: Circumstances) -> tuple[str, str] | None:
+    if given.key is not None and given.key.kept == "token":
+        return "a key in a token does not leave it", "keep it in a file, or leave backup out"
+    authority = given.authority
+    if authority is not None and authority.keeper is None and not authority.asks_keeper:
+        return "nothing says whom the key is to be encrypted to", "add encryption_certificate: to the authority"
+    return None
