@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 RFC_9045 = MacParameters()
 """SHA-256, HMAC-SHA256, 10 000 iterations."""
-_MAX_SIGNERS = 4
+MAX_SIGNERS = 4
 """Certificates of one key that are tried: anybody may send along more (dossier §7 no. 8)."""
 _mac_algorithm = lru_cache(maxsize=64)(mac_algorithm)
 
@@ -156,8 +156,8 @@ def _check_signature(
         )
     certificates = readable_certificates(known)
     refusals: list[Unauthentic] = []
-    signers = _signers(unverified, algorithm, bits, (*peer.anchors, *certificates))
-    for signer in islice(signers, _MAX_SIGNERS):
+    signers = signers_of(unverified, algorithm, bits, (*peer.anchors, *certificates))
+    for signer in islice(signers, MAX_SIGNERS):
         try:
             return _accepted(signer, certificates, peer, now)
         except Unauthentic as refusal:
@@ -180,7 +180,7 @@ def _accepted(signer: Certificate, certificates: tuple[Certificate, ...], peer: 
     return signer
 
 
-def _signers(
+def signers_of(
     unverified: Unverified, algorithm: AlgorithmIdentifier, bits: bytes, candidates: tuple[Certificate, ...]
 ) -> Iterator[Certificate]:
     """The candidates whose key verifies; those that senderKID and sender point at are tried first.

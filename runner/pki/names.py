@@ -158,6 +158,14 @@ def _string_value(element: bytes) -> str | None:
         return None
 
 
+def attributes_in(name_der: bytes) -> tuple[tuple[tuple[str, str], ...], ...]:
+    """The attributes of a Name, RDN by RDN: type (dotted) and text; `#` and hex where the value is no text."""
+    return tuple(
+        tuple((a.type, "#" + a.value.hex() if (text := _string_value(a.value)) is None else text) for a in rdn)
+        for rdn in _rdns(name_der)
+    )
+
+
 def same_name(one: bytes, other: bytes) -> bool:
     """Whether two Names (DER) are equal: by octets, else by type and prepared string (RFC 5280 §7.1)."""
     return one == other or _prepared(one) == _prepared(other)
