@@ -5,6 +5,7 @@ Encrypted keys, archive options and the older proofs stay octets here until some
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated
 
 from runner.asn1.algorithms import AlgorithmIdentifier
@@ -15,12 +16,24 @@ from runner.asn1.primitives import (
     NULL,
     OBJECT_IDENTIFIER,
     OPAQUE_SEQUENCE,
+    TIME,
+    UTF8_STRING,
 )
 from runner.asn1.structures import Choice, Chosen, Explicit, Implicit, SequenceOf, sequence
 from runner.asn1.x509 import EXTENSIONS, Extension
 
 REG_TOKEN = "1.3.6.1.5.5.7.5.1.1"  # noqa: S105 - an object identifier
+AUTHENTICATOR = "1.3.6.1.5.5.7.5.1.2"
+PUBLICATION_INFO = "1.3.6.1.5.5.7.5.1.3"
 OLD_CERT_ID = "1.3.6.1.5.5.7.5.1.5"
+
+
+@sequence
+class OptionalValidity:
+    """OptionalValidity: SEQUENCE { notBefore [0] Time OPTIONAL, notAfter [1] Time OPTIONAL }."""
+
+    not_before: Annotated[datetime | None, Explicit(0, TIME)] = None
+    not_after: Annotated[datetime | None, Explicit(1, TIME)] = None
 
 
 @sequence
@@ -110,5 +123,10 @@ class CertReqMsg:
     popo: Annotated[Chosen | None, PROOF_OF_POSSESSION] = None
     reg_info: Annotated[tuple[RegInfo, ...], SequenceOf(RegInfo)] = ()
 
+
+UTF8_PAIRS = "1.3.6.1.5.5.7.5.2.1"
+"""regInfo: name?value%name?value% as one UTF8String (RFC 4211 §7.1)."""
+TEXT = UTF8_STRING
+"""The value of regToken, authenticator and utf8Pairs."""
 
 CERT_REQ_MESSAGES = SequenceOf(CertReqMsg)

@@ -124,6 +124,14 @@ class BasicConstraints:
 
 
 @sequence
+class PolicyInformation:
+    """PolicyInformation ::= SEQUENCE { policyIdentifier OBJECT IDENTIFIER, policyQualifiers SEQUENCE OF OPTIONAL }."""
+
+    policy_identifier: Annotated[str, OBJECT_IDENTIFIER]
+    policy_qualifiers: Annotated[bytes | None, OPAQUE_SEQUENCE] = None
+
+
+@sequence
 class AuthorityKeyIdentifier:
     """AuthorityKeyIdentifier (RFC 5280 §4.2.1.1), with the keyIdentifier alone of interest."""
 

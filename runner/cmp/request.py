@@ -1,4 +1,4 @@
-"""What we say: the bodies of ir, cr, kur, rr, certConf and pollReq (RFC 9810 §5.3; dossier §3.2, §3.4, §3.6, §3.7).
+"""What we say: the bodies of ir, cr, p10cr, kur, rr, certConf and pollReq (RFC 9810 §5.3; dossier §3.2, §3.4, §3.6, §3.7).
 
 An Order is what is wanted, as data; the functions turn it into body and proof. Headers and protection are put
 around by transaction.py and protection.py.
@@ -11,10 +11,20 @@ from typing import TYPE_CHECKING
 
 from runner.asn1.algorithms import AlgorithmIdentifier
 from runner.asn1.cmp import CMP_2021, FAIL_INFO, PKI_STATUS, CertStatus, PKIStatusInfo, PollReq, RevDetails
-from runner.asn1.crmf import OLD_CERT_ID, CertId, CertReqMsg, CertRequest, CertTemplate, Control
+from runner.asn1.crmf import (
+    OLD_CERT_ID,
+    CertId,
+    CertReqMsg,
+    CertRequest,
+    CertTemplate,
+    Control,
+    OptionalValidity,
+    RegInfo,
+)
 from runner.asn1.structures import Chosen, encode
 from runner.cmp.proving import SIGNATURE_WITH_INPUT, proof_for
 from runner.pki.certificate_hashes import confirmation_hash
+from runner.pki.certification_requests import make_request
 from runner.pki.extensions import (
     extended_key_usage,
     invalidity_date,
@@ -43,9 +53,10 @@ CERT_REQ_ID = 0
 class Order:
     """One PKI management operation: `kind` is ir, cr, p10cr, kur or rr, the body type that goes out first.
 
-    `wanted` and `public_key_info` belong to requests for a certificate; `csr` (DER) is what a p10cr carries;
-    `controls` go along with a CertRequest. `certificate` is the one to update (kur) or to revoke (rr); to revoke, its
-    `issuer` and `serial` are enough. `reason` is a CRLReason name, `invalid_since` an invalidityDate.
+    `wanted`, `validity` and `public_key_info` belong to requests for a certificate; `csr` (DER) is what a p10cr
+    carries, made from `wanted` where there is none; `controls` and `reg_info` go along with a CertRequest.
+    `certificate` is the one to update (kur) or to revoke (rr); to revoke, its `issuer` and `serial` are enough.
+    `reason` is a CRLReason name, `invalid_since` an invalidityDate.
     """
 
     kind: str
@@ -53,8 +64,12 @@ class Order:
     public_key_info: bytes = field(default=b"", repr=False)
     proof: str = ""
     """The proof-of-possession, by its name in proving.py; empty: what the key can do."""
+    validity: OptionalValidity | None = None
     csr: bytes = field(default=b"", repr=False)
     controls: tuple[Control, ...] = field(default=(), repr=False)
+    reg_info: tuple[RegInfo, ...] = field(default=(), repr=False)
+    names_old: bool = True
+    """Whether a kur names the certificate that it replaces (oldCertID)."""
     certificate: Certificate | None = None
     issuer: Name | None = None
     serial: int = 0
@@ -70,9 +85,17 @@ def request_body(order: Order, proof: Signer | None, parties: Parties | None = N
     if order.kind == "rr":
         return Chosen("rr", (_revocation(order),))
     if order.kind == "p10cr":
-        return Chosen("p10cr", order.csr)
+        return Chosen("p10cr", order.csr or _made_request(order, proof))
     request = CertRequest(cert_req_id=CERT_REQ_ID, cert_template=_template(order), controls=_controls(order))
-    return Chosen(order.kind, (CertReqMsg(cert_req=request, popo=proof_for(request, order, proof, parties)),))
+    message = CertReqMsg(cert_req=request, popo=proof_for(request, order, proof, parties), reg_info=order.reg_info)
+    return Chosen(order.kind, (message,))
+
+
+def _made_request(order: Order, proof: Signer | None) -> bytes:
+    """A PKCS #10 request from what is wanted, signed by the key (RFC 2986)."""
+    if order.wanted is None or proof is None:
+        raise ValueError("p10cr needs a request, or what is wanted and a key that signs")
+    return make_request(order.wanted.subject.der, _extensions(order.wanted), proof)
 
 
 def _template(order: Order) -> CertTemplate:
@@ -81,6 +104,7 @@ def _template(order: Order) -> CertTemplate:
     return CertTemplate(
         subject=None if order.proof == SIGNATURE_WITH_INPUT else order.wanted.subject.der,
         public_key=order.public_key_info,
+        validity=None if order.validity is None else encode(order.validity),
         extensions=_extensions(order.wanted),
     )
 
@@ -93,12 +117,12 @@ def _extensions(wanted: Profile) -> tuple[Extension, ...]:
         found.append(key_usage(wanted.key_usage))
     if wanted.extended_key_usage:
         found.append(extended_key_usage(wanted.extended_key_usage))
-    return tuple(found)
+    return (*found, *wanted.further)
 
 
 def _controls(order: Order) -> tuple[Control, ...]:
     """The order's own controls and, of a kur, oldCertID (RFC 4211 §6.5)."""
-    if order.kind != "kur" or order.certificate is None:
+    if order.kind != "kur" or order.certificate is None or not order.names_old:
         return order.controls
     return (Control(type=OLD_CERT_ID, value=encode(_cert_id(order.certificate))), *order.controls)
 

@@ -184,7 +184,8 @@ def _validity(issue: Issue) -> None:
 
 
 def _no_ca(issue: Issue) -> None:
-    if basic_constraints_in(issue.certificate.extensions).ca:
+    asked = issue.order.wanted is not None and basic_constraints_in(issue.order.wanted.further).ca
+    if basic_constraints_in(issue.certificate.extensions).ca and not asked:
         raise BadCertificate("the certificate is for a CA, which nobody asked for", fail_info="badCertTemplate")
 
 

@@ -16,8 +16,8 @@ from runner.asn1.primitives import (
     OCTET_STRING,
     OPAQUE_SEQUENCE,
 )
-from runner.asn1.structures import SequenceOf, decode
-from runner.asn1.x509 import AuthorityKeyIdentifier, BasicConstraints, Extension
+from runner.asn1.structures import SequenceOf, decode, encode
+from runner.asn1.x509 import AuthorityKeyIdentifier, BasicConstraints, Extension, PolicyInformation
 from runner.errors import Malformed
 from runner.pki.names import GeneralName, general_name_from_der
 
@@ -78,6 +78,7 @@ CRL_REASONS = {
 }
 """CRLReason (RFC 5280 §5.3.1)."""
 _OIDS = SequenceOf(OBJECT_IDENTIFIER)
+_POLICIES = SequenceOf(PolicyInformation)
 
 
 def parse_key_usage(text: str) -> str:
@@ -121,6 +122,18 @@ def subject_alt_name(names: Iterable[GeneralName], *, critical: bool) -> Extensi
     """SubjectAltName; critical where the subject is empty (RFC 5280 §4.2.1.6)."""
     value = SequenceOf(OPAQUE_SEQUENCE).encode(tuple(name.der for name in names))
     return Extension(extn_id=SUBJECT_ALT_NAME, critical=critical, extn_value=value)
+
+
+def certificate_policies(oids: Iterable[str]) -> Extension:
+    """CertificatePolicies without qualifiers, not critical (RFC 5280 §4.2.1.4)."""
+    value = _POLICIES.encode(tuple(PolicyInformation(policy_identifier=oid) for oid in oids))
+    return Extension(extn_id=CERTIFICATE_POLICIES, extn_value=value)
+
+
+def basic_constraints(*, ca: bool, path_length: int | None = None) -> Extension:
+    """BasicConstraints, critical (RFC 5280 §4.2.1.9)."""
+    value = encode(BasicConstraints(ca=ca, path_len_constraint=path_length))
+    return Extension(extn_id=BASIC_CONSTRAINTS, critical=True, extn_value=value)
 
 
 def reason_code(reason: str) -> Extension:
@@ -177,6 +190,12 @@ def basic_constraints_in(extensions: Iterable[Extension]) -> BasicConstraints:
     """BasicConstraints; the default (no CA) where the extension is absent."""
     value = find_extension(extensions, BASIC_CONSTRAINTS)
     return BasicConstraints() if value is None else decode(BasicConstraints, value)
+
+
+def policies_in(extensions: Iterable[Extension]) -> frozenset[str]:
+    """The dotted object identifiers in CertificatePolicies."""
+    value = find_extension(extensions, CERTIFICATE_POLICIES)
+    return frozenset() if value is None else frozenset(each.policy_identifier for each in _POLICIES.decode(value))
 
 
 def check_readable(extensions: Iterable[Extension]) -> None:

@@ -9,14 +9,34 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from runner.pki.extensions import alt_names_in, extended_key_usage_name, extended_key_usages_in, key_usages_in
+from runner.pki.extensions import (
+    AUTHORITY_KEY_IDENTIFIER,
+    BASIC_CONSTRAINTS,
+    CERTIFICATE_POLICIES,
+    EXTENDED_KEY_USAGE,
+    KEY_USAGE,
+    SUBJECT_ALT_NAME,
+    SUBJECT_KEY_IDENTIFIER,
+    alt_names_in,
+    basic_constraints_in,
+    extended_key_usage_name,
+    extended_key_usages_in,
+    find_extension,
+    key_usages_in,
+    policies_in,
+)
 from runner.pki.names import comparable, same_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
+    from runner.asn1.x509 import Extension
     from runner.pki.certificates import Certificate
     from runner.pki.names import GeneralName, Name
+
+_NAMED = (SUBJECT_ALT_NAME, KEY_USAGE, EXTENDED_KEY_USAGE)
+"""Extensions that a Profile has fields for."""
+_OF_THE_CA = (SUBJECT_KEY_IDENTIFIER, AUTHORITY_KEY_IDENTIFIER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +49,8 @@ class Profile:
     """Bit names of KeyUsage."""
     extended_key_usage: tuple[str, ...] = ()
     """Dotted object identifiers."""
+    further: tuple[Extension, ...] = ()
+    """Every other extension that is asked for, as it is to be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +70,11 @@ def profile_of(certificate: Certificate) -> Profile:
     )
 
 
+def further_extensions(extensions: Iterable[Extension]) -> tuple[Extension, ...]:
+    """The extensions that a Profile has no field for, and that are not the CA's to set."""
+    return tuple(e for e in extensions if e.extn_id not in (*_NAMED, *_OF_THE_CA))
+
+
 def differences(profile: Profile, certificate: Certificate) -> tuple[Difference, ...]:
     """How `certificate` differs from `profile`; nothing where it fits."""
     found = (
@@ -56,7 +83,7 @@ def differences(profile: Profile, certificate: Certificate) -> tuple[Difference,
         _key_usage(profile, certificate),
         _extended_key_usage(profile, certificate),
     )
-    return tuple(difference for difference in found if difference is not None)
+    return (*(difference for difference in found if difference is not None), *_further(profile, certificate))
 
 
 def _subject(profile: Profile, certificate: Certificate) -> Difference | None:
@@ -84,6 +111,33 @@ def _extended_key_usage(profile: Profile, certificate: Certificate) -> Differenc
     wanted = [extended_key_usage_name(oid) for oid in profile.extended_key_usage]
     named = [extended_key_usage_name(oid) for oid in found or ()]
     return _names("extended_key_usage", "extended key usage", wanted, named)
+
+
+def _further(profile: Profile, certificate: Certificate) -> Iterator[Difference]:
+    """Each further extension that is not there as it was asked for; whether it is critical is the CA's affair."""
+    for extension in profile.further:
+        found = find_extension(certificate.extensions, extension.extn_id)
+        if not _SAME.get(extension.extn_id, _same_octets)(extension, certificate.extensions):
+            words = "is missing" if found is None else "is not as asked"
+            yield Difference("extensions", f"extension {_EXTENSION_NAMES.get(extension.extn_id, extension.extn_id)} {words}")
+
+
+def _same_octets(asked: Extension, found: Iterable[Extension]) -> bool:
+    return find_extension(found, asked.extn_id) == asked.extn_value
+
+
+def _same_policies(asked: Extension, found: Iterable[Extension]) -> bool:
+    """The same policies; what a CA says about them (their qualifiers) is its own."""
+    return policies_in([asked]) == policies_in(found)
+
+
+def _same_constraints(asked: Extension, found: Iterable[Extension]) -> bool:
+    """No BasicConstraints is BasicConstraints of an end entity."""
+    return basic_constraints_in([asked]) == basic_constraints_in(found)
+
+
+_SAME = {CERTIFICATE_POLICIES: _same_policies, BASIC_CONSTRAINTS: _same_constraints}
+_EXTENSION_NAMES = {CERTIFICATE_POLICIES: "certificatePolicies", BASIC_CONSTRAINTS: "basicConstraints"}
 
 
 def _names(field: str, what: str, wanted: Iterable[str], found: Iterable[str] | None) -> Difference | None:
