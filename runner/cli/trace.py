@@ -15,6 +15,8 @@ import re
 from itertools import count
 from typing import TYPE_CHECKING
 
+from runner.asn1.crmf import AUTHENTICATOR, REG_TOKEN
+from runner.asn1.primitives import OBJECT_IDENTIFIER
 from runner.errors import BadInput, CmpBatchError, Delayed, TransportError
 
 if TYPE_CHECKING:
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
     from runner.transports.base import Transport
 
 _NUMBER = re.compile(r"([0-9]{6})-")
-_ONE_TIME = tuple(b"\x06\x08\x2b\x06\x01\x05\x05\x07\x05\x01" + last for last in (b"\x01", b"\x02"))
+_ONE_TIME = tuple(map(OBJECT_IDENTIFIER.encode, (REG_TOKEN, AUTHENTICATOR)))
 """The OIDs of the controls regToken and authenticator, in DER; the value follows."""
 _LONG = 0x80
 _MASK = b"*"

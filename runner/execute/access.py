@@ -18,6 +18,7 @@ from runner.keystores.keys import load_key
 from runner.keystores.secrets import split_psk
 from runner.manifest.model import PskCredential
 from runner.pki.certificates import certificates_in
+from runner.pki.certification_requests import request_in
 from runner.pki.macs import SharedSecret
 from runner.pki.signing import SignatureChoice
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from runner.keystores.secrets import SecretReader
     from runner.manifest.model import Authority, CertificateCredential, Credential
     from runner.pki.certificates import Certificate
+    from runner.pki.certification_requests import CertificationRequest
     from runner.pki.keyurls import KeyUrl
     from runner.pki.names import Name
 
@@ -55,6 +57,17 @@ def read_certificates(path: str) -> tuple[Certificate, ...]:
     except CmpBatchError as problem:
         raise KeyStoreError(
             f"{path}: {problem.what}", why=problem.why, next_step="give a certificate in PEM or DER"
+        ) from problem
+
+
+def read_request(path: str) -> CertificationRequest:
+    """The PKCS #10 request in a file. KeyStoreError names the file."""
+    octets = read_file(Path(path))
+    try:
+        return request_in(octets)
+    except CmpBatchError as problem:
+        raise KeyStoreError(
+            f"{path}: {problem.what}", why=problem.why, next_step="give a PKCS #10 request in PEM or DER"
         ) from problem
 
 
@@ -121,7 +134,7 @@ def parties(access: Access, protection: Protection) -> Parties:
     return Parties(
         protection=protection,
         peer=Peer(secret, access.anchors, access.recipient),
-        recipient=access.recipient,
+        recipient=access.authority.addressee or access.recipient,
         pvno=access.authority.version,
         implicit_confirm=access.authority.implicit_confirm,
     )

@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runner.errors import CmpBatchError
-from runner.execute.access import read_certificates
+from runner.execute.access import read_certificates, read_request
 from runner.keystores.keys import KeyFile, key_facts, key_file_facts
 from runner.manifest.model import Enrollment, Revocation, Update
 from runner.pki.profile import profile_of
 from runner.plan.case import certificate_path_of, key_url_of
-from runner.plan.facts import CertificateFacts, Facts, KeyFacts
+from runner.plan.facts import CertificateFacts, Facts, KeyFacts, RequestFacts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,14 +32,16 @@ def observe(document: Document, folder: Folder) -> Facts:
     certificates = {path for item in document.items for path in _certificates(item)}
     certificates |= {authority.keeper for authority in document.authorities.values() if authority.keeper}
     keys = {url.path: url for item in document.items for url in _keys(item)}
+    requests = {item.csr for item in document.items if isinstance(item, Enrollment) and item.csr is not None}
     return Facts(
         certificates={path: look_at_certificate(path) for path in certificates},
         keys={path: look_at_key(url, folder) for path, url in keys.items()} | dict(_beside(document)),
+        requests={path: look_at_request(path) for path in requests},
     )
 
 
 def _certificates(item: AnyItem) -> Iterator[str]:
-    yield certificate_path_of(item)
+    yield from filter(None, (certificate_path_of(item),))
     if isinstance(item, Update):
         yield item.certificate
     if isinstance(item, Enrollment) and item.template.reference is not None:
@@ -71,6 +73,18 @@ def look_at_certificate(path: str) -> CertificateFacts:
         return CertificateFacts(exists=True, certificate=certificate)
     except CmpBatchError as problem:
         return CertificateFacts(exists=True, problem=problem.why or problem.what)
+
+
+def look_at_request(path: str) -> RequestFacts:
+    """The PKCS #10 request in a file. What is no plain file is not even opened."""
+    if not os.path.lexists(path):
+        return RequestFacts()
+    if not _is_file(path):
+        return RequestFacts(exists=True, problem="it is not a file that can be looked at")
+    try:
+        return RequestFacts(exists=True, request=read_request(path))
+    except CmpBatchError as problem:
+        return RequestFacts(exists=True, problem=problem.why or problem.what)
 
 
 def look_at_key(url: KeyUrl, folder: Folder) -> KeyFacts:

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runner.errors import BadInput, CmpBatchError, Diagnostic, Refused
-from runner.execute.access import Keyring, read_certificates, signature_protection
+from runner.execute.access import Keyring, read_certificates, read_request, signature_protection
+from runner.execute.asking import controls
 from runner.keystores.ownership import numbers_of
 from runner.manifest.model import CertificateCredential, Enrollment, Revocation, Update
 from runner.plan.case import key_url_of
@@ -69,6 +70,7 @@ def preflight(
             _output(step.item, keyring, findings)
             _inputs(step, keyring, made, findings)
             _credential(step.item, document, keyring, made, findings, seen)
+            _controls(step, keyring, findings)
 
 
 def _outputs(item: AnyItem) -> Iterator[tuple[str, str]]:
@@ -105,7 +107,9 @@ def _inputs(step: Step, keyring: Keyring, made: dict[str, str], findings: Findin
     if isinstance(item, Enrollment):
         if item.template.reference is not None:
             _certificate(item.template.reference, item.at("certificate"), made, findings)
-    else:
+        if item.csr is not None:
+            findings.attempt(item.at("csr"), lambda csr=item.csr: read_request(csr))  # type: ignore[misc]
+    elif item.certificate is not None:
         _certificate(item.certificate, item.at("certificate"), made, findings)
     urls = {"key": item.key, "new_key": item.new_key if isinstance(item, Update) else None}
     for key, url in urls.items():
@@ -118,11 +122,18 @@ def _inputs(step: Step, keyring: Keyring, made: dict[str, str], findings: Findin
 def _pair(item: AnyItem, keyring: Keyring, made: dict[str, str], findings: Findings) -> None:
     """A certificate that is to sign with its own key needs that very key."""
     key = item.key
-    if isinstance(item, Enrollment) or key is None or item.credential is not None:
+    if isinstance(item, Enrollment) or key is None or item.credential is not None or item.certificate is None:
         return
     if not {item.certificate, key.path} & set(made):
         certificate = item.certificate
         findings.attempt(item.at("key"), lambda: signature_protection(read_certificates(certificate), keyring.key(key)))
+
+
+def _controls(step: Step, keyring: Keyring, findings: Findings) -> None:
+    """The secrets among the controls; a request that is out already takes none."""
+    item = step.item
+    if not isinstance(item, Revocation) and step.verb is not Verb.RESUME:
+        findings.attempt(item.at("reg_token"), lambda: tuple(controls(item.asking, keyring.secrets)))
 
 
 def _certificate(path: str, place: Place, made: dict[str, str], findings: Findings) -> None:

@@ -15,10 +15,13 @@ from runner.asn1.cmp import CMP_2021
 from runner.cmp.proving import ENCRYPTION, OPENING
 from runner.cmp.request import Order
 from runner.errors import KeyStoreError, SecretError
-from runner.execute.access import parties, read_certificates, signature_protection
+from runner.execute.access import parties, read_certificates, read_request, signature_protection
+from runner.execute.asking import in_header, validity_of, with_wishes
 from runner.execute.backup import back_up
 from runner.execute.install import place_for_new, place_in_token
 from runner.manifest.model import Enrollment, Revocation, Update
+from runner.pki.certificates import parse_certificate
+from runner.pki.names import same_name
 from runner.pki.profile import profile_of
 from runner.plan.case import key_url_of
 from runner.plan.profiles import wanted_profile
@@ -32,7 +35,9 @@ if TYPE_CHECKING:
     from runner.execute.desk import Desk
     from runner.keystores.base import StoredKey
     from runner.manifest.model import AnyItem
+    from runner.pki.certificates import Certificate
     from runner.pki.keyurls import KeyUrl
+    from runner.pki.names import Name
     from runner.pki.profile import Profile
     from runner.plan.steps import Step
     from runner.state.inventory import Open
@@ -81,6 +86,11 @@ async def prepare(preparation: Preparation) -> Prepared:
 
 
 async def _prepare_enrollment(preparation: Preparation, item: Enrollment) -> Prepared:
+    if item.csr is not None:
+        return _prepare_csr(preparation, item, item.csr)
+    if item.key is None:
+        raise AssertionError(f"{item.name} has neither key nor csr")
+    validity = validity_of(item.template.validity, preparation.desk.clock.now())
     if preparation.step.request == "kur":
         old = Update(
             name=item.name,
@@ -92,13 +102,44 @@ async def _prepare_enrollment(preparation: Preparation, item: Enrollment) -> Pre
             output=item.output,
             proof=item.proof,
             backup=item.backup,
+            asking=item.asking,
         )
-        return await _prepare_update(preparation, old)
+        prepared = await _prepare_update(preparation, old)
+        return replace(prepared, order=replace(prepared.order, validity=validity))
     ours = _protection(preparation.desk, item)
     key, key_now = await _key(preparation, item.key)
     wanted = None if preparation.changed else _wanted(item)
-    order = Order(preparation.step.request, wanted, key.public_key_info, proof=item.proof)
+    order = Order(preparation.step.request, wanted, key.public_key_info, item.proof, validity)
+    order = _with_wishes(preparation, item, order)
     return await _whole(preparation, item, Prepared(order, _parties(preparation, item, ours, key, order), key, key_now))
+
+
+def _prepare_csr(preparation: Preparation, item: Enrollment, csr: str) -> Prepared:
+    """A PKCS #10 request goes out as it is; its key may be somebody else's."""
+    request = read_request(csr)
+    key = None if item.key is None else preparation.desk.load_key(item.key)
+    if key is not None and key.public_key_info != request.public_key_info:
+        raise KeyStoreError(
+            f"{csr} is not a request for the key {key.path}",
+            why="their public keys differ",
+            next_step="name the request and the key that belong together",
+        )
+    wanted = None if preparation.changed else request.profile
+    order = Order("p10cr", wanted, request.public_key_info, csr=request.der)
+    return Prepared(
+        order,
+        _parties(preparation, item, _protection(preparation.desk, item)),
+        key,
+        item.key.path if item.key else None,
+    )
+
+
+def _with_wishes(preparation: Preparation, item: Enrollment | Update, order: Order) -> Order:
+    """The order with the controls that the entry asks for; a resumed one is out already, and takes no secret."""
+    if preparation.resumed or order.kind == "p10cr":
+        return order
+    usual = preparation.desk.access(item.authority).authority.asking
+    return with_wishes(order, item.asking, usual, preparation.desk.keyring.secrets)
 
 
 def _wanted(item: Enrollment) -> Profile:
@@ -118,6 +159,7 @@ async def _prepare_update(preparation: Preparation, item: Update) -> Prepared:
         key, key_now = await _key(preparation, item.new_key)
     wanted = None if preparation.changed else profile_of(chain[0])
     order = Order("kur", wanted, key.public_key_info, proof=item.proof, certificate=chain[0])
+    order = _with_wishes(preparation, item, order)
     return await _whole(preparation, item, Prepared(order, _parties(preparation, item, ours, key, order), key, key_now))
 
 
@@ -128,7 +170,10 @@ async def _whole(preparation: Preparation, item: Enrollment | Update, prepared: 
         raise KeyStoreError(f"the key {key.path} cannot prove itself by opening what is encrypted to it")
     if not item.backup or preparation.resumed or prepared.key_now is None:
         return prepared
-    url = replace(key_url_of(item) or item.key, path=prepared.key_now)
+    url = key_url_of(item)
+    if url is None:
+        raise AssertionError(f"{item.name} has no key to back up")
+    url = replace(url, path=prepared.key_now)
     kept = await back_up(
         preparation.desk, preparation.desk.access(item.authority), prepared.parties, url, prepared.order
     )
@@ -137,18 +182,36 @@ async def _whole(preparation: Preparation, item: Enrollment | Update, prepared: 
 
 
 def _prepare_revocation(preparation: Preparation, item: Revocation) -> Prepared:
-    """An rr is protected by the credential, or signed with the very key of the certificate.
-
-    The certificate is the one that the plan saw: an item before may have put another into the file meanwhile.
-    """
-    seen = preparation.desk.facts.certificate(item.certificate).certificate
-    certificate = seen or read_certificates(item.certificate)[0]
-    if item.credential is None and item.key is not None:
+    """An rr is protected by the credential, or signed with the very key of the certificate."""
+    certificate = _to_revoke(preparation.desk, item)
+    if item.credential is None and item.key is not None and certificate is not None:
         ours: Protection = signature_protection((certificate,), preparation.desk.load_key(item.key))
     else:
         ours = _protection(preparation.desk, item)
-    order = Order("rr", certificate=certificate, reason=item.reason)
+    order = Order(
+        "rr",
+        certificate=certificate,
+        issuer=item.issuer,
+        serial=item.serial or 0,
+        reason=item.reason,
+        invalid_since=item.invalid_since,
+    )
     return Prepared(order, _parties(preparation, item, ours))
+
+
+def _to_revoke(desk: Desk, item: Revocation) -> Certificate | None:
+    """The certificate that the plan saw: an item before may have put another into the file meanwhile.
+
+    Of a number, the one that we hold with it, so that what is revoked is known; None where we hold none.
+    """
+    if item.certificate is not None:
+        return desk.facts.certificate(item.certificate).certificate or read_certificates(item.certificate)[0]
+    held = (parse_certificate(held.certificate) for held in desk.inventory.held.values() if held.certificate)
+    return next((each for each in held if each.serial == item.serial and _issued_by(each, item.issuer)), None)
+
+
+def _issued_by(certificate: Certificate, issuer: Name | None) -> bool:
+    return issuer is not None and same_name(certificate.issuer.der, issuer.der)
 
 
 def _parties(
@@ -159,7 +222,10 @@ def _parties(
     order: Order | None = None,
 ) -> Parties:
     """We and the CA. Where a certificate will come encrypted in an EnvelopedData, CMP 2021 is spoken (dossier §1.5)."""
-    both = parties(preparation.desk.access(item.authority), ours)
+    access = preparation.desk.access(item.authority)
+    both = parties(access, ours)
+    if not isinstance(item, Revocation):
+        both = in_header(both, item.asking, access.authority.asking)
     if key is None or order is None:
         return both
     if key.signer is None or order.proof == ENCRYPTION:

@@ -25,6 +25,7 @@ from runner.manifest.reaching import read_reach, read_urls
 from runner.manifest.reader import Reader, cached_name
 from runner.manifest.secrets import read_secret, warn_of_literal
 from runner.manifest.templates import check_template
+from runner.manifest.wishing import read_asking
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -83,6 +84,8 @@ def _authority(name: str, reader: Reader, declared: Declared) -> Authority | Non
         place=part.key_place,
         url=urls[0] if urls else "",
         recipient=reader.parsed("name", cached_name),
+        addressee=reader.parsed("recipient", cached_name),
+        asking=read_asking(reader),
         certificate=reader.input("certificate"),
         trust=reader.inputs("trust"),
         keeper=reader.input("encryption_certificate") or reader.input("certificate"),
@@ -155,25 +158,17 @@ def _credential(name: str, reader: Reader) -> Credential | None:
 
 
 def _login(name: str, reader: Reader) -> Login | None:
-    user, secret = reader.text("user"), read_secret(reader, "password", _literal_password)
+    user, secret = reader.text("user"), read_secret(reader, "password")
     return Login(name, reader.part.key_place, user, secret) if user and secret else None
 
 
-def _literal(reader: Reader) -> SecretRef | None:
+def _literal(reader: Reader, key: str) -> SecretRef | None:
     """A secret in the manifest itself, which the old tool took (-p refnum:key). Dollars in it are its own."""
-    text = reader.part.text("psk")
+    text = reader.part.text(key)
     if text is None:
         return None
     if not _REFNUM_AND_KEY.fullmatch(text.value):
         reader.ledger.error("psk: this is not refnum:key", text.place, next_step="for example psk: {env: LINE7_PSK}")
-        return None
-    warn_of_literal(reader, text.place)
-    return SecretRef("literal", text.value)
-
-
-def _literal_password(reader: Reader) -> SecretRef | None:
-    text = reader.part.text("password")
-    if text is None:
         return None
     warn_of_literal(reader, text.place)
     return SecretRef("literal", text.value)

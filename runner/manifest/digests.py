@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from runner.manifest.model import AnyItem, Output, Template
+    from runner.manifest.wishes import Asking, ValidityWish
     from runner.pki.keyurls import KeyUrl
 
 
@@ -44,6 +45,8 @@ def _asked(item: AnyItem, spellings: Mapping[str, str]) -> dict[str, Any]:
             "request": item.request,
             "proof": item.proof,
             "backup": item.backup,
+            "csr": spellings[item.csr] if item.csr else None,
+            **_asking(item.asking),
         }
     if isinstance(item, Update):
         return {
@@ -54,12 +57,30 @@ def _asked(item: AnyItem, spellings: Mapping[str, str]) -> dict[str, Any]:
             "output": _output(item.output, spellings),
             "proof": item.proof,
             "backup": item.backup,
+            **_asking(item.asking),
         }
     return {
         "kind": "revocation",
-        "certificate": spellings[item.certificate],
+        "certificate": spellings[item.certificate] if item.certificate else None,
+        "issuer": item.issuer.text if item.issuer else None,
+        "serial": item.serial,
         "key": _key(item.key, spellings),
         "reason": item.reason,
+        "invalid_since": item.invalid_since.isoformat() if item.invalid_since else None,
+    }
+
+
+def _asking(asking: Asking) -> dict[str, Any]:
+    """Controls, regInfo and generalInfo; of secrets, that there is one."""
+    publication = asking.publication
+    return {
+        "cert_profile": asking.cert_profile,
+        "reg_token": asking.reg_token is not None,
+        "authenticator": asking.authenticator is not None,
+        "publication": f"{publication.action} {publication.method} {publication.location}" if publication else None,
+        "reg_info": asking.reg_info,
+        "general_info": [f"{item.info_type} {(item.info_value or b'').hex()}" for item in asking.general_info],
+        "old_cert_id": None if asking.old_cert_id is None else str(asking.old_cert_id),
     }
 
 
@@ -69,7 +90,17 @@ def _template(template: Template, spellings: Mapping[str, str]) -> dict[str, Any
         "alt_names": [str(name) for name in template.alt_names],
         "key_usage": template.key_usage,
         "extended_key_usage": template.extended_key_usage,
+        "further": [f"{e.extn_id} {e.critical} {e.extn_value.hex()}" for e in template.further],
+        "validity": _validity(template.validity),
         "reference": spellings[template.reference] if template.reference else None,
+    }
+
+
+def _validity(wish: ValidityWish) -> dict[str, Any]:
+    return {
+        "not_before": wish.not_before.isoformat() if wish.not_before else None,
+        "not_after": wish.not_after.isoformat() if wish.not_after else None,
+        "valid_for": wish.valid_for.total_seconds() if wish.valid_for else None,
     }
 
 

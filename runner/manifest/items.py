@@ -12,9 +12,12 @@ from typing import TYPE_CHECKING, TypedDict
 from runner.manifest.care import Circumstances, read_care
 from runner.manifest.digests import digest_of
 from runner.manifest.durations import parse_renew_before
-from runner.manifest.model import Enrollment, Revocation, Update
+from runner.manifest.model import Enrollment, Revocation, Template, Update
 from runner.manifest.outputs import read_output
+from runner.manifest.reader import cached_name
+from runner.manifest.requests import check_request, check_revoked
 from runner.manifest.templates import read_template
+from runner.manifest.wishing import parse_moment, parse_serial, read_asking
 from runner.manifest.words import listed
 from runner.pki.extensions import CRL_REASONS
 
@@ -25,8 +28,9 @@ if TYPE_CHECKING:
     from runner.manifest.declarations import Declared
     from runner.manifest.entries import Row
     from runner.manifest.ledger import Ledger
-    from runner.manifest.model import AnyItem, Authority, Template
+    from runner.manifest.model import AnyItem, Authority
     from runner.manifest.reader import Reader
+    from runner.manifest.wishes import Asking
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,24 +71,37 @@ def _item(row: Row, world: World) -> AnyItem | None:
 def _enrollment(row: Row, world: World) -> Enrollment | None:
     reader, authority = row.reader, _authority(row, world)
     credential = _credential(row, world) or (authority.credential if authority else None)
-    template, places = _template(row, world)
-    key, output = reader.key_url("key", generate=True), read_output(reader, "output")
-    renew_before, request = reader.parsed("renew_before", parse_renew_before), reader.part.text("request")
+    key, csr, output = reader.key_url("key", generate=True), reader.input("csr"), read_output(reader, "output")
+    template, places = (Template(), row.places) if "csr" in reader.part.values else _template(row, world)
+    asking, request = _asking(row, world), reader.part.text("request")
+    check_request(reader, key, asking)
+    renew_before = reader.parsed("renew_before", parse_renew_before)
     common = _common(replace(row, places=places), authority, credential, world)
     care = read_care(reader, Circumstances(key, authority, world.declared.credentials.get(credential or ""), template))
     _need_credential(row, authority, credential, "add credential: and a name under credentials")
-    if authority is None or key is None or output is None:
+    if authority is None or output is None or (key is None and csr is None):
         return None
     return Enrollment(
         **common,
         template=template,
         key=key,
+        csr=csr,
         output=output,
         renew_before=renew_before,
         request=request.value if request else "",
         proof=care.proof,
         backup=care.backup,
+        asking=asking,
     )
+
+
+def _asking(row: Row, world: World) -> Asking:
+    """What the entry says, and certProfile from its template where it says none itself."""
+    asking, name = read_asking(row.reader), row.reader.part.text("template")
+    shared = world.declared.templates.get(name.value) if name else None
+    if asking.cert_profile or shared is None:
+        return asking
+    return replace(asking, cert_profile=row.reader.elsewhere(shared).text("cert_profile") or "")
 
 
 def _update(row: Row, world: World) -> Update | None:
@@ -96,19 +113,30 @@ def _update(row: Row, world: World) -> Update | None:
     care = read_care(reader, Circumstances(new_key or key, authority, world.declared.credentials.get(credential or "")))
     if authority is None or certificate is None or key is None or output is None:
         return None
-    update = Update(**common, certificate=certificate, key=key, new_key=new_key, output=output)
+    update = Update(
+        **common, certificate=certificate, key=key, new_key=new_key, output=output, asking=read_asking(reader)
+    )
     return replace(update, proof=care.proof, backup=care.backup)
 
 
 def _revocation(row: Row, world: World) -> Revocation | None:
     reader, authority = row.reader, _authority(row, world)
     certificate, key = reader.input("certificate"), reader.key_url("key", generate=False)
-    reason = _reason(reader)
+    issuer, serial = reader.parsed("issuer", cached_name), reader.parsed_scalar("serial", parse_serial)
+    reason, since = _reason(reader), reader.parsed("invalidity_date", parse_moment)
     credential = _revocation_credential(row, authority, world)
     common = _common(row, authority, credential, world)
-    if authority is None or certificate is None:
+    if authority is None or not check_revoked(reader) or (certificate is None and None in (issuer, serial)):
         return None
-    return Revocation(**common, certificate=certificate, key=key, reason=reason or "unspecified")
+    return Revocation(
+        **common,
+        certificate=certificate,
+        issuer=issuer,
+        serial=serial,
+        key=key,
+        reason=reason or "unspecified",
+        invalid_since=since,
+    )
 
 
 def _revocation_credential(row: Row, authority: Authority | None, world: World) -> str | None:

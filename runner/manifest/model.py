@@ -10,11 +10,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from runner.manifest.reach import Reach
+from runner.manifest.wishes import Asking, ValidityWish
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import timedelta
+    from datetime import datetime, timedelta
 
+    from runner.asn1.x509 import Extension
     from runner.errors import Diagnostic, Place
     from runner.pki.keyurls import KeyUrl
     from runner.pki.names import GeneralName, Name
@@ -57,6 +59,10 @@ class Authority:
     url: str
     recipient: Name | None = None
     """The CA's DN as the manifest gives it (`name:`); otherwise the subject of `certificate`."""
+    addressee: Name | None = None
+    """Whom messages are addressed to where that is not the CA itself (`recipient:`)."""
+    asking: Asking = field(default_factory=Asking)
+    """certProfile, generalInfo and oldCertID for all requests that do not say their own."""
     certificate: str | None = None
     trust: tuple[str, ...] = ()
     keeper: str | None = None
@@ -128,6 +134,9 @@ class Template:
     """Bit names of RFC 5280 §4.2.1.3, in the standard's spelling and order."""
     extended_key_usage: tuple[str, ...] = ()
     """Dotted OIDs."""
+    further: tuple[Extension, ...] = ()
+    """Every other extension, as it is to be."""
+    validity: ValidityWish = field(default_factory=ValidityWish)
     reference: str | None = None
 
 
@@ -219,14 +228,16 @@ class Item:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Enrollment(Item):
-    """This certificate should exist."""
+    """This certificate should exist. `csr` is a PKCS #10 request that says it all; its key may be somebody else's."""
 
     template: Template
-    key: KeyUrl
+    key: KeyUrl | None
+    csr: str | None = None
     output: Output
     renew_before: RenewBefore | None = None
     request: str = ""
-    """`ir` or `cr`; empty: follows from the credential."""
+    """`ir`, `cr` or `p10cr`; empty: follows from the credential."""
+    asking: Asking = field(default_factory=Asking)
     proof: str = ""
     """A proof-of-possession by its name in the manifest; empty: a signature, by keys that can make one."""
     backup: bool = False
@@ -243,14 +254,21 @@ class Update(Item):
     output: Output
     proof: str = ""
     backup: bool = False
+    asking: Asking = field(default_factory=Asking)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Revocation(Item):
-    """Revoke this certificate (rr). `reason` is a CRLReason name (RFC 5280 §5.3.1)."""
+    """Revoke this certificate (rr): the one in a file, or that of an `issuer` and a `serial`.
 
-    certificate: str
+    `reason` is a CRLReason name (RFC 5280 §5.3.1), `invalid_since` the invalidityDate (§5.3.2).
+    """
+
+    certificate: str | None
+    issuer: Name | None = None
+    serial: int | None = None
     reason: str = "unspecified"
+    invalid_since: datetime | None = None
     key: KeyUrl | None = None
     """The certificate's own key, to sign the request with where there is no credential."""
 

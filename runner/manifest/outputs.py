@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from runner.manifest.model import Output, Ownership, SecretRef, Store
+from runner.manifest.model import Output, Ownership, Store
 from runner.manifest.paths import short
-from runner.manifest.secrets import read_secret, warn_of_literal
+from runner.manifest.secrets import read_secret
 from runner.manifest.words import shortened
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def _store(reader: Reader, kind: str) -> Store | None:
     if inner is None:
         return None
     own = reader.elsewhere(inner)
-    path, secret = own.target("file"), read_secret(own, "passphrase", _literal)
+    path, secret = own.target("file"), read_secret(own, "passphrase")
     profile, name = inner.text("profile"), own.text("name")
     legacy = profile is not None and profile.value == "legacy"
     if (legacy or kind == "jks") and not reader.part.flag("allow_weak"):
@@ -66,14 +66,6 @@ def _store(reader: Reader, kind: str) -> Store | None:
     if path is None or secret is None:
         return None
     return Store(kind, path, secret, name or "", profile.value if profile else "modern")
-
-
-def _literal(reader: Reader) -> SecretRef | None:
-    text = reader.part.text("passphrase")
-    if text is None:
-        return None
-    warn_of_literal(reader, text.place)
-    return SecretRef("literal", text.value)
 
 
 def _ownership(reader: Reader) -> Ownership:

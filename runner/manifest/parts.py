@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from runner.manifest.variables import Text
+from runner.manifest.words import spelled
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,6 +33,11 @@ class Part:
         return self.source.place(self.path)
 
     @property
+    def spelled(self) -> str:
+        """The way to it, as people write it: `enrollments[0]`."""
+        return spelled(self.path)
+
+    @property
     def key_place(self) -> Place:
         """Where its own key is; where it begins, for an entry of a list."""
         return self.source.key_place(self.path)
@@ -39,6 +45,10 @@ class Part:
     def place_of(self, key: str) -> Place:
         """Where the value of `key` is; where the mapping begins if it has none."""
         return self.source.place((*self.path, key))
+
+    def place_of_key(self, key: str) -> Place:
+        """Where `key` itself is."""
+        return self.source.key_place((*self.path, key))
 
     def places(self) -> dict[str, Place]:
         """Where the value of each key is."""
@@ -51,6 +61,14 @@ class Part:
     def text(self, key: str) -> Text | None:
         """The text at `key`."""
         return self._text(self.values.get(key), key)
+
+    def scalar(self, key: str) -> Text | None:
+        """The text at `key`, or the figures there as they are written."""
+        value = self.values.get(key)
+        if isinstance(value, bool) or not isinstance(value, str | int):
+            return None
+        written = self.source.written[(*self.path, key)]
+        return Text(value if isinstance(value, str) else written.text, written)
 
     def texts(self, key: str) -> tuple[Text, ...]:
         """The texts in the list at `key`, or the one text there."""

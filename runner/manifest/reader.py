@@ -59,6 +59,11 @@ class Reader:
         text = self.part.text(key)
         return self._parsed(key, text, parse, known) if text else None
 
+    def parsed_scalar(self, key: str, parse: Callable[[str], T]) -> T | None:
+        """The same of a text that may be a number."""
+        text = self.part.scalar(key)
+        return self._parsed(key, text, parse, ()) if text else None
+
     def parsed_all(self, key: str, parse: Callable[[str], T], known: Collection[str] = ()) -> tuple[T, ...]:
         """What `parse` makes of each text at `key`; those that cannot be read are left out."""
         found = (self._parsed(key, text, parse, known) for text in self.part.texts(key))

@@ -13,11 +13,31 @@ if TYPE_CHECKING:
     from runner.manifest.reader import Reader
 
 
-def read_secret(reader: Reader, key: str, literal: Callable[[Reader], SecretRef | None]) -> SecretRef | None:
+def literal_secret(reader: Reader, key: str) -> SecretRef | None:
+    """A secret that stands at `key` itself, with a warning. Dollars in it are its own."""
+    text = reader.part.text(key)
+    if text is None:
+        return None
+    warn_of_literal(reader, text.place)
+    return SecretRef("literal", text.value)
+
+
+def literal_token(reader: Reader, key: str) -> SecretRef | None:
+    """The same of a token that each row has another of: its variables are replaced."""
+    value = reader.text(key)
+    if value is None:
+        return None
+    warn_of_literal(reader, reader.part.place_of(key))
+    return SecretRef("literal", value)
+
+
+def read_secret(
+    reader: Reader, key: str, literal: Callable[[Reader, str], SecretRef | None] = literal_secret
+) -> SecretRef | None:
     """The reference at `key`: `env`, `file` or `command`; `literal` reads what stands there itself."""
     inner = reader.part.part(key)
     if inner is None:
-        return literal(reader)
+        return literal(reader, key)
     reader = reader.elsewhere(inner)
     if env := reader.text("env"):
         return SecretRef("env", env)

@@ -10,6 +10,14 @@ from typing import TYPE_CHECKING
 
 from runner.manifest.model import Template
 from runner.manifest.reader import cached_general_name, cached_name
+from runner.manifest.wishing import (
+    EXTENSION_FIELDS,
+    VALIDITY_FIELDS,
+    read_constraints,
+    read_extensions,
+    read_policies,
+    read_validity,
+)
 from runner.pki.extensions import EXTENDED_KEY_USAGES, KEY_USAGES, parse_extended_key_usage, parse_key_usage
 
 if TYPE_CHECKING:
@@ -17,7 +25,8 @@ if TYPE_CHECKING:
 
 _key_usage = lru_cache(maxsize=256)(parse_key_usage)
 _extended_key_usage = lru_cache(maxsize=256)(parse_extended_key_usage)
-FIELDS = ("subject", "alt_names", "key_usage", "extended_key_usage", "certificate")
+NAMED_FIELDS = ("subject", "alt_names", "key_usage", "extended_key_usage", "certificate")
+FIELDS = (*NAMED_FIELDS, *EXTENSION_FIELDS, *VALIDITY_FIELDS)
 
 
 def read_template(*readers: Reader) -> Template:
@@ -30,6 +39,12 @@ def read_template(*readers: Reader) -> Template:
         alt_names=tuple(dict.fromkeys(at["alt_names"].parsed_all("alt_names", cached_general_name))),
         key_usage=tuple(usage for usage in KEY_USAGES if usage in usages),
         extended_key_usage=tuple(dict.fromkeys(extended)),
+        further=(
+            *read_policies(at["certificate_policies"]),
+            *read_constraints(at["basic_constraints"]),
+            *read_extensions(at["extensions"]),
+        ),
+        validity=read_validity(at.__getitem__),
         reference=at["certificate"].input("certificate"),
     )
 

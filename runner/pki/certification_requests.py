@@ -77,7 +77,7 @@ def parse_request(der: bytes) -> CertificationRequest:
     check_readable(extensions)
     algorithm, key = signed.signature_algorithm, info.subject_pk_info
     if not verify_signature(key, algorithm, signed.signature, signed.tbs, allow_sha1=True):
-        raise Malformed("the certificate request is not signed by its own key", why="it was changed, or is of no use")
+        raise Malformed("the certificate request proves nothing", why="it is not signed by its own key")
     return CertificationRequest(der, name_from_der(info.subject), key, extensions)
 
 

@@ -119,7 +119,9 @@ def _further(profile: Profile, certificate: Certificate) -> Iterator[Difference]
         found = find_extension(certificate.extensions, extension.extn_id)
         if not _SAME.get(extension.extn_id, _same_octets)(extension, certificate.extensions):
             words = "is missing" if found is None else "is not as asked"
-            yield Difference("extensions", f"extension {_EXTENSION_NAMES.get(extension.extn_id, extension.extn_id)} {words}")
+            yield Difference(
+                "extensions", f"extension {_EXTENSION_NAMES.get(extension.extn_id, extension.extn_id)} {words}"
+            )
 
 
 def _same_octets(asked: Extension, found: Iterable[Extension]) -> bool:

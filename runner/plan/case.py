@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from runner.manifest.model import AnyItem, Revocation, Update
+from runner.manifest.model import AnyItem, Enrollment, Revocation, Update
 from runner.pki.certificates import parse_certificate
+from runner.plan.facts import KeyFacts
 from runner.plan.steps import Reason, Verb
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
     from runner.pki.certificates import Certificate
     from runner.pki.keyurls import KeyUrl
-    from runner.plan.facts import CertificateFacts, Facts, KeyFacts
+    from runner.plan.facts import CertificateFacts, Facts, RequestFacts
     from runner.state.inventory import Held, Inventory, Open
 
 ItemT = TypeVar("ItemT", bound=AnyItem)
@@ -93,8 +94,22 @@ class Case(Generic[ItemT]):
 
     @property
     def key(self) -> KeyFacts:
-        """The key file that belongs to that certificate."""
-        return self.facts.key(key_path_of(self.item))
+        """The key file that belongs to that certificate; of a key that is elsewhere, what its request shows."""
+        if not isinstance(self.item, Enrollment) or self.item.csr is None:
+            return self.facts.key(key_path_of(self.item))
+        seen, found = self.request, self.request.request
+        return KeyFacts(exists=seen.exists, public_key_info=found.public_key_info if found else None)
+
+    @property
+    def request(self) -> RequestFacts:
+        """The PKCS #10 request that an enrollment names."""
+        return self.facts.request(self.item.csr if isinstance(self.item, Enrollment) else None)
+
+    @property
+    def generates(self) -> bool:
+        """Whether the item makes its key."""
+        url = key_url_of(self.item)
+        return url is not None and url.generates
 
     @property
     def held_certificate(self) -> Certificate | None:
@@ -114,7 +129,7 @@ def key_url_of(item: AnyItem) -> KeyUrl | None:
     return item.key
 
 
-def certificate_path_of(item: AnyItem) -> str:
+def certificate_path_of(item: AnyItem) -> str | None:
     """The file of the certificate that an item brings about; of a revocation, of the one to revoke."""
     return item.certificate if isinstance(item, Revocation) else item.output.certificate
 

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from runner.pki.certificates import Certificate
+    from runner.pki.certification_requests import CertificationRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +38,21 @@ class CertificateFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class RequestFacts:
+    """A file with a PKCS #10 request: the request, or why there is none in it."""
+
+    exists: bool = False
+    request: CertificationRequest | None = None
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
     """Files by path. A path that is not in the mapping was not looked at, which means that nothing is there."""
 
     certificates: Mapping[str, CertificateFacts] = field(default_factory=dict)
     keys: Mapping[str, KeyFacts] = field(default_factory=dict)
+    requests: Mapping[str, RequestFacts] = field(default_factory=dict)
 
     def certificate(self, path: str | None) -> CertificateFacts:
         """What is known of a certificate file."""
@@ -50,3 +61,7 @@ class Facts:
     def key(self, path: str | None) -> KeyFacts:
         """What is known of a key file."""
         return self.keys.get(path or "", KeyFacts())
+
+    def request(self, path: str | None) -> RequestFacts:
+        """What is known of a file with a PKCS #10 request."""
+        return self.requests.get(path or "", RequestFacts())

@@ -24,7 +24,7 @@ def needs_of(document: Document) -> Mapping[str, tuple[str, ...]]:
     for item in document.items:
         waits = {makers[path]: None for path in _uses(item, document) if path in makers}
         if isinstance(item, Revocation):
-            waits.update(dict.fromkeys(updaters.get(item.certificate, ())))
+            waits.update(dict.fromkeys(updaters.get(item.certificate or "", ())))
         waits.update(dict.fromkeys(item.depends_on))
         waits.pop(item.name, None)
         needs[item.name] = tuple(waits)
@@ -71,14 +71,10 @@ def _uses(item: AnyItem, document: Document) -> Iterator[str]:
     if isinstance(item, Update):
         yield from (item.certificate, item.key.path)
     elif isinstance(item, Revocation):
-        yield item.certificate
-        if item.key is not None:
-            yield item.key.path
+        yield from filter(None, (item.certificate, item.key and item.key.path))
     else:
-        if item.template.reference is not None:
-            yield item.template.reference
-        if not item.key.generates:
-            yield item.key.path
+        used = item.key.path if item.key is not None and not item.key.generates else None
+        yield from filter(None, (item.template.reference, item.csr, used))
 
 
 def _refuse_cycles(needs: Mapping[str, tuple[str, ...]], items: Mapping[str, AnyItem]) -> None:

@@ -44,7 +44,7 @@ def nothing_to_work_on(case: Case[Any]) -> Decision | None:
     """The certificate to update or revoke: there, or about to be made by an item before."""
     path = case.item.certificate
     facts = case.facts.certificate(path)
-    if facts.certificate is not None or path in case.known.makers:
+    if path is None or facts.certificate is not None or path in case.known.makers:
         return None
     words = facts.problem or "there is no such file"
     return decide(Verb.BLOCKED, "certificate-missing", f"the certificate {path} cannot be read: {words}")
@@ -77,7 +77,7 @@ def update_asked(case: Case[Update]) -> Decision | None:
 
 def successor_in_its_place(case: Case[Revocation]) -> Decision | None:
     """The file holds, or will hold, the successor: what would be revoked depends on the hour."""
-    updater = case.known.overwriters.get(case.item.certificate)
+    updater = case.known.overwriters.get(case.item.certificate or "")
     if updater is None:
         return None
     words = f'"{updater}" puts the successor into {case.item.certificate}; give it another output, or name a copy here'

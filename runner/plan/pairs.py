@@ -13,20 +13,29 @@ from runner.plan.steps import Verb
 if TYPE_CHECKING:
     from runner.manifest.model import Enrollment
     from runner.pki.certificates import Certificate
+    from runner.pki.keyurls import KeyUrl
 
 
 def foreign_key_in_the_way(case: Case[Enrollment]) -> Decision | None:
     """A key is to be generated where a key lies that we did not make."""
     key = case.key
-    if not case.item.key.generates or not key.exists or key.unseen or case.present is not None:
+    if not case.generates or not key.exists or key.unseen or case.present is not None:
         return None
-    if owns_key(case, case.item.key.path):
+    if owns_key(case, path := sure_key(case).path):
         return None
     return decide(
         Verb.BLOCKED,
         "key-in-the-way",
-        f"{case.item.key.path} exists and is not ours; name it in `key:` as file:…, or move it away",
+        f"{path} exists and is not ours; name it in `key:` as file:…, or move it away",
     )
+
+
+def request_unreadable(case: Case[Enrollment]) -> Decision | None:
+    """The PKCS #10 request that is to go out is not there, or is none."""
+    if case.item.csr is None or case.request.request is not None:
+        return None
+    words = case.request.problem or "there is no such file"
+    return decide(Verb.BLOCKED, "csr-unreadable", f"the request {case.item.csr} cannot be read: {words}")
 
 
 def key_out_of_reach(case: Case[Any]) -> Decision | None:
@@ -118,10 +127,8 @@ def other_key(case: Case[Enrollment]) -> Decision | None:
     held = case.held_certificate
     if held is not None and fits_key(case, held):
         return restored(case, "certificate-replaced", "the certificate file is not the one for this key")
-    if case.item.key.generates and not owns_key(case, case.item.key.path):
-        return decide(
-            Verb.BLOCKED, "key-in-the-way", f"certificate and key do not match, and {case.item.key.path} is not ours"
-        )
+    if case.generates and not owns_key(case, path := sure_key(case).path):
+        return decide(Verb.BLOCKED, "key-in-the-way", f"certificate and key do not match, and {path} is not ours")
     return decide(Verb.ENROLL, "key-mismatch", "the certificate does not match the key")
 
 
@@ -136,6 +143,14 @@ def fits_key(case: Case[Any], certificate: Certificate) -> bool:
         return True
     ours = case.held_certificate
     return held.key_digest == key.digest and ours is not None and ours.public_key_info == certificate.public_key_info
+
+
+def sure_key(case: Case[Any]) -> KeyUrl:
+    """The key that the item makes."""
+    url = key_url_of(case.item)
+    if url is None:
+        raise AssertionError(f"{case.item.name} makes no key")
+    return url
 
 
 def sure(case: Case[Any]) -> Certificate:

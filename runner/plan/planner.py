@@ -68,14 +68,14 @@ def _step(
 
 
 def _request(item: AnyItem, verb: Verb, document: Document, inventory: Inventory) -> str:
-    """The body type that goes out first: a psk → ir, a certificate → cr, unless the entry says otherwise."""
+    """The body type that goes out first: a csr → p10cr, a psk → ir, a certificate → cr, or as the entry says."""
     if verb in (Verb.KEEP, Verb.BLOCKED, Verb.REINSTALL):
         return ""
     if verb is Verb.RESUME:
         return inventory.open[item.name].kind
     if verb in _SENDS:
         return _SENDS[verb]
-    if isinstance(item, Enrollment) and item.request:
-        return item.request
+    if isinstance(item, Enrollment) and (item.request or item.csr):
+        return item.request or "p10cr"
     credential = document.credentials.get(item.credential or "")
     return "cr" if isinstance(credential, CertificateCredential) else "ir"

@@ -20,6 +20,7 @@ def wanted_profile(template: Template, reference: Certificate | None) -> Profile
         alt_names=template.alt_names or base.alt_names,
         key_usage=template.key_usage or base.key_usage,
         extended_key_usage=template.extended_key_usage or base.extended_key_usage,
+        further=template.further,
     )
 
 

@@ -51,6 +51,7 @@ def _is_unknown(operation: Open) -> bool:
 ENROLLMENT: tuple[Callable[[Case[Any]], Decision | None], ...] = (
     open_operation,  # what is under way goes first
     pairs.key_out_of_reach,
+    pairs.request_unreadable,
     pairs.foreign_key_in_the_way,  # never overwrite a stranger's key
     pairs.store_in_the_way,
     pairs.unreadable_certificate,

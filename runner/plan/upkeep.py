@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from runner.manifest.model import Enrollment, RenewBefore
     from runner.pki.certificates import Certificate
+    from runner.pki.profile import Profile
     from runner.state.inventory import Held
 
 FALLBACK_SHARE = 1 / 3
@@ -84,12 +85,18 @@ def drift(case: Case[Enrollment]) -> Decision | None:
     present = sure(case)
     if case.as_done and case.held is not None and case.held.certificate == present.der:
         return None
-    reference = case.facts.certificate(case.item.template.reference).certificate
-    found = [Reason(d.field, d.text) for d in differences(wanted_profile(case.item.template, reference), present)]
-    wanted, kind = case.item.key.spec, _key_kind(present)
+    found = [Reason(d.field, d.text) for d in differences(_wanted(case), present)]
+    wanted, kind = case.item.key.spec if case.item.key else None, _key_kind(present)
     if wanted is not None and str(wanted) != kind:
         found.append(Reason("key_type", f"key is {kind}, not {wanted}"))
     return Decision(Verb.REISSUE, tuple(found)) if found else None
+
+
+def _wanted(case: Case[Enrollment]) -> Profile:
+    """What the entry asks for; a PKCS #10 request says it all."""
+    if case.request.request is not None:
+        return case.request.request.profile
+    return wanted_profile(case.item.template, case.facts.certificate(case.item.template.reference).certificate)
 
 
 def _key_kind(certificate: Certificate) -> str:
@@ -104,8 +111,8 @@ def due_for_renewal(case: Case[Enrollment]) -> Decision | None:
     present, window = sure(case), case.item.renew_before
     if window is None or _due(present, window) > case.now:
         return None
-    verb = Verb.REKEY if case.item.key.generates else Verb.RENEW
-    if not key_spec_of(present.public_key_info).can_sign:
+    verb = Verb.REKEY if case.generates else Verb.RENEW
+    if case.item.csr is not None or not key_spec_of(present.public_key_info).can_sign:
         verb = Verb.ENROLL  # a kur is signed with the key that it replaces
     return decide(verb, "due", f"expires in {spell_span(present.not_after - case.now)} ({_asked(present, window)})")
 

@@ -53,7 +53,7 @@ def _place(place: Place) -> dict[str, object]:
 def _files(item: AnyItem) -> dict[str, object]:
     """What the step reads (`certificate`, `key`) and what it writes (`new_key`, `output`)."""
     if isinstance(item, Enrollment):
-        made, used = (item.key, None) if item.key.generates else (None, item.key)
+        made, used = (item.key, None) if item.key and item.key.generates else (None, item.key)
         return _four(None, used, made, item.output.certificate)
     if isinstance(item, Update):
         return _four(item.certificate, item.key, item.new_key, item.output.certificate)

@@ -26,7 +26,7 @@ templates: {t: {subject: "CN=${name}"}}
 enrollments:
   - {name: web, template: t, key: "generate://pkcs8@ec:p256/out/web", output: out/web}
 """
-REG_TOKEN = bytes.fromhex("06082b06010505070501" + "01") + b"\x0c\x07hunter2"
+REG_TOKEN = bytes.fromhex("06092b0601050507050101") + b"\x0c\x07hunter2"
 
 
 def test_an_apply_leaves_every_message(tmp_path, capsys):

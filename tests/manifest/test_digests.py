@@ -26,6 +26,7 @@ ENROLLMENT = {
 }
 UPDATE = {"name": "u", "authority": "lab", "certificate": "old.crt", "key": "file:old.prv", "output": "out/u"}
 REVOCATION = {"name": "r", "authority": "lab", "certificate": "old.crt", "reason": "superseded"}
+NUMBERED = {"name": "n", "authority": "lab", "issuer": "CN=Plant CA", "serial": 4711}
 
 
 def digests(folder, **sections):
@@ -59,6 +60,18 @@ def digest(folder, section, entry, **changes):
         {"output": {"file": "out/a"}},
         {"output": {"prefix": "out/a", "format": "der"}},
         {"request": "cr"},
+        {"cert_profile": "server"},
+        {"reg_token": {"env": "TOKEN"}},
+        {"authenticator": {"env": "TOKEN"}},
+        {"publication": "dont"},
+        {"reg_info": {"version": "1"}},
+        {"general_info": {"1.2.3.4": "x"}},
+        {"old_cert_id": False},
+        {"certificate_policies": ["1.2.3.4"]},
+        {"basic_constraints": {"ca": True}},
+        {"extensions": {"1.2.3.4": "0500"}},
+        {"valid_for": "90d"},
+        {"not_after": "2030-01-01"},
     ],
 )
 def test_what_an_enrollment_asks_for_changes_its_digest(tmp_path, change):
@@ -95,6 +108,10 @@ def test_how_it_is_written_does_not(tmp_path, change):
         ("revocations", REVOCATION, {"certificate": "older.crt"}),
         ("revocations", REVOCATION, {"reason": "keyCompromise"}),
         ("revocations", REVOCATION, {"key": "file:old.prv"}),
+        ("revocations", REVOCATION, {"invalidity_date": "2026-01-01"}),
+        ("revocations", NUMBERED, {"serial": 4712}),
+        ("revocations", NUMBERED, {"issuer": "CN=Other CA"}),
+        ("updates", UPDATE, {"cert_profile": "server"}),
     ],
 )
 def test_what_updates_and_revocations_ask_for_changes_theirs(tmp_path, section, entry, change):
@@ -105,6 +122,22 @@ def test_waiting_for_another_item_is_not_asked_of_the_ca(tmp_path):
     alone = digests(tmp_path, enrollments=[ENROLLMENT], revocations=[REVOCATION])
     waiting = digests(tmp_path, enrollments=[ENROLLMENT], revocations=[{**REVOCATION, "depends_on": "a"}])
     assert alone == waiting
+
+
+def test_where_a_token_comes_from_is_not_in_the_digest(tmp_path):
+    env, literal = ({"reg_token": value} for value in ({"env": "TOKEN"}, "swordfish"))
+    assert digest(tmp_path, "enrollments", ENROLLMENT, **env) == digest(tmp_path, "enrollments", ENROLLMENT, **literal)
+
+
+def test_a_serial_number_is_one_number_however_it_is_written(tmp_path):
+    spelled = {digest(tmp_path, "revocations", NUMBERED, serial=serial) for serial in (4711, "4711", "0x1267", "12:67")}
+    assert len(spelled) == 1
+
+
+def test_a_request_is_asked_for_by_its_place(tmp_path):
+    entry = {key: ENROLLMENT[key] for key in ("name", "authority", "output")}
+    first, second = (digest(tmp_path, "enrollments", entry, csr=name) for name in ("old.crt", "older.crt"))
+    assert first != second
 
 
 def test_a_passphrase_is_not_in_the_digest(tmp_path):

@@ -20,8 +20,10 @@ from support.certificates import KEY
 from runner.manifest.durations import parse_duration
 from runner.manifest.load import load_manifest
 from runner.pki.certificates import parse_certificate
+from runner.pki.certification_requests import CertificationRequest
+from runner.pki.names import parse_name
 from runner.plan.case import certificate_path_of, key_path_of
-from runner.plan.facts import CertificateFacts, Facts, KeyFacts
+from runner.plan.facts import CertificateFacts, Facts, KeyFacts, RequestFacts
 from runner.plan.planner import make_plan
 from runner.plan.targets import only
 from runner.state.inventory import Held, Inventory, Open, Stage
@@ -126,7 +128,7 @@ class Given:
         return NOON + span(self.words.get("now", "0d"))
 
     def facts(self, document):
-        certificates, keys = {}, {}
+        certificates, keys, requests = {}, {}, {}
         for name, what in self.words.get("files", {}).items():
             kind, _, value = what.partition(" ")
             if kind == "certificate":
@@ -134,13 +136,15 @@ class Given:
                 certificates[self.path(name)] = CertificateFacts(exists=True, certificate=found)
             elif kind == "junk":
                 certificates[self.path(name)] = CertificateFacts(exists=True, problem=value)
+            elif kind == "request":
+                requests[self.path(name)] = _request_facts(value)
             else:
                 keys[self.path(name)] = _key_facts(kind, value)
         for item in document.items:
             if item.name in self.words.get("keys", {}):
                 kind, _, value = self.words["keys"][item.name].partition(" ")
                 keys[key_path_of(item)] = _key_facts(kind, value)
-        return Facts(certificates, keys)
+        return Facts(certificates, keys, requests)
 
     def inventory(self, document):
         items = {item.name: item for item in document.items}
@@ -187,6 +191,14 @@ class Given:
         facts, inventory = self.facts(document), self.inventory(document)
         plan = make_plan(document, facts, inventory, self.now, retry_unknown=retry)
         return only(plan, self.words.get("targets", ()))
+
+
+def _request_facts(value):
+    """`request KEY SUBJECT`: a PKCS #10 request; `request` alone: something else."""
+    key, _, subject = value.partition(" ")
+    if not key:
+        return RequestFacts(exists=True, problem="no request")
+    return RequestFacts(exists=True, request=CertificationRequest(b"", parse_name(subject), public_key_info(key), ()))
 
 
 def _key_facts(kind, value):
