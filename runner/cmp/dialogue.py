@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from runner.asn1.cmp import InfoTypeAndValue
     from runner.cmp.protection import Peer, Protection
     from runner.cmp.response import Status
-    from runner.errors import BadCertificate
+    from runner.errors import BadCertificate, ProtocolError
     from runner.pki.certificates import Certificate
     from runner.pki.names import Name
     from runner.pki.opening import Decrypter
@@ -25,6 +25,7 @@ class State(Enum):
     """Where a transaction stands: what we are waiting for."""
 
     REQUESTED = "requested"
+    PROVING = "proving"
     POLLING = "polling"
     OFFERED = "offered"
     CONFIRMING = "confirming"
@@ -94,6 +95,20 @@ class Wait:
 
 
 @dataclass(frozen=True, slots=True)
+class Challenged:
+    """The CA wants to see that we can decrypt, and has issued nothing so far. Now `prove` with these numbers."""
+
+    numbers: tuple[int, ...] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class GivenUp:
+    """An authentic message leaves us nothing to go on with; the CA has issued nothing, and will not."""
+
+    problem: ProtocolError
+
+
+@dataclass(frozen=True, slots=True)
 class Offered:
     """A certificate came. `path` leads from it to an anchor; `problem` says why it must be rejected. Now `confirm`."""
 
@@ -119,4 +134,4 @@ class Rejected:
     after_issue: bool = False
 
 
-Action = Send | Wait | Offered | Done | Rejected
+Action = Send | Wait | Challenged | GivenUp | Offered | Done | Rejected

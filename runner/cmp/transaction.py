@@ -4,6 +4,7 @@
                                      │  ▲                     └─ implicitConfirm granted ─▶ over     │
                             waiting  ▼  │ pollRep                                            waiting ▼
                                    POLLING                                                        POLLING
+              REQUESTED ─ popdecc ─ prove ─▶ PROVING, which goes on as REQUESTED does, with no second challenge
                                               REQUESTED ─ rp ─▶ over;   any state ─ error ─▶ over
 
 What a POLLING transaction waits for is whatever the state that it came from waited for (delayed delivery of any
@@ -26,20 +27,20 @@ from runner.cmp.dialogue import Dialogue, Done, Offered, Rejected, Send, State, 
 from runner.cmp.protection import MacProtection, protect, sender_kid_of, sender_of
 from runner.cmp.request import CERT_REQ_ID, confirmation_body, poll_body, request_body
 from runner.cmp.response import GRANTED, Status, error_status, grants_implicit_confirm, joined_text, status_of
+from runner.cmp.unsealing import certificate_in, challenged, response_body
 from runner.cmp.validation import Expectation, Issue, check_certificate, remarks_on, verify_message
 from runner.errors import BadCertificate, Malformed, Mismatch
 from runner.pki.certificates import parse_certificate, readable_certificates
 from runner.pki.names import directory_name
-from runner.pki.proofs import open_encrypted_certificate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from datetime import datetime
 
     from runner.ambient import Entropy
-    from runner.asn1.cmp import CertifiedKeyPair, CertRepMessage, CertResponse, PKIMessage
+    from runner.asn1.cmp import CertRepMessage, CertResponse, PKIMessage
     from runner.asn1.structures import Chosen
-    from runner.cmp.dialogue import Action, Parties
+    from runner.cmp.dialogue import Action, Challenged, Parties
     from runner.cmp.message import Verified
     from runner.cmp.request import Order
     from runner.pki.certificates import Certificate
@@ -105,6 +106,13 @@ def poll(dialogue: Dialogue, parties: Parties, now: datetime, entropy: Entropy) 
     """The next pollReq, in `request` (dossier §3.7)."""
     number = WHOLE_MESSAGE if dialogue.whole else dialogue.cert_req_id
     return _next(dialogue, State.POLLING, poll_body(number), parties, now, entropy)
+
+
+def prove(
+    dialogue: Dialogue, parties: Parties, asked: Challenged, now: datetime, entropy: Entropy
+) -> tuple[Dialogue, Action]:
+    """The answer to a challenge: popdecr, in `request` (RFC 9810 §5.2.8.3)."""
+    return _next(dialogue, State.PROVING, response_body(asked.numbers), parties, now, entropy), Send()
 
 
 def confirm(
@@ -183,16 +191,7 @@ def _on_certificate_response(received: _Received) -> tuple[Dialogue, Action]:
     pair = response.certified_key_pair
     if pair is None:
         raise Malformed(f"the answer says {status.status} and brings no certificate")
-    return _offer(received, _certificate_in(pair, received.parties), content.ca_pubs, status)
-
-
-def _certificate_in(pair: CertifiedKeyPair, parties: Parties) -> bytes:
-    """The certificate; one that came encrypted is opened with its own key, which proves that we have it."""
-    if pair.cert_or_enc_cert.name == "certificate":
-        return bytes(pair.cert_or_enc_cert.value)
-    if parties.opener is None:
-        raise Malformed("the certificate came encrypted, and its key cannot open it")
-    return open_encrypted_certificate(pair.cert_or_enc_cert, parties.opener)
+    return _offer(received, certificate_in(pair, received.parties), content.ca_pubs, status)
 
 
 def _put_off(dialogue: Dialogue, status: Status, *, whole: bool) -> tuple[Dialogue, Action]:
@@ -282,14 +281,15 @@ def _on_error(received: _Received) -> tuple[Dialogue, Action]:
     return received.dialogue, Rejected(status, after_issue=confirming)
 
 
+_CERTIFICATES: dict[str, Handler] = dict.fromkeys(("ip", "cp", "kup"), _on_certificate_response)
 ANSWERS: dict[State, dict[str, Handler]] = {
     State.REQUESTED: {
-        "ip": _on_certificate_response,
-        "cp": _on_certificate_response,
-        "kup": _on_certificate_response,
+        **_CERTIFICATES,
+        "popdecc": lambda got: (got.dialogue, challenged(got.verified, got.order, got.parties)),
         "rp": _on_revocation_response,
         "error": _on_error,
     },
+    State.PROVING: {**_CERTIFICATES, "error": _on_error},
     State.POLLING: {"pollRep": _on_poll_reply, "error": _on_error},
     State.CONFIRMING: {"pkiconf": _on_confirmation, "error": _on_error},
 }

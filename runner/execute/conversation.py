@@ -4,7 +4,7 @@ The core says what comes next; the line carries it; `note` makes it durable. Wha
 nowhere else:
 
     state of the transaction   no answer, or one that is not acceptable   an authentic no
-    REQUESTED                  Unsure; Lost where nothing can have been    Lost; Unsure after an unanswered attempt
+    REQUESTED, PROVING         Unsure; Lost where nothing can have been    Lost; Unsure after an unanswered attempt
                                processed, or where somebody says no
     POLLING                    Parked                                      Lost; Unsure after an unanswered attempt
     CONFIRMING                 Unsure                                      Lost; Unsure after an unanswered attempt,
@@ -20,8 +20,8 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from runner.cmp.dialogue import Done, Offered, Rejected, Send, State, Wait
-from runner.cmp.transaction import confirm, judge, poll, receive
+from runner.cmp.dialogue import Challenged, Done, GivenUp, Offered, Rejected, Send, State, Wait
+from runner.cmp.transaction import confirm, judge, poll, prove, receive
 from runner.errors import (
     BadCertificate,
     Busy,
@@ -157,6 +157,9 @@ class Conversation:
                 if isinstance(waited, Parked):
                     return waited
                 dialogue, action = waited, Send()
+            elif isinstance(action, Challenged):
+                dialogue, action = prove(dialogue, self.parties, action, self.clock.now(), self.entropy)
+                await self.note(Stage.SENT, dialogue, None)
             elif isinstance(action, Offered):
                 dialogue, action = await self._decide(dialogue, action)
             else:
@@ -171,7 +174,7 @@ class Conversation:
         except (TransportError, ProtocolError) as problem:
             return dialogue, Send(), await self._undelivered(dialogue, problem)
         self.reference = ""
-        if isinstance(action, Wait | Offered):
+        if isinstance(action, Wait | Challenged | Offered):
             self.tally.doubt = False
         return answered, action, None
 
@@ -227,7 +230,9 @@ class Conversation:
             await self.note(Stage.ISSUED, dialogue, None)
         return dialogue, action
 
-    def _ending(self, dialogue: Dialogue, action: Done | Rejected) -> Ending:
+    def _ending(self, dialogue: Dialogue, action: Done | Rejected | GivenUp) -> Ending:
+        if isinstance(action, GivenUp):
+            return Lost(Failure(action.problem.what, action.problem.why, action.problem.next_step))
         if self.offered is not None and self.offered.problem is not None:
             return _rejected_by_us(self.offered.problem, self.offered, confirmed=dialogue.confirmed)
         if isinstance(action, Done):
@@ -273,13 +278,8 @@ def _refusal(action: Rejected) -> Failure:
     what = f"the CA refused: {action.status}"
     if action.after_issue:
         return Failure(what, "it had issued the certificate and then did not accept our certConf", "ask the CA")
-    return Failure(
-        what, "its answer is authentic", _NEXT_STEPS.get(_first(action.status.fail_info), "ask the CA's operator")
-    )
-
-
-def _first(bits: tuple[str, ...]) -> str:
-    return bits[0] if bits else ""
+    step = _NEXT_STEPS.get(next(iter(action.status.fail_info), ""), "ask the CA's operator")
+    return Failure(what, "its answer is authentic", step)
 
 
 _NEXT_STEPS = {

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runner.asn1.cmp import CMP_2021
-from runner.cmp.proving import ENCRYPTION, OPENING
+from runner.cmp.proving import CHALLENGE, ENCRYPTION, OPENING
 from runner.cmp.request import Order
 from runner.errors import KeyStoreError, SecretError
 from runner.execute.access import parties, read_certificates, read_request, signature_protection
@@ -221,16 +221,15 @@ def _parties(
     key: StoredKey | None = None,
     order: Order | None = None,
 ) -> Parties:
-    """We and the CA. Where a certificate will come encrypted in an EnvelopedData, CMP 2021 is spoken (dossier §1.5)."""
+    """We and the CA. Where an EnvelopedData will come, CMP 2021 is spoken from the first message (dossier §1.5)."""
     access = preparation.desk.access(item.authority)
     both = parties(access, ours)
     if not isinstance(item, Revocation):
         both = in_header(both, item.asking, access.authority.asking)
     if key is None or order is None:
         return both
-    if key.signer is None or order.proof == ENCRYPTION:
-        return replace(both, opener=key.opener, pvno=max(both.pvno, CMP_2021))
-    return replace(both, opener=key.opener)
+    envelopes = key.signer is None or order.proof == ENCRYPTION or (order.proof == CHALLENGE and key.spec.kind != "rsa")
+    return replace(both, opener=key.opener, pvno=max(both.pvno, CMP_2021) if envelopes else both.pvno)
 
 
 def _protection(desk: Desk, item: AnyItem) -> Protection:

@@ -53,7 +53,9 @@ def _unable(proof: str, given: Circumstances) -> tuple[str, str, str] | None:
     if spec is None:
         return None
     signs, opens = ("it cannot sign", spec.can_sign), ("it opens nothing", spec.can_open)
-    why, able = {"signature": signs, "signature-with-input": signs, "encryption": opens}.get(proof, ("", True))
+    why, able = {"signature": signs, "signature-with-input": signs, "encryption": opens, "challenge": opens}.get(
+        proof, ("", True)
+    )
     if able:
         return None
     step = "leave proof_of_possession out: the key decides"

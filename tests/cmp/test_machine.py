@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from support import codec
+from support.ambient import CountingEntropy
 from support.answering import (
     CA,
     DEVICE,
@@ -25,14 +26,21 @@ from support.answering import (
     revoked,
     say,
 )
+from support.recipients import key_of
 
 from runner.asn1.cmp import PKI_BODY, KeyRecRepContent
-from runner.cmp.dialogue import Done, Offered, Rejected, Send, State, Wait
+from runner.asn1.infotypes import POPO_DEC_KEY_CHALL
+from runner.cmp.dialogue import Challenged, Done, Offered, Rejected, Send, State, Wait
 from runner.cmp.record import from_record, to_record
 from runner.cmp.transaction import ANSWERS, REPLIES
 from runner.errors import Claimed, Mismatch, ProtocolError, Unauthentic
+from runner.pki.names import directory_name
+from runner.pki.opening import PrivateKeyDecrypter
+from runner.pki.proofs import make_challenge
 
 KINDS = tuple(REPLIES)
+OPENER = PrivateKeyDecrypter(key_of("p256"))
+CHALLENGE, NUMBER = make_challenge(directory_name(CA.ours.subject.der), OPENER.public_key_info, CountingEntropy())
 CERTIFICATE = issued()
 GOOD = {
     "ip": granted(CERTIFICATE),
@@ -42,11 +50,12 @@ GOOD = {
     "pkiconf": None,
     "error": error(),
     "pollRep": later(7),
+    "popdecc": POPO_DEC_KEY_CHALL.encode((CHALLENGE,)),
 }
 """A good answer of every type that a client may get."""
 OTHERS = {
     **dict.fromkeys(("ir", "cr", "kur", "krr", "ccr", "genm", "genp", "rr", "certConf", "pollReq"), ()),
-    **dict.fromkeys(("popdecc", "popdecr", "ckuann", "cann", "rann", "crlann", "nested", "p10cr"), b"\x30\x00"),
+    **dict.fromkeys(("popdecr", "ckuann", "cann", "rann", "crlann", "nested", "p10cr"), b"\x30\x00"),
     "ccp": granted(CERTIFICATE),
     "krp": KeyRecRepContent(status=error().pki_status_info),
 }
@@ -54,6 +63,12 @@ OTHERS = {
 
 def arrived(kind: str, state: str) -> Talk:
     """A transaction in one of the states, the way it gets there."""
+    if state in ("challenged", "proving"):
+        wanted = order(kind, proof="challenge", public_key_info=OPENER.public_key_info)
+        talk = Talk(order=wanted, parties=by_secret(CA, pvno=3, opener=OPENER))
+        if state == "proving":
+            talk.proves(talk.hears("popdecc", GOOD["popdecc"]))
+        return talk
     talk = Talk(order=order(kind), parties=by_secret(CA))
     if state in ("polling", "confirming, polling"):
         if state == "confirming, polling":
@@ -73,6 +88,8 @@ def awaited(kind: str, state: str) -> set[str]:
     first = {REPLIES[kind], "error"}
     return {
         "requested": first,
+        "challenged": first | {"popdecc"},
+        "proving": first,
         "polling": first | {"pollRep"},
         "offered": set(),
         "confirming": {"pkiconf", "error"},
@@ -82,6 +99,7 @@ def awaited(kind: str, state: str) -> set[str]:
 
 STATES = [(k, s) for k in KINDS for s in ("requested", "polling", "offered", "confirming", "confirming, polling")]
 STATES = [(k, s) for k, s in STATES if k != "rr" or s in ("requested", "polling")]
+STATES += [(k, s) for k in ("ir", "cr", "kur") for s in ("challenged", "proving")]
 
 
 @pytest.mark.parametrize(("kind", "state"), STATES)
@@ -94,7 +112,7 @@ def test_every_body_in_every_state_is_handled_or_refused(kind, state):
             content = later(7, cert_req_id=-1)
         before = talk.dialogue
         if body in awaited(kind, state):
-            assert isinstance(talk.hears(body, content), Offered | Wait | Done | Rejected), body
+            assert isinstance(talk.hears(body, content), Offered | Wait | Done | Rejected | Challenged), body
         else:
             with pytest.raises(Claimed if body == "error" else Mismatch):
                 talk.hears(body, content)
@@ -102,7 +120,8 @@ def test_every_body_in_every_state_is_handled_or_refused(kind, state):
 
 
 def test_every_row_is_reached():
-    reached = {(state.split(",")[0], body) for kind, state in STATES for body in awaited(kind, state)}
+    names = {"challenged": "requested"}
+    reached = {(names.get(state, state.split(",")[0]), body) for kind, state in STATES for body in awaited(kind, state)}
     assert {(state.value, body) for state, row in ANSWERS.items() for body in row} <= reached
 
 

@@ -38,7 +38,7 @@ from runner.asn1.x509 import Extension, Signed, TBSCertificate, Validity
 from runner.cmp.dialogue import Parties
 from runner.cmp.protection import MacProtection, Peer, SignatureProtection
 from runner.cmp.request import Order
-from runner.cmp.transaction import REPLIES, confirm, poll, receive, start
+from runner.cmp.transaction import REPLIES, confirm, poll, prove, receive, start
 from runner.pki.extensions import subject_alt_name
 from runner.pki.mac_parameters import MacParameters
 from runner.pki.macs import SharedSecret
@@ -222,6 +222,10 @@ class Talk:
 
     def decides(self, problem=None):
         self.dialogue, action = confirm(self.dialogue, self.parties, problem, self.now, self.entropy)
+        return action
+
+    def proves(self, challenged):
+        self.dialogue, action = prove(self.dialogue, self.parties, challenged, self.now, self.entropy)
         return action
 
     def polls(self):
