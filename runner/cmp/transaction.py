@@ -25,6 +25,7 @@ from runner.asn1.cmp import CERT_PROFILE, IMPLICIT_CONFIRM, PKI_FREE_TEXT, InfoT
 from runner.asn1.x509 import NULL_DN
 from runner.cmp.dialogue import Dialogue, Done, Offered, Rejected, Send, State, Wait
 from runner.cmp.protection import MacProtection, protect, sender_kid_of, sender_of
+from runner.cmp.proving import CHALLENGE
 from runner.cmp.request import CERT_REQ_ID, confirmation_body, poll_body, request_body
 from runner.cmp.response import GRANTED, Status, error_status, grants_implicit_confirm, joined_text, status_of
 from runner.cmp.unsealing import certificate_in, challenged, response_body
@@ -130,7 +131,9 @@ def receive(
     dialogue: Dialogue, octets: bytes, order: Order, parties: Parties, now: datetime
 ) -> tuple[Dialogue, Action]:
     """Take an answer. Raises ProtocolError (runner.errors) where it is not acceptable; the dialogue stays as it was."""
-    expectation = Expectation(parties.pvno, dialogue.transaction_id, _nonces(dialogue), frozenset(_handlers(dialogue)))
+    expectation = Expectation(
+        parties.pvno, dialogue.transaction_id, _nonces(dialogue), frozenset(_handlers(dialogue, order))
+    )
     verified = verify_message(octets, expectation, parties.peer, dialogue.extra_certs, now)
     header = verified.message.header
     dialogue = replace(
@@ -139,7 +142,7 @@ def receive(
         recipient=header.sender,
         extra_certs=_known((*verified.message.extra_certs, *dialogue.extra_certs)),
     )
-    handle = _handlers(dialogue)[verified.message.body.name]
+    handle = _handlers(dialogue, order)[verified.message.body.name]
     return handle(_Received(dialogue, verified, order, parties, now))
 
 
@@ -148,12 +151,12 @@ def _nonces(dialogue: Dialogue) -> tuple[bytes, ...]:
     return tuple(dict.fromkeys((dialogue.nonce, dialogue.delayed_nonce)))
 
 
-def _handlers(dialogue: Dialogue) -> dict[str, Handler]:
+def _handlers(dialogue: Dialogue, order: Order) -> dict[str, Handler]:
     """The rows of the table for this state and kind of request; those of its origin, too, while it polls."""
     polling = dialogue.state is State.POLLING
     rows = ANSWERS.get(dialogue.origin if polling else dialogue.state, {})
     rows = {**rows, **ANSWERS[State.POLLING]} if polling else rows
-    others = frozenset(REPLIES.values()) - {REPLIES[dialogue.kind]}
+    others = {*REPLIES.values(), *(() if order.proof == CHALLENGE else ("popdecc",))} - {REPLIES[dialogue.kind]}
     return {body: handle for body, handle in rows.items() if body not in others}
 
 
@@ -285,7 +288,7 @@ _CERTIFICATES: dict[str, Handler] = dict.fromkeys(("ip", "cp", "kup"), _on_certi
 ANSWERS: dict[State, dict[str, Handler]] = {
     State.REQUESTED: {
         **_CERTIFICATES,
-        "popdecc": lambda got: (got.dialogue, challenged(got.verified, got.order, got.parties)),
+        "popdecc": lambda got: (got.dialogue, challenged(got.verified, got.parties)),
         "rp": _on_revocation_response,
         "error": _on_error,
     },

@@ -12,7 +12,6 @@ from runner.asn1.cmp import CMP_2021
 from runner.asn1.infotypes import POPO_DEC_KEY_CHALL, POPO_DEC_KEY_RESP
 from runner.asn1.structures import Chosen
 from runner.cmp.dialogue import Challenged, GivenUp
-from runner.cmp.proving import CHALLENGE
 from runner.errors import Malformed, Mismatch, ProtocolError
 from runner.pki.proofs import answer_challenge, open_encrypted_certificate
 
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
     from runner.asn1.cmp import CertifiedKeyPair
     from runner.cmp.dialogue import Parties
     from runner.cmp.message import Verified
-    from runner.cmp.request import Order
 
 
 def certificate_in(pair: CertifiedKeyPair, parties: Parties) -> bytes:
@@ -32,18 +30,18 @@ def certificate_in(pair: CertifiedKeyPair, parties: Parties) -> bytes:
     return open_encrypted_certificate(pair.cert_or_enc_cert, parties.opener)
 
 
-def challenged(verified: Verified, order: Order, parties: Parties) -> Challenged | GivenUp:
+def challenged(verified: Verified, parties: Parties) -> Challenged | GivenUp:
     """popdecc: the number that it asks for; or why nothing is answered, and then the operation is over.
 
-    Mismatch where no challenge, or another one, was to be expected.
+    Mismatch where another challenge was to be expected.
     """
-    if order.proof != CHALLENGE or parties.opener is None:
-        raise Mismatch("the CA sends a challenge", why="another proof-of-possession was offered")
     challenges = POPO_DEC_KEY_CHALL.decode(verified.message.body.value)
     if len(challenges) != 1:
         raise Mismatch("the challenges are not for our one request", why=f"{len(challenges)} came")
     if (challenges[0].encrypted_rand is not None) != (parties.pvno >= CMP_2021):
         raise Mismatch("the challenge is of another protocol version", why=f"pvno {parties.pvno} is spoken")
+    if parties.opener is None:
+        raise Mismatch("the CA sends a challenge", why="our key opens nothing")
     try:
         return Challenged((answer_challenge(challenges[0], parties.opener, verified.message.header.sender),))
     except ProtocolError as problem:
