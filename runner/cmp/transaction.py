@@ -23,13 +23,14 @@ from typing import TYPE_CHECKING
 from runner.asn1.algorithms import DER_NULL
 from runner.asn1.cmp import CERT_PROFILE, IMPLICIT_CONFIRM, PKI_FREE_TEXT, InfoTypeAndValue, PKIHeader
 from runner.asn1.x509 import NULL_DN
-from runner.cmp.dialogue import Dialogue, Done, Offered, Rejected, Send, State, Wait
-from runner.cmp.protection import MacProtection, protect, sender_kid_of, sender_of
+from runner.cmp.dialogue import Dialogue, Done, Rejected, Send, State, Wait
+from runner.cmp.judging import judge
+from runner.cmp.protection import protect, sender_kid_of, sender_of
 from runner.cmp.proving import CHALLENGE
 from runner.cmp.request import CERT_REQ_ID, confirmation_body, poll_body, request_body
 from runner.cmp.response import GRANTED, Status, error_status, grants_implicit_confirm, joined_text, status_of
 from runner.cmp.unsealing import certificate_in, challenged, response_body
-from runner.cmp.validation import Expectation, Issue, check_certificate, remarks_on, verify_message
+from runner.cmp.validation import Expectation, verify_message
 from runner.errors import BadCertificate, Malformed, Mismatch
 from runner.pki.certificates import parse_certificate, readable_certificates
 from runner.pki.names import directory_name
@@ -44,7 +45,6 @@ if TYPE_CHECKING:
     from runner.cmp.dialogue import Action, Challenged, Parties
     from runner.cmp.message import Verified
     from runner.cmp.request import Order
-    from runner.pki.certificates import Certificate
     from runner.pki.signing import Signer
 
     Handler = Callable[["_Received"], tuple[Dialogue, Action]]
@@ -223,30 +223,6 @@ def _offer(received: _Received, der: bytes, ca_pubs: tuple[bytes, ...], status: 
         extra_certs=_known((*ca_pubs, *received.dialogue.extra_certs)),
     )
     return dialogue, judge(dialogue, received.order, received.parties, received.now, status)
-
-
-def judge(dialogue: Dialogue, order: Order, parties: Parties, now: datetime, status: Status | None = None) -> Offered:
-    """The certificate in an OFFERED (or later) dialogue, judged by every check of dossier §3.2(5)."""
-    certificate = parse_certificate(dialogue.certificate)
-    intermediates = readable_certificates(dialogue.extra_certs)
-    anchors = parties.peer.anchors or _mac_protected_roots(dialogue, parties)
-    issue = Issue(certificate, order, dialogue.granted, intermediates, anchors, now)
-    status = status or Status(dialogue.granted)
-    try:
-        path = check_certificate(issue)
-    except BadCertificate as problem:
-        return Offered(certificate, (certificate,), status, (), problem)
-    return Offered(certificate, path, status, remarks_on(issue), None)
-
-
-def _mac_protected_roots(dialogue: Dialogue, parties: Parties) -> tuple[Certificate, ...]:
-    """Self-signed caPubs of an ip under our own secret may vouch for this one certificate (dossier §3.2 no. 6a).
-
-    They are not installed, and they never judge signatures on messages.
-    """
-    if dialogue.kind != "ir" or not isinstance(parties.protection, MacProtection):
-        return ()
-    return tuple(offered for offered in readable_certificates(dialogue.ca_pubs) if offered.is_self_issued)
 
 
 def _on_revocation_response(received: _Received) -> tuple[Dialogue, Action]:

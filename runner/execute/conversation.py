@@ -21,7 +21,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from runner.cmp.dialogue import Challenged, Done, GivenUp, Offered, Rejected, Send, State, Wait
-from runner.cmp.transaction import confirm, judge, poll, prove, receive
+from runner.cmp.judging import judge
+from runner.cmp.transaction import confirm, poll, prove, receive
 from runner.errors import (
     BadCertificate,
     Busy,

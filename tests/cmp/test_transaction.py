@@ -27,8 +27,9 @@ from support.answering import (
 from runner.asn1.cmp import CERT_PROFILE, CertifiedKeyPair, CertRepMessage, PKIMessage
 from runner.asn1.structures import Chosen, decode
 from runner.cmp.dialogue import Done, Offered, Rejected, Send, State, Wait
+from runner.cmp.judging import judge
 from runner.cmp.response import MAX_TEXT
-from runner.cmp.transaction import ANSWERS, judge
+from runner.cmp.transaction import ANSWERS
 from runner.errors import Malformed, Mismatch, Unauthentic
 from runner.pki.mac_parameters import MacParameters
 from runner.pki.names import directory_name, parse_name
@@ -366,7 +367,8 @@ def test_the_table_is_that_of_the_standard():
     """Permitted answers, dossier §3.1."""
     awaited = {state: sorted(row) for state, row in ANSWERS.items()}
     assert awaited == {
-        State.REQUESTED: ["cp", "error", "ip", "kup", "rp"],
+        State.REQUESTED: ["cp", "error", "ip", "kup", "popdecc", "rp"],
+        State.PROVING: ["cp", "error", "ip", "kup"],
         State.POLLING: ["error", "pollRep"],
         State.CONFIRMING: ["error", "pkiconf"],
     }
