@@ -139,6 +139,8 @@ def _syntax_error(file: str, text: str, problem: yaml.YAMLError) -> BadInput:
     place = place_of(file, mark)
     if "cannot start any token" in words and _character(text, place) == "\t":
         return unreadable("a tab where YAML wants spaces", place, next_step="indent with spaces")
+    if "maximum nesting depth" in words:  # libyaml's own bound: its scanner may come to it before we see an event
+        return unreadable("this is nested too deeply", place, why=words)
     return unreadable(f"this is not YAML: {words}", place, why=_context(problem), next_step=_hint(words))
 
 
