@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
 
     from runner.cli.wiring import Situation, Workshop
+    from runner.cmp.protection import SignatureProtection
     from runner.execute.results import Run
     from runner.state.journal import Journal
     from runner.system import SystemClock
@@ -37,6 +38,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(args: Namespace) -> int:
     """Plan, ask, carry out, report."""
+    from runner.cli.signing import signer_for
     from runner.cli.wiring import Workshop, survey
     from runner.report.files import check_report_path
     from runner.system import SystemClock
@@ -47,10 +49,11 @@ def run(args: Namespace) -> int:
     situation = survey(args, clock)
     console.warn(situation.document.warnings)
     workshop = Workshop.open(situation, args, clock)
+    signer = signer_for(args, situation.document, workshop.keyring)
     if situation.plan.changes and not _agreed(situation, args):
         console.note("nothing was done")
         return exits.REFUSED
-    return _locked(workshop, args, clock)
+    return _locked(workshop, args, clock, signer)
 
 
 def _agreed(situation: Situation, args: Namespace) -> bool:
@@ -63,12 +66,13 @@ def _agreed(situation: Situation, args: Namespace) -> bool:
     return console.ask("apply this plan?")
 
 
-def _locked(workshop: Workshop, args: Namespace, clock: SystemClock) -> int:
+def _locked(workshop: Workshop, args: Namespace, clock: SystemClock, signer: SignatureProtection | None) -> int:
     """Under the lock: look again, since another apply may have come between, and carry the plan out."""
     from runner.cli.wiring import Workshop as Fresh
     from runner.cli.wiring import look
-    from runner.state.journal import Journal, read_inventory
+    from runner.state.journal import Journal
     from runner.state.lock import StateLock, this_process
+    from runner.state.reading import read_inventory
 
     state = workshop.situation.state
     owner = this_process(f"apply {' '.join(map(str, args.paths))}", clock.now())
@@ -77,12 +81,12 @@ def _locked(workshop: Workshop, args: Namespace, clock: SystemClock) -> int:
             workshop = Fresh.open(look(workshop.situation.document, args, clock), args, clock)
         journal = Journal.open(state, create=True)
         try:
-            return _carried_out(workshop, journal, args)
+            return _carried_out(workshop, journal, args, signer)
         finally:
             journal.close()
 
 
-def _carried_out(workshop: Workshop, journal: Journal, args: Namespace) -> int:
+def _carried_out(workshop: Workshop, journal: Journal, args: Namespace, signer: SignatureProtection | None) -> int:
     from runner.errors import StateError
 
     sys.setswitchinterval(SWITCH_INTERVAL)
@@ -94,7 +98,7 @@ def _carried_out(workshop: Workshop, journal: Journal, args: Namespace) -> int:
         return exits.FAILED
     finally:
         workshop.close_lab()
-    return _reported(run_record, journal, args)
+    return _reported(run_record, journal, args, signer)
 
 
 async def _run(workshop: Workshop, journal: Journal, args: Namespace) -> Run:
@@ -133,19 +137,24 @@ def _stop_on_signals() -> asyncio.Event:
     return stop
 
 
-def _reported(run_record: Run, journal: Journal, args: Namespace) -> int:
+def _reported(run_record: Run, journal: Journal, args: Namespace, signer: SignatureProtection | None) -> int:
+    from runner.cli.signing import sign_report
     from runner.errors import CmpBatchError
     from runner.report.canonical import canonical_json
     from runner.report.files import write_report
     from runner.report.json_report import run_to_json
+    from runner.report.record import read_record
     from runner.report.results_text import results_table
 
-    journal.finish_run(run_record.id, run_record.finished, canonical_json(run_to_json(run_record)))
-    console.show(results_table(run_record, console.layout(verbose=args.verbose)))
+    report = run_to_json(run_record)
+    journal.finish_run(run_record.id, run_record.finished, canonical_json(report))
+    console.show(results_table(read_record(report), console.layout(verbose=args.verbose)))
     status = exits.exit_code(run_record)
     for path in args.report:
         try:
-            write_report(path, run_record)
+            write_report(path, report)
+            if signer is not None and path.lower().endswith(".json"):
+                sign_report(path, signer)
         except CmpBatchError as problem:
             console.error(problem)
             status = max(status, exits.FAILED)

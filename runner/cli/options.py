@@ -88,6 +88,10 @@ def execution(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--report", metavar="FILE", action="append", default=[], help="write a report; the suffix chooses the format"
     )
+    words = "sign the JSON reports with this key (REPORT.p7s, a detached CMS signature)"
+    parser.add_argument("--sign", metavar="KEY_URL", help=words)
+    words = "the certificate of that key; that of a credential with the same key by default"
+    parser.add_argument("--sign-certificate", metavar="FILE", type=Path, help=words)
     parser.add_argument(
         "--allow-path", metavar="P", action="append", default=[], help="results may also be written below P"
     )

@@ -44,7 +44,7 @@ def _write(path: Path, plan: Plan) -> None:
     from runner.report.files import replace_file
     from runner.report.plan_json import plan_to_json
 
-    replace_file(path, canonical_json(plan_to_json(plan)))
+    replace_file(path, canonical_json(plan_to_json(plan)).encode())
 
 
 def _rendered(plan: Plan, args: Namespace) -> str:

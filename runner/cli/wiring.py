@@ -28,7 +28,7 @@ from runner.plan.planner import make_plan
 from runner.plan.steps import Verb
 from runner.plan.targets import only
 from runner.state.folder import STATE_FOLDER
-from runner.state.journal import Journal, read_inventory
+from runner.state.reading import read_inventory
 from runner.system import SystemClock, SystemEntropy
 
 if TYPE_CHECKING:
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from runner.plan.facts import Facts
     from runner.plan.steps import Plan
     from runner.state.inventory import Inventory
+    from runner.state.journal import Journal
     from runner.transports.base import Transport
 
 RUN_ID = 6

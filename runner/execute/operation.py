@@ -54,7 +54,7 @@ async def run_step(step: Step, desk: Desk, rest: Callable[[float], Awaitable[Non
         raise
     except CmpBatchError as problem:
         result = operation.result(Outcome.FAILED, failure=operation.failure(problem))
-    return replace(result, duration=desk.clock.monotonic() - began)
+    return replace(result, duration=desk.clock.monotonic() - began, ended=desk.clock.now())
 
 
 class _Operation:

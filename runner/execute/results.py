@@ -61,6 +61,8 @@ class Result:
     """Messages sent, repeats included."""
     duration: float = 0.0
     """Seconds."""
+    ended: datetime | None = None
+    """When; None where it was never begun."""
     failure: Failure | None = None
 
 

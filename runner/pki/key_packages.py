@@ -6,37 +6,20 @@ whose halves match. That the key is that of the issued certificate is for the ca
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_der_private_key
 
-from runner.asn1.algorithms import DER_NULL, HASHES, RSA_ENCRYPTION, RSA_SIGNATURES, AlgorithmIdentifier
-from runner.asn1.cms import ATTRIBUTES, Attribute
-from runner.asn1.primitives import OBJECT_IDENTIFIER, OCTET_STRING
-from runner.asn1.signed import (
-    ASYMMETRIC_KEY_PACKAGE,
-    ASYMMETRIC_KEYS,
-    CONTENT_TYPE,
-    MESSAGE_DIGEST,
-    EncapsulatedContentInfo,
-    OneAsymmetricKey,
-    SignedData,
-    SignerInfo,
-)
+from runner.asn1.signed import ASYMMETRIC_KEY_PACKAGE, ASYMMETRIC_KEYS, OneAsymmetricKey, SignedData
 from runner.asn1.structures import decode, encode
 from runner.asn1.x509 import SubjectPublicKeyInfo
 from runner.errors import Malformed, Unauthentic
-from runner.pki.certificate_hashes import implied_hash
 from runner.pki.certificates import parse_certificate
-from runner.pki.envelopes import recipient_of
 from runner.pki.extensions import EXTENDED_KEY_USAGES, extended_key_usages_in, key_usages_in
 from runner.pki.paths import find_path
-from runner.pki.recipients import is_identified
-from runner.pki.signing import verify_signature
+from runner.pki.signed_data import Content, sign, signed_by
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -45,8 +28,7 @@ if TYPE_CHECKING:
     from runner.pki.certificates import Certificate
     from runner.pki.signing import Signer
 
-_SHAKE256 = "2.16.840.1.101.3.4.2.12"
-_VERSION = 3
+_NOUN = "key package"
 _PRIVATE_KEY_INFO = 0
 _KEY_WITH_PUBLIC_HALF = 1
 
@@ -73,64 +55,12 @@ def open_key_package(
     content = signed.encap_content_info.e_content
     if signed.encap_content_info.e_content_type != ASYMMETRIC_KEY_PACKAGE or content is None:
         raise Malformed("the signed content is no key package", why=signed.encap_content_info.e_content_type)
-    certificates = tuple(parse_certificate(der) for der in signed.certificates)
-    signer = _checked_signer(signed, content, certificates)
+    signer = signed_by(signed, Content(ASYMMETRIC_KEY_PACKAGE, content, _NOUN))
     if anchors is not None:
+        certificates = map(parse_certificate, signed.certificates)
         _check_authority(signer, (*certificates, *known), anchors, now)
     private, public = open_one_key(content)
     return KeyPackage(private, public, signer)
-
-
-def _checked_signer(signed: SignedData, content: bytes, certificates: tuple[Certificate, ...]) -> Certificate:
-    """The certificate whose key signed the content, rightly."""
-    if len(signed.signer_infos) != 1:
-        raise Unauthentic("a key package has one signer", why=f"it has {len(signed.signer_infos)}")
-    info = signed.signer_infos[0]
-    signer = next((c for c in certificates if is_identified(info.sid, c)), None)
-    if signer is None:
-        raise Unauthentic("the certificate of the key package's signer does not come with it")
-    _check_attributes(info, content)
-    octets = info.signed_attrs or b""
-    if not verify_signature(signer.public_key_info, _signature_algorithm(info), info.signature, octets):
-        raise Unauthentic(f'the key package is not signed by "{signer.subject}", as it says')
-    return signer
-
-
-def _signature_algorithm(info: SignerInfo) -> AlgorithmIdentifier:
-    """The signature algorithm; `rsaEncryption` stands for PKCS#1 v1.5 with the digest algorithm (RFC 3370 §3.2)."""
-    if info.signature_algorithm.algorithm != RSA_ENCRYPTION:
-        return info.signature_algorithm
-    named = HASHES.get(info.digest_algorithm.algorithm)
-    oids = (oid for oid, name in RSA_SIGNATURES.items() if name == named)
-    return AlgorithmIdentifier(algorithm=next(oids, RSA_ENCRYPTION), parameters=DER_NULL)
-
-
-def _check_attributes(info: SignerInfo, content: bytes) -> None:
-    """The signed attributes are about this content (RFC 5652 §5.4)."""
-    if info.signed_attrs is None:
-        raise Unauthentic("the key package's signature has no signed attributes")
-    attributes = ATTRIBUTES.decode(info.signed_attrs)
-    if OBJECT_IDENTIFIER.decode(_value(attributes, CONTENT_TYPE)) != ASYMMETRIC_KEY_PACKAGE:
-        raise Unauthentic("the key package's signature is about another type of content")
-    digest = OCTET_STRING.decode(_value(attributes, MESSAGE_DIGEST))
-    if not hmac.compare_digest(digest, _digest(info.digest_algorithm, content)):
-        raise Unauthentic("the key package was changed after it was signed")
-
-
-def _value(attributes: tuple[Attribute, ...], oid: str) -> bytes:
-    values = [value for attribute in attributes if attribute.attr_type == oid for value in attribute.attr_values]
-    if len(values) != 1:
-        raise Unauthentic("the key package's signature lacks a signed attribute", why=oid)
-    return values[0]
-
-
-def _digest(algorithm: AlgorithmIdentifier, octets: bytes) -> bytes:
-    if algorithm.algorithm == _SHAKE256:
-        return hashlib.shake_256(octets).digest(64)  # RFC 8419 §3.1
-    name = HASHES.get(algorithm.algorithm)
-    if name is None or name == "sha1":
-        raise Unauthentic("the key package is signed with a hash that is not accepted", why=algorithm.algorithm)
-    return hashlib.new(name, octets).digest()
 
 
 def _check_authority(
@@ -179,26 +109,8 @@ def _public_half(private_key_info: bytes) -> bytes:
 
 def make_key_package(private_key_info: bytes, signer: Signer, chain: tuple[Certificate, ...]) -> bytes:
     """The SignedData (DER) over one private key (PrivateKeyInfo, DER). `chain` begins with the signer's certificate."""
-    content = ASYMMETRIC_KEYS.encode((_with_public_half(private_key_info),))
-    digest_algorithm = _digest_algorithm(signer)
-    signed_attrs = ATTRIBUTES.encode(_attributes(content, digest_algorithm))
-    info = SignerInfo(
-        version=_VERSION,
-        sid=recipient_of(chain[0]).rid,
-        digest_algorithm=digest_algorithm,
-        signed_attrs=signed_attrs,
-        signature_algorithm=signer.algorithm,
-        signature=signer.sign(signed_attrs),
-    )
-    return encode(
-        SignedData(
-            version=_VERSION,
-            digest_algorithms=(digest_algorithm,),
-            encap_content_info=EncapsulatedContentInfo(e_content_type=ASYMMETRIC_KEY_PACKAGE, e_content=content),
-            certificates=tuple(certificate.der for certificate in chain),
-            signer_infos=(info,),
-        )
-    )
+    octets = ASYMMETRIC_KEYS.encode((_with_public_half(private_key_info),))
+    return encode(sign(Content(ASYMMETRIC_KEY_PACKAGE, octets, _NOUN), signer, chain))
 
 
 def _with_public_half(private_key_info: bytes) -> OneAsymmetricKey:
@@ -209,20 +121,4 @@ def _with_public_half(private_key_info: bytes) -> OneAsymmetricKey:
         private_key_algorithm=plain.private_key_algorithm,
         private_key=plain.private_key,
         public_key=public,
-    )
-
-
-def _digest_algorithm(signer: Signer) -> AlgorithmIdentifier:
-    """The hash of the signature, or what goes with a signature that has none (RFC 8419 §3.1, RFC 9882 §3.3)."""
-    named = implied_hash(signer.algorithm) or "sha512"
-    oid = _SHAKE256 if named == "shake_256" else next(oid for oid, name in HASHES.items() if name == named)
-    return AlgorithmIdentifier(algorithm=oid)
-
-
-def _attributes(content: bytes, digest_algorithm: AlgorithmIdentifier) -> tuple[Attribute, ...]:
-    kind = OBJECT_IDENTIFIER.encode(ASYMMETRIC_KEY_PACKAGE)
-    digest = OCTET_STRING.encode(_digest(digest_algorithm, content))
-    return (
-        Attribute(attr_type=CONTENT_TYPE, attr_values=(kind,)),
-        Attribute(attr_type=MESSAGE_DIGEST, attr_values=(digest,)),
     )

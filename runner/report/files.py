@@ -8,26 +8,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runner.errors import BadInput, CmpBatchError
-from runner.report.canonical import canonical_json
-from runner.report.json_report import run_to_json
+from runner.report.formats import SUFFIXES, rendered
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from runner.execute.results import Run
-
-FORMATS: dict[str, Callable[[Run], str]] = {".json": lambda run: canonical_json(run_to_json(run))}
-"""The suffix of a file → what writes it."""
+    from collections.abc import Mapping
 
 
 def check_report_path(path: str) -> None:
     """Whether a report can go to `path`, asked before anything is sent. BadInput says what is in the way."""
     target = Path(path)
-    if target.suffix.lower() not in FORMATS:
+    if target.suffix.lower() not in SUFFIXES:
         raise BadInput(
             f"no report format belongs to the name {path}",
             why="the suffix of the file chooses the format",
-            next_step=f"end the name in {' or '.join(FORMATS)}",
+            next_step=f"end the name in {' or '.join(SUFFIXES)}",
         )
     if target.is_dir() or not target.parent.is_dir():
         raise BadInput(
@@ -37,11 +31,11 @@ def check_report_path(path: str) -> None:
         )
 
 
-def write_report(path: str, run: Run) -> None:
-    """Write `run` to `path`, a path that check_report_path lets by. CmpBatchError where the disk refuses."""
-    text = FORMATS[Path(path).suffix.lower()](run)
+def write_report(path: str, report: Mapping[str, object]) -> None:
+    """Write a report (json_report) to a `path` that check_report_path lets by. CmpBatchError where the disk refuses."""
+    text = rendered(report, SUFFIXES[Path(path).suffix.lower()])
     try:
-        replace_file(Path(path), text)
+        replace_file(Path(path), text.encode())
     except OSError as problem:
         raise CmpBatchError(
             f"the report {path} cannot be written",
@@ -50,12 +44,12 @@ def write_report(path: str, run: Run) -> None:
         ) from problem
 
 
-def replace_file(path: Path, text: str) -> None:
-    """Put `text` at `path` as UTF-8, by way of a file beside it. OSError leaves what was there, and nothing else."""
+def replace_file(path: Path, octets: bytes) -> None:
+    """Put `octets` at `path`, by way of a file beside it. OSError leaves what was there, and nothing else."""
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        with beside.open("x", encoding="utf-8") as file:
-            file.write(text)
+        with beside.open("xb") as file:
+            file.write(octets)
             file.flush()
             os.fsync(file.fileno())
         beside.replace(path)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from runner import __version__
 from runner.report.canonical import rfc3339
+from runner.report.evidence import with_digests
 
 if TYPE_CHECKING:
     from runner.execute.results import Failure, Result, Run
@@ -20,19 +21,21 @@ SCHEMA_VERSION = 1
 
 def run_to_json(run: Run) -> dict[str, object]:
     """The whole report as plain data, ready for canonical_json."""
-    return {
-        "schema_version": SCHEMA_VERSION,
-        "tool": {"name": "cmp-batch", "version": __version__},
-        "run": {
-            "id": run.id,
-            "manifest": run.manifest,
-            "started": rfc3339(run.started),
-            "finished": rfc3339(run.finished),
-            "interrupted": run.interrupted,
-        },
-        "summary": run.counts(),
-        "items": [_item(result) for result in run.results],
-    }
+    return with_digests(
+        {
+            "schema_version": SCHEMA_VERSION,
+            "tool": {"name": "cmp-batch", "version": __version__},
+            "run": {
+                "id": run.id,
+                "manifest": run.manifest,
+                "started": rfc3339(run.started),
+                "finished": rfc3339(run.finished),
+                "interrupted": run.interrupted,
+            },
+            "summary": run.counts(),
+            "items": [_item(result) for result in run.results],
+        }
+    )
 
 
 def _item(result: Result) -> dict[str, object]:
@@ -48,6 +51,7 @@ def _item(result: Result) -> dict[str, object]:
         "warnings": list(result.warnings),
         "attempts": result.attempts,
         "duration_seconds": round(result.duration, 6),
+        "ended": rfc3339(result.ended) if result.ended else None,
         "error": _error(result.failure),
     }
 

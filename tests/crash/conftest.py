@@ -17,7 +17,7 @@ from support.peers import Peer
 
 from runner.lab.authority import open_lab
 from runner.lab.rules import LabRules
-from runner.state.journal import read_inventory
+from runner.state.reading import read_inventory
 from runner.system import SystemClock, SystemEntropy
 
 CHILD = Path(__file__).with_name("child.py")

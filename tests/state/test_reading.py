@@ -13,9 +13,10 @@ import pytest
 from support.ambient import NOON
 
 from runner.errors import StateError
-from runner.state import journal as module
+from runner.state import reading as module
 from runner.state.inventory import Inventory, Open, Stage
-from runner.state.journal import Change, Journal, read_inventory
+from runner.state.journal import Change, Journal
+from runner.state.reading import read_inventory
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -130,7 +131,7 @@ def test_reading_while_an_apply_is_at_work_sees_every_commit(path):
 
 
 def test_an_apply_that_begins_and_ends_in_the_middle_is_noticed(path, monkeypatch):
-    real, reads = module._read, []
+    real, reads = module._attempt, []
 
     def interrupted(*args):
         found = real(*args)
@@ -140,13 +141,13 @@ def test_an_apply_that_begins_and_ends_in_the_middle_is_noticed(path, monkeypatc
         reads.append(args)
         return found
 
-    monkeypatch.setattr(module, "_read", interrupted)
+    monkeypatch.setattr(module, "_attempt", interrupted)
     assert list(read_inventory(path).open) == ["web-1", "web-2"]
     assert len(reads) == 2
 
 
 def test_an_error_that_a_change_explains_is_tried_again(path, monkeypatch):
-    real, reads = module._read, []
+    real, reads = module._attempt, []
 
     def torn(*args):
         reads.append(args)
@@ -155,7 +156,7 @@ def test_an_error_that_a_change_explains_is_tried_again(path, monkeypatch):
             raise StateError("a page of it was written in the middle")
         return real(*args)
 
-    monkeypatch.setattr(module, "_read", torn)
+    monkeypatch.setattr(module, "_attempt", torn)
     assert list(read_inventory(path).open) == ["web-1"]
     assert len(reads) == 2
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 
 from support.ambient import NOON
@@ -14,6 +15,9 @@ from runner.pki.certificates import parse_certificate
 from runner.pki.keyspecs import KeySpec
 from runner.pki.keyurls import parse_key_url
 from runner.plan.steps import Plan, Reason, Step, Verb
+from runner.report.canonical import canonical_json
+from runner.report.json_report import run_to_json
+from runner.report.record import RunRecord, read_record
 
 HOSTILE = (
     "\x1b[31mred\x1b[0m \x07bell\r\nnext line\x9b2J \u202egnp.exe \u2066 \u2028 \ud800 \U000e0041 zero\u200bwidth\x7f"
@@ -37,12 +41,18 @@ def issued(name: str, **more: object) -> Result:
         pki_status="accepted",
         attempts=2,
         duration=0.1234567,
+        ended=NOON + timedelta(seconds=1),
         **more,
     )
 
 
 def run_of(*results: Result, interrupted: bool = False) -> Run:
     return Run("r-20260301-1", "plant-7", NOON, NOON + timedelta(seconds=4.25), results, interrupted)
+
+
+def record_of(run: Run) -> RunRecord:
+    """The run as every renderer gets it: read back from its JSON."""
+    return read_record(json.loads(canonical_json(run_to_json(run))))
 
 
 def full_run() -> Run:

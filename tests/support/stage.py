@@ -32,7 +32,8 @@ from runner.manifest.load import load_manifest
 from runner.pki.certificates import certificates_in, to_pem
 from runner.plan.planner import make_plan
 from runner.plan.targets import only
-from runner.state.journal import Journal, read_inventory
+from runner.state.journal import Journal
+from runner.state.reading import read_inventory
 
 HEAD = """\
 apiVersion: cmp-batch/v1
