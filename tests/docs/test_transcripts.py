@@ -19,7 +19,7 @@ HOME = "/home/ada/pki"
 _UNIQUE = (
     (re.compile(r"\brun [0-9a-f]{12}\b"), "run ID"),
     (re.compile(r"\bafter \d+\.\d s\b"), "after TIME"),
-    (re.compile(r"\d{4}-\d\d-\d\d(T\d\d:\d\d:\d\dZ)?"), "DATE"),
+    (re.compile(r"\d{4}-\d\d-\d\d(T\d\d:\d\d:\d\d(?:\.\d+)?Z)?"), "DATE"),
     (re.compile(r"PRODUCTION [0-9a-f]{6}"), "PRODUCTION MARK"),
     (re.compile(r" +"), " "),
 )
