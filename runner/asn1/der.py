@@ -10,18 +10,23 @@ from __future__ import annotations
 from runner.errors import Malformed
 
 SEQUENCE_TAG = 0x30
-_SHORT = 0x80
+LONG_FORM = 0x80
+"""The bit of a length's first octet that says: so many octets of length follow."""
 _HIGH_TAG = 0x1F
 _MAX_LENGTH_OCTETS = 4
+
+
+_OCTETS = tuple(bytes((number,)) for number in range(256))
+"""Each octet as bytes: headers are put together from them, which is quicker than making them from numbers."""
 
 
 def tlv(tag: int, body: bytes) -> bytes:
     """One element in DER: the identifier octet `tag`, the shortest length, `body`."""
     size = len(body)
-    if size < _SHORT:
-        return bytes((tag, size)) + body
+    if size < LONG_FORM:
+        return _OCTETS[tag] + _OCTETS[size] + body
     length = size.to_bytes((size.bit_length() + 7) // 8, "big")
-    return bytes((tag, _SHORT | len(length))) + length + body
+    return bytes((tag, LONG_FORM | len(length))) + length + body
 
 
 def read_header(octets: bytes, at: int, end: int) -> tuple[int, int, int]:
@@ -31,7 +36,7 @@ def read_header(octets: bytes, at: int, end: int) -> tuple[int, int, int]:
     tag = octets[at]
     size = octets[at + 1]
     start = at + 2
-    if size >= _SHORT:
+    if size >= LONG_FORM:
         start, size = _long_length(octets, start, size & 0x7F, end)
     if tag & _HIGH_TAG == _HIGH_TAG:
         raise Malformed("an ASN.1 tag above 30 stands where CMP has none", why=f"at octet {at}")

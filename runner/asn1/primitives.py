@@ -11,7 +11,7 @@ from functools import lru_cache
 from re import compile as regex
 from typing import Generic, TypeVar
 
-from runner.asn1.der import read_header, tlv
+from runner.asn1.der import LONG_FORM, read_header, tlv
 from runner.errors import Malformed
 
 T = TypeVar("T")
@@ -45,6 +45,11 @@ class Codec(Generic[T]):
 
     def read(self, octets: bytes, at: int, end: int) -> tuple[T, int]:
         """The value of the element at `at`, and where the next one begins."""
+        start = at + 2
+        if start <= end and octets[at] == self.tag and octets[at + 1] < LONG_FORM:  # most are this short
+            stop = start + octets[at + 1]
+            if stop <= end:
+                return self.parse(octets, start, stop), stop
         tag, start, stop = read_header(octets, at, end)
         if self.tags is not None and tag not in self.tags:
             raise Malformed("an unexpected ASN.1 element", why=f"tag {tag:02x} at octet {at}, not {self.tag:02x}")

@@ -21,6 +21,7 @@ from typing import Annotated, Any, TypeVar, dataclass_transform, get_args, get_o
 from runner.asn1.der import SEQUENCE_TAG, read_header, tlv
 from runner.asn1.primitives import Codec
 from runner.errors import Malformed
+from runner.values import twin_of
 
 T = TypeVar("T")
 _CONTEXT = 0x80
@@ -52,43 +53,46 @@ def codec_of(type_or_codec: Any) -> Codec[Any]:
     return type_or_codec if isinstance(type_or_codec, Codec) else _SEQUENCES[type_or_codec]
 
 
-@dataclass(frozen=True, slots=True)
-class _Field:
-    name: str
-    codec: Codec[Any]
-    default: Any
-    """dataclasses.MISSING where the field is mandatory."""
-
-
 class _Sequence(Codec[Any]):
+    """`fields`: of each one its name, the octets that it may begin with, its reader and writer, and its default.
+
+    The default of a field that is mandatory is dataclasses.MISSING.
+    """
+
     def __init__(self, made: type) -> None:
         super().__init__(SEQUENCE_TAG)
         self.make = made
         hints = get_type_hints(made, include_extras=True)
+        codecs = {field.name: _annotated(hints[field.name]) for field in dataclasses.fields(made)}
+        self.twin = twin_of(made, tuple(codecs))
         self.fields = [
-            _Field(field.name, _annotated(hints[field.name]), field.default) for field in dataclasses.fields(made)
+            (field.name, codecs[field.name].tags, codecs[field.name].read, codecs[field.name].encode, field.default)
+            for field in dataclasses.fields(made)
         ]
 
     def body(self, value: Any) -> bytes:
         parts = []
-        for field in self.fields:
-            part = getattr(value, field.name)
-            if part is None or part == field.default:
+        for name, _, _, encode_part, default in self.fields:
+            part = getattr(value, name)
+            if part is None or part == default:
                 continue
-            parts.append(field.codec.encode(part))
+            parts.append(encode_part(part))
         return b"".join(parts)
 
     def parse(self, octets: bytes, start: int, stop: int) -> Any:
-        values = {}
-        for field in self.fields:
-            tags = field.codec.tags
+        made = self.twin()
+        for name, tags, read, _, default in self.fields:
             if start < stop and (tags is None or octets[start] in tags):
-                values[field.name], start = field.codec.read(octets, start, stop)
-            elif field.default is dataclasses.MISSING:
-                raise Malformed(f"{self.make.__name__} lacks {field.name}", why=f"at octet {start}")
+                part, start = read(octets, start, stop)
+            elif default is dataclasses.MISSING:
+                raise Malformed(f"{self.make.__name__} lacks {name}", why=f"at octet {start}")
+            else:
+                part = default
+            setattr(made, name, part)
         if start != stop:
             raise Malformed(f"{self.make.__name__} has an element that does not belong there", why=f"at octet {start}")
-        return self.make(**values)
+        made.__class__ = self.make  # runner.values says why
+        return made
 
 
 def _annotated(hint: Any) -> Codec[Any]:

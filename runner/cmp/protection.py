@@ -6,7 +6,7 @@ secret is agreed on within the transaction, have their place beside MacProtectio
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -28,6 +28,7 @@ from runner.pki.macs import SharedSecret, compute_mac, is_mac, verify_mac
 from runner.pki.names import Name, common_name, directory_name, name_in_general_name, same_name
 from runner.pki.paths import find_path
 from runner.pki.signing import Signer, verify_signature
+from runner.values import replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -17,7 +17,7 @@ the executor.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from runner.asn1.algorithms import DER_NULL
@@ -34,6 +34,7 @@ from runner.cmp.validation import Expectation, verify_message
 from runner.errors import BadCertificate, Malformed, Mismatch
 from runner.pki.certificates import parse_certificate, readable_certificates
 from runner.pki.names import directory_name
+from runner.values import replace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

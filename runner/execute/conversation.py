@@ -16,7 +16,7 @@ A certificate that we reject ends as Lost in every case. A pollReq that is out i
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -38,6 +38,7 @@ from runner.errors import (
 from runner.execute.line import Tally
 from runner.execute.results import Failure
 from runner.state.inventory import Stage
+from runner.values import replace
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

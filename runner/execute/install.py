@@ -11,7 +11,6 @@ new key and PREFIX-0.crt.next. A crash in that instant is mended by the next app
 from __future__ import annotations
 
 import os
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,6 +22,7 @@ from runner.keystores.ownership import numbers_of
 from runner.pki.certificates import to_pem
 from runner.pki.tokenuris import is_token, parse_token_uri, with_suffix
 from runner.plan.case import STAGED_SUFFIX
+from runner.values import replace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator

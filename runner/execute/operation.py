@@ -7,7 +7,6 @@ journalled, then confirmed, then installed.
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,6 +25,7 @@ from runner.pki.paths import find_path
 from runner.plan.case import certificate_path_of, key_path_of, key_url_of
 from runner.plan.steps import Verb
 from runner.state.inventory import Held, Stage
+from runner.values import replace
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

@@ -58,13 +58,14 @@ def preflight(
     """Look at everything that the steps will read and write; what is wrong goes into `findings`."""
     made = makers_of(document)
     seen: set[str] = set()
+    folders: dict[str, str] = {}
     for file in document.entropy:
         findings.attempt(file.place, lambda path=file.path: maker.stir(path))  # type: ignore[misc]
     for step in steps:
         if step.verb is Verb.KEEP:
             continue
         for key, path in _outputs(step.item):
-            findings.attempt(step.item.at(key), lambda path=path: folder.check(Path(path)))  # type: ignore[misc]
+            findings.attempt(step.item.at(key), lambda path=path: folder.check(Path(path), folders))  # type: ignore[misc]
         if step.verb in _AT_WORK:
             _passphrase(step.item, maker, findings)
             _output(step.item, keyring, findings)

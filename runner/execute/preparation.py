@@ -7,7 +7,7 @@ waits beside it under a staging name.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,6 +26,7 @@ from runner.pki.profile import profile_of
 from runner.plan.case import key_url_of
 from runner.plan.profiles import wanted_profile
 from runner.plan.steps import Verb
+from runner.values import replace
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

@@ -6,7 +6,6 @@ the digest of the entry as it was then, so that a later change of the entry is n
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from runner.cmp.record import from_record, to_record
@@ -14,6 +13,7 @@ from runner.errors import CmpBatchError
 from runner.plan.steps import Verb
 from runner.state.inventory import Open, Stage
 from runner.state.journal import Change
+from runner.values import replace
 
 if TYPE_CHECKING:
     from datetime import datetime

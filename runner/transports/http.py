@@ -1,8 +1,8 @@
 """CMP over HTTP (RFC 9811, RFC 6712): one POST for each message, over connections that are kept alive and reused.
 
-h11 speaks HTTP/1.1 (http_connection.py), runner.transports.dial connects, runner.transports.answers says what an
-answer means. Redirects are not followed and nothing is repeated here but what a 401 asks for: whether a request goes
-out again is decided by who knows what it was.
+One connection is http_connection.py, reading an answer http_answer.py; runner.transports.dial connects, and
+runner.transports.answers says what an answer means. Redirects are not followed and nothing is repeated here but what a
+401 asks for: whether a request goes out again is decided by who knows what it was.
 
 A kept connection may be closed by the peer while we write. That is no proof that the request was not read
 (RFC 9112 §9.5), so it is Unanswered; before a connection is used again we therefore look whether its end has come.
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 BROKEN_PROMISE = 1.0
 """Seconds. A peer that closes a connection sooner than this after announcing to keep it does not mean what it says."""
+_ABOUT_US = f"User-Agent: cmp-batch/{__version__}\r\nAccept: application/pkixcmp"
 _CMP, _POLL = "application/pkixcmp", "application/pkixcmp-poll"
 
 
@@ -156,19 +157,18 @@ class HttpTransport:
         target = labelled(endpoint.target, operation) if settings.labels else endpoint.target
         if connection.forwarder is not None or settings.absolute_uri:
             target = f"{endpoint.scheme}://{endpoint.authority}{target}"
-        headers = [
-            ("Host", endpoint.authority),
-            ("User-Agent", f"cmp-batch/{__version__}"),
-            ("Accept", "application/pkixcmp"),
-            ("Content-Type", media_type),
-            ("Content-Length", str(len(body))),
-            *settings.headers,
-            *self._logins(connection),
+        lines = [
+            f"POST {target} HTTP/1.{0 if settings.http10 else 1}",
+            f"Host: {endpoint.authority}",
+            _ABOUT_US,
+            f"Content-Type: {media_type}",
+            f"Content-Length: {len(body)}",
+            *(f"{name}: {value}" for name, value in (*settings.headers, *self._logins(connection))),
         ]
         if not self._reuses:
-            headers.append(("Connection", "close"))
-        reach = self._reach
-        return HttpRequest(target, headers, body, reach.max_answer, reach.first_octet, settings.http10)
+            lines.append("Connection: close")
+        octets = "\r\n".join((*lines, "", "")).encode("ascii") + body
+        return HttpRequest(octets, self._reach.max_answer, self._reach.first_octet)
 
     def _logins(self, connection: HttpConnection) -> list[tuple[str, str]]:
         """The server's login once it asked for one, the proxy's at once."""

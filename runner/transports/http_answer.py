@@ -1,0 +1,225 @@
+"""An HTTP/1.1 answer out of octets as they come (RFC 9112): status, header fields, body. Sans-IO.
+
+Strict where two readers could differ on where an answer ends: fields are of the grammar, lengths are digits and agree,
+`chunked` is the only transfer coding. An answer that breaks these rules raises BrokenAnswerError, and its connection
+is lost. What a status or a field means for CMP is in answers.py.
+"""
+
+from __future__ import annotations
+
+from re import compile as regex
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+LONGEST_HEAD = 16 * 1024
+"""Octets of status and header fields, interim answers before them and trailers included; and of a chunk's line."""
+_STATUS = regex(rb"HTTP/([0-9])\.([0-9]) ([0-9]{3})(?: [\t\x20-\x7e\x80-\xff]*)?")
+_SHOWN = rb"[\x21-\x7e\x80-\xff]"
+_FIELD = regex(
+    rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+):[ \t]*((?:" + _SHOWN + rb"(?:[\t\x20-\x7e\x80-\xff]*" + _SHOWN + rb")?)?)[ \t]*"
+)
+_LENGTH = regex(rb"[0-9]{1,20}")
+_CHUNK = regex(rb"([0-9A-Fa-f]{1,16})[ \t]*(?:;[\t\x20-\x7e\x80-\xff]*)?")
+_INTERIM, _SWITCHING = range(100, 200), 101
+_NO_BODY = frozenset({204, 304})
+
+
+class BrokenAnswerError(Exception):
+    """What came is not HTTP, or breaks off."""
+
+
+class TooLargeError(Exception):
+    """The body is larger than was allowed."""
+
+
+class AnswerReader:
+    """Reads one answer whose body has at most `limit` octets: `feed` until it is `complete`.
+
+    `status` is None until the header fields, in `fields` by lower-case name, have come whole.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self.status: int | None = None
+        self.fields: dict[bytes, bytes] = {}
+        self.complete = False
+        self.keeps = False
+        """Whether the peer lets the connection be used again, and showed where its answer ends."""
+        self.framed = False
+        """Whether it said where its body ends; else the body ends with the connection."""
+        self._limit = limit
+        self._octets = bytearray()
+        self._body = bytearray()
+        self._left = 0
+        self._heads = 0
+        self._step: Callable[[], bool] = self._head
+
+    @property
+    def body(self) -> bytes:
+        """What has come of the body."""
+        return bytes(self._body)
+
+    def feed(self, octets: bytes) -> None:
+        """Take what came. Raises BrokenAnswerError and TooLargeError."""
+        self._octets += octets
+        while not self.complete and self._step():
+            pass
+        if self.complete and self._octets:
+            self.keeps = False  # more than was asked for
+
+    def end(self) -> None:
+        """The connection ended: so does a body that has no other end. BrokenAnswerError for every other answer."""
+        if self.complete or self.status is None or self.framed:
+            raise BrokenAnswerError("it breaks off")
+        self.complete = True
+
+    def _head(self) -> bool:
+        """Status line and fields, once they are there whole; False where more has to come."""
+        lines = self._lines()
+        if lines is None:
+            return False
+        start = _STATUS.fullmatch(lines[0]) if lines else None
+        if start is None:
+            raise BrokenAnswerError("no status line")
+        status, fields = int(start[3]), _fields(lines[1:])
+        if status in _INTERIM:
+            if status == _SWITCHING:
+                raise BrokenAnswerError("it goes on in another protocol")
+            return True
+        self.status, self.fields = status, fields
+        self._step = self._framing((int(start[1]), int(start[2])))
+        return True
+
+    def _lines(self) -> list[bytes] | None:
+        """The lines up to an empty one, which they are taken away with; a lone LF ends a line, too (RFC 9112 §2.2)."""
+        octets = self._octets
+        ends = [(at, size) for mark, size in ((b"\n\r\n", 3), (b"\n\n", 2)) if (at := octets.find(mark)) >= 0]
+        at, size = min(ends, default=(len(octets), 0))
+        self._heads += at if ends else 0
+        if self._heads > LONGEST_HEAD or (not ends and self._heads + at > LONGEST_HEAD):
+            raise BrokenAnswerError("its head is too long")
+        if not ends:
+            return None
+        lines = bytes(octets[:at]).split(b"\n")
+        del octets[: at + size]
+        return [line.removesuffix(b"\r") for line in lines]
+
+    def _framing(self, version: tuple[int, int]) -> Callable[[], bool]:
+        """How the body ends (RFC 9112 §6.3), and whether the connection may live on (§9.3)."""
+        codings, lengths = _list(self.fields, b"transfer-encoding"), _list(self.fields, b"content-length")
+        options = _list(self.fields, b"connection")
+        self.keeps = b"close" not in options
+        if version < (1, 1):  # an old peer announces it, and must tell the length
+            self.keeps = self.keeps and b"keep-alive" in options and bool(lengths)
+        if self.status in _NO_BODY:
+            self.framed = True
+            return self._counted
+        if codings:
+            if codings != [b"chunked"]:
+                raise BrokenAnswerError("an unknown transfer coding")
+            self.framed = True
+            self.keeps = self.keeps and not lengths  # RFC 9112 §6.1: somebody on the way may have read it otherwise
+            return self._chunk
+        if lengths:
+            if len(set(lengths)) > 1 or not _LENGTH.fullmatch(lengths[0]):
+                raise BrokenAnswerError("no Content-Length")
+            self.framed, self._left = True, int(lengths[0])
+            self._bounded(self._left)
+            return self._counted
+        self.keeps = False
+        return self._unbounded
+
+    def _bounded(self, more: int) -> None:
+        if len(self._body) + more > self._limit:
+            raise TooLargeError
+
+    def _take(self) -> None:
+        """Move what belongs to the body there."""
+        self._body += self._octets[: self._left]
+        taken = min(self._left, len(self._octets))
+        del self._octets[:taken]
+        self._left -= taken
+
+    def _counted(self) -> bool:
+        self._take()
+        self.complete = not self._left
+        return False
+
+    def _unbounded(self) -> bool:
+        self._bounded(len(self._octets))
+        self._body += self._octets
+        self._octets.clear()
+        return False
+
+    def _line(self) -> bytes | None:
+        """One line that ends with CRLF, as those between chunks must; None where more has to come."""
+        at = self._octets.find(b"\r\n")
+        if at > LONGEST_HEAD or (at < 0 and len(self._octets) > LONGEST_HEAD):
+            raise BrokenAnswerError("a line of a chunk is too long")
+        if at < 0:
+            return None
+        line = bytes(self._octets[:at])
+        del self._octets[: at + 2]
+        return line
+
+    def _chunk(self) -> bool:
+        line = self._line()
+        if line is None:
+            return False
+        size = _CHUNK.fullmatch(line)
+        if size is None:
+            raise BrokenAnswerError("no chunk where one should be")
+        self._left = int(size[1], 16)
+        self._bounded(self._left)
+        self._step = self._chunk_data if self._left else self._trailer
+        return True
+
+    def _chunk_data(self) -> bool:
+        self._take()
+        if self._left or len(self._octets) < 2:  # noqa: PLR2004 - CRLF
+            return False
+        if self._line() != b"":
+            raise BrokenAnswerError("a chunk is longer than it said")
+        self._step = self._chunk
+        return True
+
+    def _trailer(self) -> bool:
+        """Fields behind the last chunk; nothing is made of them."""
+        line = self._line()
+        if line:
+            self._heads += len(line)
+            if self._heads > LONGEST_HEAD:
+                raise BrokenAnswerError("its trailer is too long")
+            _fields([line])
+        self.complete = line == b""
+        return bool(line)
+
+
+def _fields(lines: list[bytes]) -> dict[bytes, bytes]:
+    """Header fields by lower-case name, those of one name joined by commas (RFC 9110 §5.3)."""
+    fields: dict[bytes, bytes] = {}
+    last = b""
+    for line in lines:
+        if line[:1] in (b" ", b"\t") and last:  # a folded line (RFC 9112 §5.2)
+            fields[last] += b" " + _value(line)
+            continue
+        match = _FIELD.fullmatch(line)
+        if match is None:
+            raise BrokenAnswerError("no header field")
+        last = match[1].lower()
+        fields[last] = fields[last] + b", " + match[2] if last in fields else match[2]
+    return fields
+
+
+def _value(line: bytes) -> bytes:
+    match = _FIELD.fullmatch(b"X:" + line)
+    if match is None:
+        raise BrokenAnswerError("no header field")
+    return match[2]
+
+
+def _list(fields: dict[bytes, bytes], name: bytes) -> list[bytes]:
+    """The elements of a field that is a list, in lower case."""
+    value = fields.get(name)
+    return [part for element in value.split(b",") if (part := element.strip().lower())] if value else []
