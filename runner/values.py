@@ -14,9 +14,10 @@ __all__ = ["replace", "twin_of"]
 _TWINS: dict[type, tuple[type, tuple[str, ...]]] = {}
 
 
-def twin_of(cls: type, names: tuple[str, ...]) -> type:
-    """A class with the slots `names` whose instances may become those of `cls`, by assignment to `__class__`."""
-    return type(f"{cls.__name__}InTheMaking", (), {"__slots__": names})
+def twin_of(cls: type) -> type:
+    """A class whose instances, made by object.__new__ and filled, may become those of `cls` by way of `__class__`."""
+    namespace = {"__slots__": cls.__dict__["__slots__"], "__setattr__": object.__setattr__}
+    return type(f"{cls.__name__}InTheMaking", cls.__bases__, namespace)
 
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ else:
         """`dataclasses.replace` for frozen dataclasses with slots that are made of their fields and nothing else."""
         cls = type(value)
         twin, names = _TWINS.get(cls) or _learned(cls)
-        made = twin()
+        made = object.__new__(twin)
         for name in names:
             setattr(made, name, changes.pop(name) if name in changes else getattr(value, name))
         if changes:
@@ -37,6 +38,5 @@ else:
 
 
 def _learned(cls: type) -> tuple[type, tuple[str, ...]]:
-    names = tuple(field.name for field in fields(cls))
-    _TWINS[cls] = (twin_of(cls, names), names)
+    _TWINS[cls] = (twin_of(cls), tuple(field.name for field in fields(cls)))
     return _TWINS[cls]

@@ -64,7 +64,7 @@ class _Sequence(Codec[Any]):
         self.make = made
         hints = get_type_hints(made, include_extras=True)
         codecs = {field.name: _annotated(hints[field.name]) for field in dataclasses.fields(made)}
-        self.twin = twin_of(made, tuple(codecs))
+        self.twin = twin_of(made)
         self.fields = [
             (field.name, codecs[field.name].tags, codecs[field.name].read, codecs[field.name].encode, field.default)
             for field in dataclasses.fields(made)
@@ -80,7 +80,7 @@ class _Sequence(Codec[Any]):
         return b"".join(parts)
 
     def parse(self, octets: bytes, start: int, stop: int) -> Any:
-        made = self.twin()
+        made: Any = object.__new__(self.twin)
         for name, tags, read, _, default in self.fields:
             if start < stop and (tags is None or octets[start] in tags):
                 part, start = read(octets, start, stop)

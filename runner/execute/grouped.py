@@ -1,13 +1,15 @@
-"""Group commit: work that many ask for at once is done together, durably, while others go on (design §6).
+"""Group commit: work that many ask for at once is done together, durably (design §6).
 
-What arrives while a group is being written makes the next group. One thread writes, so that the loop never waits
-for a disk.
+While the disk is quick, the loop itself writes: handing the interpreter to and fro between two threads takes longer
+than the disk does, and what arrives meanwhile waits in the kernel and makes the next group. A disk that makes us wait
+gets a thread of its own, beside which the loop goes on, until it is quick again.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
+from time import monotonic
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 if TYPE_CHECKING:
@@ -16,14 +18,25 @@ if TYPE_CHECKING:
 
 WorkT = TypeVar("WorkT")
 LARGEST_GROUP = 64
+QUICK = 0.02
+"""Seconds that the loop may stand still for one group; a group that took longer sends the next one to the thread."""
+_TURNS = 8
+"""Turns of the loop, at most, in which others may join a group."""
 
 
 class Grouped(Generic[WorkT]):
     """Hands work to `write` in groups of at most 64. Where a group fails, each piece is tried alone."""
 
-    def __init__(self, write: Callable[[Sequence[WorkT]], None], thread: Executor) -> None:
+    def __init__(
+        self,
+        write: Callable[[Sequence[WorkT]], None],
+        thread: Executor,
+        stopwatch: Callable[[], float] = monotonic,
+    ) -> None:
         self._write = write
         self._thread = thread
+        self._stopwatch = stopwatch
+        self._quick = False  # of a disk that nobody has seen at work
         self._waiting: deque[tuple[WorkT, asyncio.Future[None]]] = deque()
         self._writer: asyncio.Task[None] | None = None
 
@@ -37,24 +50,38 @@ class Grouped(Generic[WorkT]):
         await done  # who is cancelled here gives up the answer, not the work
 
     async def _drain(self) -> None:
-        loop = asyncio.get_running_loop()
         while self._waiting:
-            outcomes: list[Exception | None]
-            await asyncio.sleep(0)  # whoever is about to ask comes along: fewer and larger groups
+            await self._gather()
             group = [self._waiting.popleft() for _ in range(min(LARGEST_GROUP, len(self._waiting)))]
-            try:
-                outcomes = await loop.run_in_executor(self._thread, self._written, [work for work, _ in group])
-            except RuntimeError as gone:  # the thread was sent home: nobody may wait for ever
-                outcomes = [gone] * len(group)
+            outcomes = await self._done([work for work, _ in group])
             for (_, done), problem in zip(group, outcomes, strict=True):
                 _settle(done, problem)
 
+    async def _gather(self) -> None:
+        """Whoever is about to ask comes along: fewer and larger groups."""
+        for _ in range(_TURNS):
+            before = len(self._waiting)
+            await asyncio.sleep(0)
+            if len(self._waiting) == before or before >= LARGEST_GROUP:
+                return
+
+    async def _done(self, works: list[WorkT]) -> list[Exception | None]:
+        if self._quick:
+            return self._written(works)
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._thread, self._written, works)
+        except RuntimeError as gone:  # the thread was sent home: nobody may wait for ever
+            return [gone] * len(works)
+
     def _written(self, works: list[WorkT]) -> list[Exception | None]:
-        """Runs in the thread: what became of each piece of work."""
+        """What became of each piece of work, and whether the disk was quick."""
+        began = self._stopwatch()
         problem = self._attempt(works)
-        if problem is None or len(works) == 1:
-            return [problem] * len(works)
-        return [self._attempt([work]) for work in works]
+        outcomes = [problem] * len(works)
+        if problem is not None and len(works) > 1:
+            outcomes = [self._attempt([work]) for work in works]
+        self._quick = self._stopwatch() - began < QUICK
+        return outcomes
 
     def _attempt(self, works: list[WorkT]) -> Exception | None:
         try:

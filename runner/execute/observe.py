@@ -33,10 +33,10 @@ def observe(document: Document, folder: Folder) -> Facts:
     certificates |= {authority.keeper for authority in document.authorities.values() if authority.keeper}
     keys = {url.path: url for item in document.items for url in _keys(item)}
     requests = {item.csr for item in document.items if isinstance(item, Enrollment) and item.csr is not None}
-    seen: dict[str, str] = {}
+    folders: dict[str, str] = {}
     return Facts(
         certificates={path: look_at_certificate(path) for path in certificates},
-        keys={path: look_at_key(url, folder, seen) for path, url in keys.items()} | dict(_beside(document)),
+        keys={path: look_at_key(url, folder, folders) for path, url in keys.items()} | dict(_beside(document)),
         requests={path: look_at_request(path) for path in requests},
     )
 
@@ -88,13 +88,13 @@ def look_at_request(path: str) -> RequestFacts:
         return RequestFacts(exists=True, problem=problem.why or problem.what)
 
 
-def look_at_key(url: KeyUrl, folder: Folder, seen: dict[str, str] | None = None) -> KeyFacts:
+def look_at_key(url: KeyUrl, folder: Folder, folders: dict[str, str] | None = None) -> KeyFacts:
     """A key file, opened only where we may also write: elsewhere it is somebody else's. Tokens show what is public."""
     if not url.is_file:
         seen = key_facts(url)
         return KeyFacts(seen.exists, unseen=seen.sealed, public_key_info=seen.public_key_info, problem=seen.problem)
     try:
-        real = folder.check(Path(url.path), seen)
+        real = folder.check(Path(url.path), folders)
     except CmpBatchError as problem:
         return KeyFacts(exists=_is_file(url.path), unseen=True, problem=problem.why)
     return _plain(key_file_facts(real))

@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 LONGEST_HEAD = 16 * 1024
 """Octets of status and header fields, interim answers before them and trailers included; and of a chunk's line."""
-_STATUS = regex(rb"HTTP/([0-9])\.([0-9]) ([0-9]{3})(?: [\t\x20-\x7e\x80-\xff]*)?")
-_SHOWN = rb"[\x21-\x7e\x80-\xff]"
+_STATUS = regex(rb"HTTP/([0-9])\.([0-9]) ([0-9]{3})(?: [^\x00\x7f\r\n\v\f]*)?")
+_SHOWN = rb"[^\x00\x7f\s]"
 _FIELD = regex(
-    rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+):[ \t]*((?:" + _SHOWN + rb"(?:[\t\x20-\x7e\x80-\xff]*" + _SHOWN + rb")?)?)[ \t]*"
+    rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+):[ \t]*((?:" + _SHOWN + rb"(?:[^\x00\x7f\r\n\v\f]*" + _SHOWN + rb")?)?)[ \t]*"
 )
 _LENGTH = regex(rb"[0-9]{1,20}")
 _CHUNK = regex(rb"([0-9A-Fa-f]{1,16})[ \t]*(?:;[\t\x20-\x7e\x80-\xff]*)?")
@@ -107,24 +107,17 @@ class AnswerReader:
 
     def _framing(self, version: tuple[int, int]) -> Callable[[], bool]:
         """How the body ends (RFC 9112 §6.3), and whether the connection may live on (§9.3)."""
-        codings, lengths = _list(self.fields, b"transfer-encoding"), _list(self.fields, b"content-length")
+        length, chunked = _length(self.fields), _is_chunked(self.fields)
         options = _list(self.fields, b"connection")
         self.keeps = b"close" not in options
         if version < (1, 1):  # an old peer announces it, and must tell the length
-            self.keeps = self.keeps and b"keep-alive" in options and bool(lengths)
-        if self.status in _NO_BODY:
-            self.framed = True
-            return self._counted
-        if codings:
-            if codings != [b"chunked"]:
-                raise BrokenAnswerError("an unknown transfer coding")
-            self.framed = True
-            self.keeps = self.keeps and not lengths  # RFC 9112 §6.1: somebody on the way may have read it otherwise
+            self.keeps = self.keeps and b"keep-alive" in options and length is not None
+        self.framed = chunked or length is not None or self.status in _NO_BODY
+        if chunked and self.status not in _NO_BODY:
+            self.keeps = self.keeps and length is None  # RFC 9112 §6.1: somebody on the way may have read it otherwise
             return self._chunk
-        if lengths:
-            if len(set(lengths)) > 1 or not _LENGTH.fullmatch(lengths[0]):
-                raise BrokenAnswerError("no Content-Length")
-            self.framed, self._left = True, int(lengths[0])
+        if self.framed:
+            self._left = 0 if self.status in _NO_BODY else length or 0
             self._bounded(self._left)
             return self._counted
         self.keeps = False
@@ -219,7 +212,22 @@ def _value(line: bytes) -> bytes:
     return match[2]
 
 
+def _length(fields: dict[bytes, bytes]) -> int | None:
+    """Content-Length, which may be said more than once, but not otherwise."""
+    lengths = _list(fields, b"content-length")
+    if lengths and (len(set(lengths)) > 1 or not _LENGTH.fullmatch(lengths[0])):
+        raise BrokenAnswerError("no Content-Length")
+    return int(lengths[0]) if lengths else None
+
+
+def _is_chunked(fields: dict[bytes, bytes]) -> bool:
+    codings = [coding for coding in _list(fields, b"transfer-encoding") if coding]
+    if codings not in ([], [b"chunked"]):
+        raise BrokenAnswerError("an unknown transfer coding")
+    return bool(codings)
+
+
 def _list(fields: dict[bytes, bytes], name: bytes) -> list[bytes]:
-    """The elements of a field that is a list, in lower case."""
+    """The elements of a field that is a list, in lower case; those that are empty, too."""
     value = fields.get(name)
-    return [part for element in value.split(b",") if (part := element.strip().lower())] if value else []
+    return [] if value is None else [element.strip().lower() for element in value.split(b",")]

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from runner.execute.grouped import LARGEST_GROUP, Grouped
+from runner.execute.grouped import LARGEST_GROUP, QUICK, Grouped
 
 
 def gathered(write, works, thread):
@@ -127,3 +127,45 @@ def test_nobody_waits_for_ever_when_the_thread_was_sent_home(thread):
     thread.shutdown()
     (problem,) = gathered(print, ["work"], thread)
     assert isinstance(problem, RuntimeError)
+
+
+class Disk:
+    """Writes take as long as `seconds` says; `threads` remembers where each group was written."""
+
+    def __init__(self, *seconds):
+        self.seconds, self.now, self.threads = list(seconds), 0.0, []
+
+    def write(self, works):
+        self.threads.append(threading.current_thread() is threading.main_thread())
+        self.now += self.seconds.pop(0)
+
+    def watch(self):
+        return self.now
+
+
+def test_the_loop_writes_while_the_disk_is_quick_and_a_thread_while_it_is_slow(thread):
+    disk = Disk(QUICK / 2, QUICK / 2, QUICK * 2, QUICK * 2, QUICK / 2, QUICK / 2)
+
+    async def main():
+        grouped = Grouped(disk.write, thread, disk.watch)
+        for work in range(6):
+            await grouped.do(work)
+
+    asyncio.run(main())
+    assert disk.threads == [False, True, True, False, False, True]  # what is not known yet counts as slow
+
+
+def test_whoever_asks_in_the_next_turns_of_the_loop_joins_the_group(thread):
+    groups = []
+
+    async def late(grouped, turns):
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        await grouped.do(turns)
+
+    async def main():
+        grouped = Grouped(groups.append, thread)
+        await asyncio.gather(*(late(grouped, turns) for turns in range(4)))
+
+    asyncio.run(main())
+    assert groups == [[0, 1, 2, 3]]
