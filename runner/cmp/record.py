@@ -1,4 +1,7 @@
-"""A Dialogue as text and back, for the journal: JSON with octets in base64. No secret is in it."""
+"""A Dialogue as text and back, for the journal: JSON with octets in base64. No secret is in it.
+
+Fields that have their default are left out, so a default of Dialogue never changes.
+"""
 
 from __future__ import annotations
 
@@ -11,12 +14,14 @@ from runner.cmp.dialogue import Dialogue, State
 
 _PLAIN = frozenset({"kind", "granted", "cert_req_id", "confirmed", "refused", "about", "whole"})
 """Fields that are text, numbers or truth values already."""
+_DEFAULTS = tuple((field.name, field.default) for field in fields(Dialogue))
+_WRITTEN = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
 
 
 def to_record(dialogue: Dialogue) -> str:
     """The dialogue as one line of JSON."""
-    values = {field.name: _plain(getattr(dialogue, field.name)) for field in fields(dialogue)}
-    return json.dumps(values, separators=(",", ":"))
+    said = ((name, getattr(dialogue, name), default) for name, default in _DEFAULTS)
+    return _WRITTEN({name: _plain(value) for name, value, default in said if value != default})
 
 
 def from_record(text: str) -> Dialogue:

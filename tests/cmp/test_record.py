@@ -43,7 +43,8 @@ def test_any_dialogue_comes_back(dialogue):
     text = to_record(dialogue)
     assert from_record(text) == dialogue
     assert "\n" not in text
-    assert set(json.loads(text)) == {field.name for field in fields(Dialogue)}
+    said = {field.name for field in fields(Dialogue) if getattr(dialogue, field.name) != field.default}
+    assert set(json.loads(text)) == said
 
 
 def test_no_secret_is_in_it():
@@ -54,8 +55,7 @@ def test_a_record_of_an_earlier_version_is_read():
     """Fields that came later have defaults; a pending request survives an upgrade."""
     dialogue = Talk().dialogue
     values = json.loads(to_record(dialogue))
-    for name in ("origin", "whole", "about"):
-        del values[name]
+    assert {"origin", "whole", "about"}.isdisjoint(values)
     assert from_record(json.dumps(values)) == dialogue
 
 
