@@ -29,6 +29,7 @@ COMMANDS = {
     "init": "write a starter manifest",
     "doctor": "probe an authority: what is wrong, whose it is, the next step",
     "lab": "run the lab CA on this machine",
+    "completion": "print a completion script, or the manual page",
 }
 """A command, which is also its module, and what it does."""
 
@@ -69,6 +70,14 @@ def _run(argv: Sequence[str]) -> int:
     if command is None:
         raise BadInput("a command is missing", next_step="cmp-batch --help lists them")
     return int(command.run(args))
+
+
+def full_parser() -> argparse.ArgumentParser:
+    """The parser with every command's options in it: what the manual and completion scripts are made from."""
+    parser, commands = _parsers()
+    for name, command in commands.items():
+        import_module(f"runner.cli.{name}").add_arguments(command)
+    return parser
 
 
 def _parsers() -> tuple[_Parser, dict[str, _Parser]]:
