@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 
 import pytest
@@ -75,6 +76,6 @@ def test_the_manual_is_good_roff_and_has_everything(capsys):
     told = [line for line in done.stdout.splitlines() if "missing date" not in line]  # a page has no day of its own
     assert told == []
     shown = subprocess.run([need("mandoc"), "-Tutf8"], input=page, capture_output=True, text=True, check=True).stdout
-    plain = shown.replace("\b", "")
+    plain = re.sub(".\b", "", shown)  # a letter struck twice is a bold one
     assert "EXIT STATUS" in plain
     assert plain.count("Examples:") == len(COMMANDS)
