@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from runner.pki.certificates import Certificate
     from runner.pki.names import Name
     from runner.pki.opening import Decrypter
+    from runner.pki.recipients import Opener
 
 
 class State(Enum):
@@ -44,6 +45,8 @@ class Parties:
     """certProfile: the name by which the CA knows what it is to issue (RFC 9810 §5.1.1.4)."""
     opener: Decrypter | None = field(default=None, repr=False)
     """The key that is to be certified, where it can open a certificate that is encrypted to it."""
+    key_opener: Opener | None = field(default=None, repr=False)
+    """What opens private keys that come from the CA: our credential, or the protocol encryption key."""
     general_info: tuple[InfoTypeAndValue, ...] = ()
     """Further items for the generalInfo of first messages."""
 
@@ -69,6 +72,10 @@ class Dialogue:
     """The message was put off as a whole, not its one CertResponse."""
     cert_req_id: int = CERT_REQ_ID
     certificate: bytes = b""
+    private_key: bytes = b""
+    """EncryptedKey: the private key of that certificate as it came, where the CA made it."""
+    key_is_signed_for: bool = False
+    """The message that brought it was signed, so that whoever made the key must be known, too (dossier §3.9)."""
     granted: str = ""
     confirmed: bool = False
     """The CA granted implicitConfirm: there is nothing to confirm."""
@@ -110,13 +117,17 @@ class GivenUp:
 
 @dataclass(frozen=True, slots=True)
 class Offered:
-    """A certificate came. `path` leads from it to an anchor; `problem` says why it must be rejected. Now `confirm`."""
+    """A certificate came. `path` leads from it to an anchor; `problem` says why it must be rejected. Now `confirm`.
+
+    `private_key` (PrivateKeyInfo, DER) came along where the CA made it: it is to be durable before that.
+    """
 
     certificate: Certificate
     path: tuple[Certificate, ...]
     status: Status
     remarks: tuple[str, ...]
     problem: BadCertificate | None
+    private_key: bytes = field(default=b"", repr=False)
 
 
 @dataclass(frozen=True, slots=True)

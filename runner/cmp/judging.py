@@ -1,15 +1,18 @@
-"""What the CA offers, judged before it is confirmed. The checks themselves are in validation.py (dossier §3.2(5)).
+"""What the CA offers, judged before it is confirmed: the certificate, and the private key where the CA made it.
 
-May be done again: time and trust change between two runs, what came does not.
+The checks themselves are in validation.py (dossier §3.2(5)) and unsealing.py (§3.9). May be done again: time and trust
+change between two runs, what came does not.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from runner.cmp.dialogue import Offered
 from runner.cmp.protection import MacProtection
 from runner.cmp.response import Status
+from runner.cmp.unsealing import made_key
 from runner.cmp.validation import Issue, check_certificate, remarks_on
 from runner.errors import BadCertificate
 from runner.pki.certificates import parse_certificate, readable_certificates
@@ -27,13 +30,15 @@ def judge(dialogue: Dialogue, order: Order, parties: Parties, now: datetime, sta
     certificate = parse_certificate(dialogue.certificate)
     intermediates = readable_certificates(dialogue.extra_certs)
     anchors = parties.peer.anchors or _mac_protected_roots(dialogue, parties)
-    issue = Issue(certificate, order, dialogue.granted, intermediates, anchors, now)
     status = status or Status(dialogue.granted)
     try:
+        made = made_key(dialogue, order, parties, intermediates, now) if order.made_by_ca else None
+        order = replace(order, public_key_info=made.public_key_info) if made else order
+        issue = Issue(certificate, order, dialogue.granted, intermediates, anchors, now)
         path = check_certificate(issue)
     except BadCertificate as problem:
         return Offered(certificate, (certificate,), status, (), problem)
-    return Offered(certificate, path, status, remarks_on(issue), None)
+    return Offered(certificate, path, status, remarks_on(issue), None, made.private_key_info if made else b"")
 
 
 def _mac_protected_roots(dialogue: Dialogue, parties: Parties) -> tuple[Certificate, ...]:

@@ -12,7 +12,7 @@ from typing import Any
 
 from runner.cmp.dialogue import Dialogue, State
 
-_PLAIN = frozenset({"kind", "granted", "cert_req_id", "confirmed", "refused", "about", "whole"})
+_PLAIN = frozenset({"kind", "granted", "cert_req_id", "confirmed", "refused", "about", "whole", "key_is_signed_for"})
 """Fields that are text, numbers or truth values already."""
 _DEFAULTS = tuple((field.name, field.default) for field in fields(Dialogue))
 _WRITTEN = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode

@@ -65,6 +65,8 @@ class Order:
     proof: str = ""
     """The proof-of-possession, by its name in proving.py; empty: what the key can do."""
     validity: OptionalValidity | None = None
+    made_by_ca: tuple[str, ...] = ()
+    """Central key generation: the kinds of key that are taken, `rsa` or `ec:p256`. `public_key_info` is then a wish."""
     csr: bytes = field(default=b"", repr=False)
     controls: tuple[Control, ...] = field(default=(), repr=False)
     reg_info: tuple[RegInfo, ...] = field(default=(), repr=False)
@@ -103,7 +105,7 @@ def _template(order: Order) -> CertTemplate:
         raise ValueError(f"{order.kind} needs to know what is wanted")
     return CertTemplate(
         subject=None if order.proof == SIGNATURE_WITH_INPUT else order.wanted.subject.der,
-        public_key=order.public_key_info,
+        public_key=order.public_key_info or None,
         validity=None if order.validity is None else encode(order.validity),
         extensions=_extensions(order.wanted),
     )

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from runner.ambient import Entropy
-    from runner.asn1.cmp import CertRepMessage, CertResponse, PKIMessage
+    from runner.asn1.cmp import CertifiedKeyPair, CertRepMessage, CertResponse, PKIMessage
     from runner.asn1.structures import Chosen
     from runner.cmp.dialogue import Action, Challenged, Parties
     from runner.cmp.message import Verified
@@ -195,7 +195,7 @@ def _on_certificate_response(received: _Received) -> tuple[Dialogue, Action]:
     pair = response.certified_key_pair
     if pair is None:
         raise Malformed(f"the answer says {status.status} and brings no certificate")
-    return _offer(received, certificate_in(pair, received.parties), content.ca_pubs, status)
+    return _offer(received, pair, content.ca_pubs, status)
 
 
 def _put_off(dialogue: Dialogue, status: Status, *, whole: bool) -> tuple[Dialogue, Action]:
@@ -213,11 +213,15 @@ def _only_response(content: CertRepMessage, kind: str) -> CertResponse:
     return content.response[0]
 
 
-def _offer(received: _Received, der: bytes, ca_pubs: tuple[bytes, ...], status: Status) -> tuple[Dialogue, Action]:
+def _offer(
+    received: _Received, pair: CertifiedKeyPair, ca_pubs: tuple[bytes, ...], status: Status
+) -> tuple[Dialogue, Action]:
     dialogue = replace(
         received.dialogue,
         state=State.OFFERED,
-        certificate=der,
+        certificate=certificate_in(pair, received.parties),
+        private_key=(pair.private_key or b"") if received.order.made_by_ca else b"",
+        key_is_signed_for=received.verified.signer is not None,
         granted=status.status,
         confirmed=grants_implicit_confirm(received.message),
         ca_pubs=ca_pubs,

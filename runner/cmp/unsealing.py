@@ -1,7 +1,8 @@
-"""What comes encrypted to our key: certificates and challenges (RFC 9810 §5.2.8; dossier §3.8).
+"""What comes encrypted to us: certificates, challenges, and private keys that the CA made (dossier §3.8, §3.9).
 
 The message's protection was verified before anything here is called. Nothing that was decrypted leaves us, but a
-certificate of our own key, and a number under the name of the CA: we are nobody's decryption oracle.
+certificate of our own key, a number under the name of the CA, and a key that is kept: we are nobody's decryption
+oracle.
 """
 
 from __future__ import annotations
@@ -12,13 +13,20 @@ from runner.asn1.cmp import CMP_2021
 from runner.asn1.infotypes import POPO_DEC_KEY_CHALL, POPO_DEC_KEY_RESP
 from runner.asn1.structures import Chosen
 from runner.cmp.dialogue import Challenged, GivenUp
-from runner.errors import Malformed, Mismatch, ProtocolError
+from runner.errors import BadCertificate, Malformed, Mismatch, ProtocolError
+from runner.pki.keyspecs import key_spec_of
+from runner.pki.private_keys import Judgement, open_private_key
 from runner.pki.proofs import answer_challenge, open_encrypted_certificate
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from runner.asn1.cmp import CertifiedKeyPair
-    from runner.cmp.dialogue import Parties
+    from runner.cmp.dialogue import Dialogue, Parties
     from runner.cmp.message import Verified
+    from runner.cmp.request import Order
+    from runner.pki.certificates import Certificate
+    from runner.pki.key_packages import KeyPackage
 
 
 def certificate_in(pair: CertifiedKeyPair, parties: Parties) -> bytes:
@@ -46,6 +54,27 @@ def challenged(verified: Verified, parties: Parties) -> Challenged | GivenUp:
         return Challenged((answer_challenge(challenges[0], parties.opener, verified.message.header.sender),))
     except ProtocolError as problem:
         return GivenUp(problem)
+
+
+def made_key(
+    dialogue: Dialogue, order: Order, parties: Parties, known: tuple[Certificate, ...], now: datetime
+) -> KeyPackage:
+    """The private key that the CA made (dossier §3.9); BadCertificate where it is absent, or not to be believed.
+
+    Who made it is judged by our anchors where the message was signed; a MAC's owner may give us any key.
+    """
+    if not dialogue.private_key or parties.key_opener is None:
+        raise BadCertificate("the CA was to make the key, and sends no private key", fail_info="incorrectData")
+    judgement = Judgement(now, parties.peer.anchors if dialogue.key_is_signed_for else None, known)
+    try:
+        package = open_private_key(dialogue.private_key, parties.key_opener, judgement)
+        spec = key_spec_of(package.public_key_info)
+    except ProtocolError as problem:
+        raise BadCertificate(problem.what, why=problem.why, next_step=problem.next_step) from problem
+    if not {str(spec), spec.kind} & set(order.made_by_ca):
+        wanted = " or ".join(order.made_by_ca)
+        raise BadCertificate("the CA made another kind of key", why=f"it is {spec}; {wanted} was asked for")
+    return package
 
 
 def response_body(numbers: tuple[int, ...]) -> Chosen:

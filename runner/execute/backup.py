@@ -16,7 +16,7 @@ from runner.asn1.infotypes import INFO_TYPES
 from runner.cmp.inquiry import answer_to, inquire
 from runner.errors import CmpBatchError, KeyStoreError, ProtocolError, Unauthentic
 from runner.execute.line import Tally
-from runner.keystores.keys import private_key_of
+from runner.keystores.keys import any_key_of
 from runner.pki.certificates import parse_certificate
 from runner.pki.extensions import key_usages_in
 from runner.pki.names import directory_name
@@ -49,7 +49,7 @@ class Backup:
 async def back_up(desk: Desk, access: Access, parties: Parties, url: KeyUrl, order: Order) -> Backup:
     """The key at `url` for the authority's keeper. KeyStoreError where it cannot be; the CA may have been asked."""
     keeper = await keeper_of(desk, access, parties)
-    key = private_key_of(url, desk.keyring.secrets)
+    key = any_key_of(url, desk.keyring.secrets)
     plain = key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
     named = directory_name(order.wanted.subject.der) if order.wanted and order.wanted.subject.text else None
     try:

@@ -35,6 +35,7 @@ from runner.errors import (
     TransportError,
     Unauthentic,
 )
+from runner.execute.endings import Lost, Parked, Unsure, Won, refusal, rejected_by_us
 from runner.execute.line import Tally
 from runner.execute.results import Failure
 from runner.state.inventory import Stage
@@ -47,8 +48,8 @@ if TYPE_CHECKING:
     from runner.ambient import Clock, Entropy
     from runner.cmp.dialogue import Action, Dialogue, Parties
     from runner.cmp.request import Order
-    from runner.cmp.response import Status
     from runner.errors import CmpBatchError
+    from runner.execute.endings import Ending
     from runner.execute.line import Line
 
 TRY_LATER = ("systemUnavail", "systemFailure")
@@ -57,51 +58,13 @@ SHORTEST_WAIT = 1
 """Seconds between a pollReq and the next, where the CA goes on to say `waiting` and not how long."""
 
 
-@dataclass(frozen=True, slots=True)
-class Won:
-    """The CA did what was asked and the transaction is over. `offered` is the certificate with its path."""
-
-    dialogue: Dialogue
-    status: Status
-    offered: Offered | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Lost:
-    """It came to nothing. `try_later`: the CA asks for another transaction; `aside`: a certificate to put aside."""
-
-    failure: Failure
-    status: Status | None = None
-    try_later: bool = False
-    aside: bytes = b""
-
-
-@dataclass(frozen=True, slots=True)
-class Unsure:
-    """The CA may have acted and we cannot know."""
-
-    failure: Failure
-    status: Status | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Parked:
-    """The CA has not decided; it may be asked again after `check_after`. `doubt`: a pollReq may have been answered."""
-
-    check_after: datetime
-    words: str
-    doubt: bool = False
-
-
-Ending = Won | Lost | Unsure | Parked
-
-
 @dataclass(slots=True)
 class Conversation:
     """One transaction and what it needs.
 
     `note(stage, dialogue, check_after, reference)` returns when the journal has it; `reference` is what the transport
-    gave where it delivers the answer to the message that is out later. `rest(seconds)` waits for the CA's decision;
+    gave where it delivers the answer to the message that is out later. `keep(private key)` returns when a key that the
+    CA made is durable. `rest(seconds)` waits for the CA's decision;
     `max_wait` is how many seconds one run may do so.
     """
 
@@ -112,6 +75,7 @@ class Conversation:
     entropy: Entropy
     note: Callable[..., Awaitable[None]]
     max_wait: float
+    keep: Callable[[bytes], Awaitable[None]]
     rest: Callable[[float], Awaitable[None]] = asyncio.sleep
     tally: Tally = field(default_factory=Tally)
     offered: Offered | None = None
@@ -129,6 +93,9 @@ class Conversation:
         self.tally.doubt = stage is not Stage.WAITING
         if dialogue.certificate:
             self.offered = self._judged_again(dialogue)
+            await self._keep_key(self.offered)
+            if dialogue.confirmed:
+                return await self._talk(dialogue, self.offered)
         self.reference = reference
         if dialogue.state is not State.POLLING or stage is Stage.SENT or reference:
             return await self._talk(dialogue, Send())
@@ -228,32 +195,38 @@ class Conversation:
         """Accept or reject what was offered; the decision is in the journal before the CA hears of it."""
         self.offered = offered
         dialogue, action = confirm(dialogue, self.parties, offered.problem, self.clock.now(), self.entropy)
-        if isinstance(action, Send):
+        if isinstance(action, Send) or offered.private_key:
             await self.note(Stage.ISSUED, dialogue, None)
+        await self._keep_key(offered)
         return dialogue, action
+
+    async def _keep_key(self, offered: Offered) -> None:
+        """The key comes first: a CA that hears of acceptance may forget it."""
+        if offered.private_key and offered.problem is None:
+            await self.keep(offered.private_key)
 
     def _ending(self, dialogue: Dialogue, action: Done | Rejected | GivenUp) -> Ending:
         if isinstance(action, GivenUp):
             return Lost(Failure(action.problem.what, action.problem.why, action.problem.next_step))
         if self.offered is not None and self.offered.problem is not None:
-            return _rejected_by_us(self.offered.problem, self.offered, confirmed=dialogue.confirmed)
+            return rejected_by_us(self.offered.problem, self.offered, confirmed=dialogue.confirmed)
         if isinstance(action, Done):
             status = self.offered.status if self.offered else action.status
             return Won(dialogue, status, self.offered)
         if self.tally.doubt:
             if self.offered is not None and "certConfirmed" in action.status.fail_info:
                 return Won(dialogue, self.offered.status, self.offered)
-            return Unsure(_refusal(action), action.status)
+            return Unsure(refusal(action), action.status)
         # Another transaction after a certificate came would be another certificate.
         later = not action.after_issue and any(bit in TRY_LATER for bit in action.status.fail_info)
-        return Lost(_refusal(action), action.status, later, dialogue.certificate if action.after_issue else b"")
+        return Lost(refusal(action), action.status, later, dialogue.certificate if action.after_issue else b"")
 
     def _without_answer(self, dialogue: Dialogue, problem: CmpBatchError) -> Ending:
         unusable = isinstance(problem, Malformed | Unauthentic) and not isinstance(problem, Claimed)
         what = f"the CA's answer cannot be used: {problem.what}" if unusable else problem.what
         failure = Failure(what, problem.why, problem.next_step)
         if self.offered is not None and self.offered.problem is not None:
-            return _rejected_by_us(self.offered.problem, self.offered, confirmed=False)
+            return rejected_by_us(self.offered.problem, self.offered, confirmed=False)
         processed = self.tally.doubt or not isinstance(problem, _NOTHING_PROCESSED)
         if dialogue.state is State.POLLING:
             words = f"{problem.what}: {problem.why}" if problem.why else problem.what
@@ -266,35 +239,3 @@ class Conversation:
 _NOTHING_PROCESSED = (NotSent, NotCmp, Busy, Claimed)
 """Failures after which no CA is at work on the request. Claimed is among them although nothing proves it: see
 .github/decisions, "unauthenticated refusals"."""
-
-
-def _rejected_by_us(problem: BadCertificate, offered: Offered, *, confirmed: bool) -> Lost:
-    if not confirmed:
-        return Lost(Failure(problem.what, problem.why, problem.next_step), offered.status)
-    serial = f"{offered.certificate.serial:x}"
-    told = f"the CA counts it as confirmed (implicitConfirm): have it revoked, serial number {serial}"
-    return Lost(Failure(problem.what, problem.why, told), offered.status, aside=offered.certificate.der)
-
-
-def _refusal(action: Rejected) -> Failure:
-    what = f"the CA refused: {action.status}"
-    if action.after_issue:
-        return Failure(what, "it had issued the certificate and then did not accept our certConf", "ask the CA")
-    step = _NEXT_STEPS.get(next(iter(action.status.fail_info), ""), "ask the CA's operator")
-    return Failure(what, "its answer is authentic", step)
-
-
-_NEXT_STEPS = {
-    "badMessageCheck": "compare the credential with what the CA has",
-    "badTime": "compare the clocks of this machine and of the CA",
-    "badCertTemplate": "compare the template with what the CA allows",
-    "badPOP": "the CA wants another proof-of-possession",
-    "badAlg": "the CA wants another key type or another protection",
-    "signerNotTrusted": "the CA does not know the credential's certificate",
-    "notAuthorized": "the credential may not ask for this",
-    "certRevoked": "use another certificate: the CA has revoked this one",
-    "systemUnavail": "run again later",
-    "systemFailure": "run again later",
-    "transactionIdInUse": "run again",
-    "unsupportedVersion": "set the authority's `version:`",
-}

@@ -51,6 +51,8 @@ class Installation:
     moves: tuple[Move, ...]
     marks: tuple[Mark, ...] = ()
     """Owners and permissions of files that are there, the key's."""
+    removals: tuple[Path, ...] = ()
+    """Keys of ours that served this operation alone; they go last."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,3 +127,6 @@ def install_files(folder: Folder, entropy: Entropy, installations: Sequence[Inst
     if moves:
         backed_up = {move.target for move in moves if move.backup}
         files.move(folder, [(move.source, move.target) for move in moves], backed_up)
+    removals = [path for installation in installations for path in installation.removals if os.path.lexists(path)]
+    if removals:
+        files.remove(folder, removals)

@@ -27,7 +27,7 @@ from runner.values import replace
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
 
-    from runner.manifest.model import Output, Ownership
+    from runner.manifest.placing import Output, Ownership
     from runner.pki.certificates import Certificate
     from runner.pki.keyurls import KeyUrl
 

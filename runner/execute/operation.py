@@ -7,17 +7,23 @@ journalled, then confirmed, then installed.
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runner.cmp.transaction import start
 from runner.errors import CmpBatchError, KeyStoreError, ProtocolError, StateError
-from runner.execute.conversation import Conversation, Lost, Parked, Unsure, Won
+from runner.execute.central import is_central, keep_key, served_once
+from runner.execute.conversation import Conversation
+from runner.execute.desk import Installation
+from runner.execute.endings import Lost, Parked, Unsure, Won
 from runner.execute.install import aside, installation, is_taken, key_target, refuse_lost_key
 from runner.execute.preparation import Preparation, prepare
 from runner.execute.record import Record, dialogue_of
+from runner.execute.reinstall import reinstall
 from runner.execute.results import Failure, Outcome, Result, spec_of
-from runner.execute.stores import known_path, made_beside, stores_of
+from runner.execute.stores import made_beside, stores_of
 from runner.keystores.keys import key_file_facts
 from runner.manifest.model import Revocation
 from runner.pki.certificates import parse_certificate
@@ -32,10 +38,10 @@ if TYPE_CHECKING:
 
     from runner.cmp.dialogue import Dialogue
     from runner.cmp.response import Status
-    from runner.execute.conversation import Ending
     from runner.execute.desk import Desk
+    from runner.execute.endings import Ending
     from runner.execute.preparation import Prepared
-    from runner.manifest.model import Output
+    from runner.manifest.placing import Output
     from runner.pki.certificates import Certificate
     from runner.plan.steps import Step
     from runner.state.inventory import Open
@@ -128,6 +134,7 @@ class _Operation:
             entropy=self.desk.entropy,
             note=self.record.enter,
             max_wait=access.authority.max_wait,
+            keep=partial(keep_key, self.desk, self.record, self.url),
             rest=self.rest,
         )
 
@@ -153,7 +160,7 @@ class _Operation:
 
     async def _miss_no_key(self, before: Open) -> None:
         """Without its key, what the CA will issue is of no use."""
-        if self.url is None or not self.url.is_file or before.kind == "rr":
+        if self.url is None or not self.url.is_file or before.kind == "rr" or is_central(self.item):
             return
         if before.key_path is not None and is_taken(before.key_path):
             return
@@ -201,7 +208,8 @@ class _Operation:
         await self.record.claim(stores_of(self.item, (held.stores if held else "", self.record.last.stores)))
         beside = await made_beside(self.desk, self.item, path, key_now)
         made = key_now if self.url is not None and self.url.generates else None
-        await self.desk.installations.do(installation(self._output, path, made, target, beside))
+        files = installation(self._output, path, made, target, beside)
+        await self.desk.installations.do(replace(files, removals=served_once(self.item, key_now)))
         if self.url is not None and self.url.kept == "token" and key_now is not None and key_now != target:
             await self.desk.promote_key(self.url, key_now, backup=self._output.ownership.backup)
         self.record.key_is_at(target)
@@ -228,6 +236,7 @@ class _Operation:
     async def _lost(self, ending: Lost) -> Result:
         """The key that was made for it is kept for the next attempt."""
         await self._put_aside(ending.aside)
+        await self.desk.installations.do(Installation((), (), removals=served_once(self.item, self.record.key_path)))
         if self.url is not None and self.url.generates and self.record.key_path is not None:
             await self.record.stop(
                 ending.failure.what, stage=Stage.KEYED, check_after=None, transaction_id="", dialogue=""
@@ -254,15 +263,7 @@ class _Operation:
         return self.result(Outcome.PENDING, failure=Failure("the CA has not decided yet", ending.words, words))
 
     async def _reinstall(self) -> Result:
-        """Write again what the state holds; nothing is said to the CA."""
-        held = self.desk.inventory.held.get(self.item.name)
-        if held is None or held.certificate is None:
-            raise CmpBatchError(f"the state holds no certificate for {self.item.name}", next_step="run apply again")
-        certificate = parse_certificate(held.certificate)
-        path = known_path(self.desk, self.item, certificate)
-        await self.record.amend(replace(held, stores=stores_of(self.item, (held.stores,))))
-        beside = await made_beside(self.desk, self.item, path, held.key_path)
-        await self.desk.installations.do(installation(self._output, path[:1], None, None, beside))
+        certificate = await reinstall(self.item, self.desk, self.record)
         words = ("the certificate file was written again from the state",)
         return self.result(Outcome.UNCHANGED, certificate=certificate, warnings=words)
 

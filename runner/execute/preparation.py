@@ -18,8 +18,9 @@ from runner.errors import KeyStoreError, SecretError
 from runner.execute.access import parties, read_certificates, read_request, signature_protection
 from runner.execute.asking import in_header, validity_of, with_wishes
 from runner.execute.backup import back_up
+from runner.execute.central import opening, ordered, own_opener, protocol_key, with_protocol_key
 from runner.execute.install import place_for_new, place_in_token
-from runner.manifest.model import Enrollment, Revocation, Update
+from runner.manifest.model import CertificateCredential, Enrollment, Revocation, Update
 from runner.pki.certificates import parse_certificate
 from runner.pki.names import same_name
 from runner.pki.profile import profile_of
@@ -103,13 +104,17 @@ async def _prepare_enrollment(preparation: Preparation, item: Enrollment) -> Pre
             output=item.output,
             proof=item.proof,
             backup=item.backup,
+            generation=item.generation,
             asking=item.asking,
         )
         prepared = await _prepare_update(preparation, old)
         return replace(prepared, order=replace(prepared.order, validity=validity))
     ours = _protection(preparation.desk, item)
-    key, key_now = await _key(preparation, item.key)
     wanted = None if preparation.changed else _wanted(item)
+    if item.generation:
+        order = _with_wishes(preparation, item, Order(preparation.step.request, wanted, validity=validity))
+        return await _made_by_ca(preparation, item, item.key, Prepared(order, _parties(preparation, item, ours)))
+    key, key_now = await _key(preparation, item.key)
     order = Order(preparation.step.request, wanted, key.public_key_info, item.proof, validity)
     order = _with_wishes(preparation, item, order)
     return await _whole(preparation, item, Prepared(order, _parties(preparation, item, ours, key, order), key, key_now))
@@ -156,12 +161,37 @@ async def _prepare_update(preparation: Preparation, item: Update) -> Prepared:
     else:
         ours = _protection(preparation.desk, item)
     key, key_now = old_key, item.key.path
+    if item.generation and item.new_key is not None:
+        order = Order("kur", None if preparation.changed else profile_of(chain[0]), certificate=chain[0])
+        prepared = Prepared(_with_wishes(preparation, item, order), _parties(preparation, item, ours), old_key)
+        return await _made_by_ca(preparation, item, item.new_key, prepared)
     if item.new_key is not None:
         key, key_now = await _key(preparation, item.new_key)
     wanted = None if preparation.changed else profile_of(chain[0])
     order = Order("kur", wanted, key.public_key_info, proof=item.proof, certificate=chain[0])
     order = _with_wishes(preparation, item, order)
     return await _whole(preparation, item, Prepared(order, _parties(preparation, item, ours, key, order), key, key_now))
+
+
+async def _made_by_ca(preparation: Preparation, item: Enrollment | Update, url: KeyUrl, prepared: Prepared) -> Prepared:
+    """With a place for the key that will come, and with what opens it; `prepared.key` is an update's old one."""
+    desk, before = preparation.desk, preparation.before
+    if preparation.resumed and before is not None and before.key_path is not None:
+        place = before.key_path
+    else:
+        place = place_for_new(url.path)
+        await preparation.keyed(place)
+    order = ordered(prepared.order, item, url, any_kind=preparation.changed)
+    spec = desk.access(item.authority).authority.protocol_key
+    if spec is not None:
+        own = await protocol_key(desk, url, place, spec)
+        return Prepared(
+            with_protocol_key(order, own), opening(prepared.parties, own.opener, enveloped=False), None, place
+        )
+    credential = desk.document.credentials.get(item.credential or "")
+    signing = desk.load_key(credential.key) if isinstance(credential, CertificateCredential) else prepared.key
+    opener = own_opener(prepared.parties, signing)
+    return Prepared(order, opening(prepared.parties, opener, enveloped=True), None, place)
 
 
 async def _whole(preparation: Preparation, item: Enrollment | Update, prepared: Prepared) -> Prepared:

@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from runner.ambient import Entropy
     from runner.execute.desk import Desk
     from runner.keystores.secrets import SecretReader
-    from runner.manifest.model import AnyItem, Output, Store
+    from runner.manifest.model import AnyItem
+    from runner.manifest.placing import Output, Store
     from runner.pki.certificates import Certificate
     from runner.pki.keyurls import KeyUrl
     from runner.pki.signing import PrivateKey

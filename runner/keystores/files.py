@@ -110,6 +110,19 @@ def move(folder: Folder, pairs: Sequence[tuple[Path, Path]], backed_up: Collecti
         group.sync_folders()
 
 
+def remove(folder: Folder, paths: Sequence[Path]) -> None:
+    """Take files of ours away, their octets overwritten first as far as the file system lets that mean anything."""
+    with _Group(folder) as group:
+        for target in _checked(folder, paths):
+            with told("remove", target):
+                here = group.folder_of(target)
+                descriptor = os.open(target.name, os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=here)
+                with os.fdopen(descriptor, "wb") as file:
+                    file.write(bytes(os.fstat(descriptor).st_size))
+                os.unlink(target.name, dir_fd=here)
+        group.sync_folders()
+
+
 def mark(folder: Folder, marks: Sequence[Mark]) -> None:
     """Give files their permission bits, owner and group; none of them is followed through a link. KeyStoreError."""
     with _Group(folder) as group:

@@ -78,9 +78,15 @@ def private_key_of(url: KeyUrl, secrets: SecretReader) -> PrivateKey:
     return _opened(url, secrets, read_private_key)
 
 
+def any_key_of(url: KeyUrl, secrets: SecretReader) -> PrivateKeyTypes:
+    """The same for keys of every kind, those that only decrypt too."""
+    return _opened(url, secrets, read_any_key)
+
+
 def _opened(url: KeyUrl, secrets: SecretReader, read: Callable[[bytes, bytes | None], KeyT]) -> KeyT:
     if url.kept == "token":
-        raise KeyStoreError(f"the key {url.path} does not leave its token", next_step="leave out pkcs12: and jks:")
+        step = "leave out pkcs12:, jks: and backup:"
+        raise KeyStoreError(f"the key {url.path} does not leave its token", next_step=step)
     octets = _octets(url, secrets)
     secret = passphrase_of(url, secrets)
     try:
@@ -131,8 +137,14 @@ class KeyMaker:
         """
         if url.spec is None or url.kept != "file":
             raise KeyStoreError(f"{url} is a key that exists, or one in a token, and no file to be made")
+        return self._in_file(generate_key(url.spec), url, path)
+
+    def hold(self, url: KeyUrl, path: Path, private_key_info: bytes) -> tuple[StoredKey, NewFile]:
+        """A key that came from elsewhere (PrivateKeyInfo, DER), and the file for it in the URL's format. As `make`."""
+        return self._in_file(read_any_key(private_key_info), url, path)
+
+    def _in_file(self, key: PrivateKeyTypes, url: KeyUrl, path: Path) -> tuple[StoredKey, NewFile]:
         seal = self._seal(url) if url.passphrase else None
-        key = generate_key(url.spec)
         content = write_private_key(key, url.savetype, seal)
         return _stored(key, path), NewFile(path, content, KEY_MODE)
 

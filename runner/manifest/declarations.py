@@ -26,6 +26,7 @@ from runner.manifest.reader import Reader, cached_name
 from runner.manifest.secrets import read_secret, warn_of_literal
 from runner.manifest.templates import check_template
 from runner.manifest.wishing import read_asking
+from runner.pki.keyspecs import KeySpec, parse_key_spec
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -90,6 +91,7 @@ def _authority(name: str, reader: Reader, declared: Declared) -> Authority | Non
         trust=reader.inputs("trust"),
         keeper=reader.input("encryption_certificate") or reader.input("certificate"),
         asks_keeper=_asks_keeper(part),
+        protocol_key=reader.parsed("protocol_encryption_key", _parse_protocol_key),
         version=int(part.number("version", 2)),
         credential=reader.reference("credential", declared.credentials, "credential"),
         implicit_confirm=part.flag("implicit_confirm"),
@@ -101,6 +103,13 @@ def _authority(name: str, reader: Reader, declared: Declared) -> Authority | Non
         authority.credential is not None or "credential" not in part.values
     )
     return authority if complete else None
+
+
+def _parse_protocol_key(text: str) -> KeySpec:
+    spec = parse_key_spec(text)
+    if not spec.can_open:
+        raise ValueError(f"nothing can be encrypted to a key of the kind {spec}; for example rsa:3072")
+    return spec
 
 
 def _asks_keeper(part: Part) -> bool:

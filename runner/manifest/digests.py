@@ -17,7 +17,8 @@ from runner.manifest.model import Enrollment, Update
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from runner.manifest.model import AnyItem, Output, Template
+    from runner.manifest.model import AnyItem, Template
+    from runner.manifest.placing import Output
     from runner.manifest.wishes import Asking, ValidityWish
     from runner.pki.keyurls import KeyUrl
 
@@ -45,6 +46,7 @@ def _asked(item: AnyItem, spellings: Mapping[str, str]) -> dict[str, Any]:
             "request": item.request,
             "proof": item.proof,
             "backup": item.backup,
+            "generation": item.generation,
             "csr": spellings[item.csr] if item.csr else None,
             **_asking(item.asking),
         }
@@ -57,6 +59,7 @@ def _asked(item: AnyItem, spellings: Mapping[str, str]) -> dict[str, Any]:
             "output": _output(item.output, spellings),
             "proof": item.proof,
             "backup": item.backup,
+            "generation": item.generation,
             **_asking(item.asking),
         }
     return {

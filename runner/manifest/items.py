@@ -91,6 +91,7 @@ def _enrollment(row: Row, world: World) -> Enrollment | None:
         request=request.value if request else "",
         proof=care.proof,
         backup=care.backup,
+        generation=care.generation,
         asking=asking,
     )
 
@@ -110,13 +111,14 @@ def _update(row: Row, world: World) -> Update | None:
     new_key, output = reader.key_url("new_key", generate=True), read_output(reader, "output")
     credential = _credential(row, world)
     common = _common(row, authority, credential, world)
-    care = read_care(reader, Circumstances(new_key or key, authority, world.declared.credentials.get(credential or "")))
+    certified = new_key if "key_generation" in reader.part.values else new_key or key
+    care = read_care(reader, Circumstances(certified, authority, world.declared.credentials.get(credential or "")))
     if authority is None or certificate is None or key is None or output is None:
         return None
     update = Update(
         **common, certificate=certificate, key=key, new_key=new_key, output=output, asking=read_asking(reader)
     )
-    return replace(update, proof=care.proof, backup=care.backup)
+    return replace(update, proof=care.proof, backup=care.backup, generation=care.generation)
 
 
 def _revocation(row: Row, world: World) -> Revocation | None:

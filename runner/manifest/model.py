@@ -14,10 +14,12 @@ from runner.manifest.wishes import Asking, ValidityWish
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import datetime, timedelta
+    from datetime import datetime
 
     from runner.asn1.x509 import Extension
     from runner.errors import Diagnostic, Place
+    from runner.manifest.placing import Output, RenewBefore
+    from runner.pki.keyspecs import KeySpec
     from runner.pki.keyurls import KeyUrl
     from runner.pki.names import GeneralName, Name
 
@@ -69,6 +71,8 @@ class Authority:
     """The certificate (a path) that backups of private keys are encrypted to."""
     asks_keeper: bool = False
     """Whether the CA is asked for that certificate (caProtEncCert)."""
+    protocol_key: KeySpec | None = None
+    """The kind of key that is made for each operation, for private keys to be encrypted to (protocolEncrKey)."""
     version: int = 2
     credential: str | None = None
     implicit_confirm: bool = False
@@ -140,72 +144,6 @@ class Template:
     reference: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Store:
-    """A key store to be written: the key, its certificate and the CAs'. `kind` is `pkcs12` or `jks`."""
-
-    kind: str
-    path: str
-    secret: SecretRef
-    """Its passphrase."""
-    name: str = ""
-    """Friendly name or alias; empty: the item's name."""
-    profile: str = "modern"
-
-
-@dataclass(frozen=True, slots=True)
-class Ownership:
-    """Whose the files are: names or numbers of user and group (empty: ours), permission bits, backups (NAME.bak)."""
-
-    owner: str = ""
-    group: str = ""
-    mode: int = 0o644
-    key_mode: int = 0o600
-    """Of the private key and of stores with one."""
-    backup: bool = False
-
-    @property
-    def is_usual(self) -> bool:
-        """Whether nothing about the key's file needs to be changed once it is written."""
-        return (self.owner, self.group, self.key_mode) == ("", "", 0o600)
-
-
-@dataclass(frozen=True, slots=True)
-class Output:
-    """Where results go. Exactly one of `prefix` (PREFIX-0.crt, PREFIX-0.ca, …) and `file` (only it).
-
-    Beside them, where they are said: the CAs' certificates (`chain`), the same with the issued one in front
-    (`full_chain`), the trust anchors (`trust`), and key stores.
-    """
-
-    prefix: str | None = None
-    file: str | None = None
-    format: str = "pem"
-    chain: str | None = None
-    full_chain: str | None = None
-    trust: str | None = None
-    stores: tuple[Store, ...] = ()
-    ownership: Ownership = Ownership()
-
-    @property
-    def certificate(self) -> str:
-        """The path of the issued certificate."""
-        return self.file if self.file is not None else f"{self.prefix}-0.crt"
-
-    @property
-    def extras(self) -> tuple[str, ...]:
-        """The paths of everything beside the certificate whose name is known beforehand."""
-        return (*filter(None, (self.chain, self.full_chain, self.trust)), *(store.path for store in self.stores))
-
-
-@dataclass(frozen=True, slots=True)
-class RenewBefore:
-    """When a certificate is due: `before` its end, or when less than `share` (0 to 1) of its life is left."""
-
-    before: timedelta | None = None
-    share: float | None = None
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Item:
     """What all items share. `digest` identifies what the entry asks for (no secret, no place goes into it).
@@ -241,7 +179,9 @@ class Enrollment(Item):
     proof: str = ""
     """A proof-of-possession by its name in the manifest; empty: a signature, by keys that can make one."""
     backup: bool = False
-    """The private key goes along, encrypted to the authority's keeper."""
+    """The private key goes along, encrypted to the authority's keeper; of one that the CA makes, it keeps a copy."""
+    generation: str = ""
+    """`central`: the CA makes the key, of the kind that `key` names; `central-any`: of any kind."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -254,6 +194,7 @@ class Update(Item):
     output: Output
     proof: str = ""
     backup: bool = False
+    generation: str = ""
     asking: Asking = field(default_factory=Asking)
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from runner.manifest.model import Output, Ownership, Store
 from runner.manifest.paths import short
+from runner.manifest.placing import Output, Ownership, Store
 from runner.manifest.secrets import read_secret
 from runner.manifest.words import shortened
 

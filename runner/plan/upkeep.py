@@ -21,8 +21,10 @@ from runner.plan.words import spell_span, spell_time
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from runner.manifest.model import Enrollment, RenewBefore
+    from runner.manifest.model import Enrollment
+    from runner.manifest.placing import RenewBefore
     from runner.pki.certificates import Certificate
+    from runner.pki.keyspecs import KeySpec
     from runner.pki.profile import Profile
     from runner.state.inventory import Held
 
@@ -87,7 +89,7 @@ def drift(case: Case[Enrollment]) -> Decision | None:
         return None
     found = [Reason(d.field, d.text) for d in differences(_wanted(case), present)]
     wanted, kind = case.item.key.spec if case.item.key else None, _key_kind(present)
-    if wanted is not None and str(wanted) != kind:
+    if wanted is not None and not _as_wanted(wanted, kind, case.item.generation):
         found.append(Reason("key_type", f"key is {kind}, not {wanted}"))
     return Decision(Verb.REISSUE, tuple(found)) if found else None
 
@@ -97,6 +99,13 @@ def _wanted(case: Case[Enrollment]) -> Profile:
     if case.request.request is not None:
         return case.request.request.profile
     return wanted_profile(case.item.template, case.facts.certificate(case.item.template.reference).certificate)
+
+
+def _as_wanted(wanted: KeySpec, kind: str, generation: str) -> bool:
+    """Whether a key is of the kind asked for; of the CA's making, its own taste counts, and an RSA key's length."""
+    if generation:
+        return generation == "central-any" or (wanted.kind == "rsa" and kind.startswith("rsa:")) or str(wanted) == kind
+    return str(wanted) == kind
 
 
 def _key_kind(certificate: Certificate) -> str:

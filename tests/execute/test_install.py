@@ -15,7 +15,7 @@ from runner.execute.desk import Installation, Move, install_files
 from runner.execute.install import aside, installation, key_target, place_for_new, refuse_lost_key
 from runner.keystores.files import NewFile
 from runner.keystores.folders import Folder
-from runner.manifest.model import Output
+from runner.manifest.placing import Output
 from runner.pki.certificates import parse_certificate, to_pem
 from runner.pki.keyurls import parse_key_url
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runner.manifest.durations import parse_duration, parse_renew_before
-from runner.manifest.model import RenewBefore
+from runner.manifest.placing import RenewBefore
 
 
 @pytest.mark.parametrize(

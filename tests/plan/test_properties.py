@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from support.ambient import NOON
 from support.planning import Given, certificate
 
-from runner.manifest.model import RenewBefore
+from runner.manifest.placing import RenewBefore
 from runner.pki.certificates import parse_certificate
 from runner.plan.case import Case, Known
 from runner.plan.facts import Facts

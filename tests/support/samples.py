@@ -10,7 +10,8 @@ from support.certificates import certificate_der
 
 from runner.errors import Place
 from runner.execute.results import Failure, Outcome, Result, Run
-from runner.manifest.model import Enrollment, Output, Revocation, Template, Update
+from runner.manifest.model import Enrollment, Revocation, Template, Update
+from runner.manifest.placing import Output
 from runner.pki.certificates import parse_certificate
 from runner.pki.keyspecs import KeySpec
 from runner.pki.keyurls import parse_key_url
