@@ -7,7 +7,6 @@ journalled, then confirmed, then installed.
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
