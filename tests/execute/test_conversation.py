@@ -60,7 +60,7 @@ class Talk:
     def conversation(self, **more):
         limits = Limits(retries=RETRIES)
         line = Line(self.ca, limits, self.hours.clock, CountingEntropy())
-        options = {"max_wait": 60.0, "rest": self.rest, **more}
+        options = {"max_wait": 60.0, "keep": None, "rest": self.rest, **more}
         return Conversation(self.order, self.parties, line, self.hours.clock, self.entropy, self.note, **options)
 
     def begin(self, *script, **more):
