@@ -89,11 +89,31 @@ def installation(
 
     The key moves from where it is now to `target`; both are None, or not paths, where there is no key file of ours.
     """
+    return _installation(output, path, key_now, target, beside, _key_marks(output.ownership, key_now))
+
+
+def reinstallation(
+    output: Output, path: tuple[Certificate, ...], key: str | None, beside: tuple[NewFile, ...]
+) -> Installation:
+    """The same files once more, for the pair that is there; the key, where it is ours, gets its permissions again."""
+    usual = output.ownership.is_usual and key is not None and not is_token(key) and is_taken(key)
+    marks = (Mark(Path(key), output.ownership.key_mode),) if usual and key else _key_marks(output.ownership, key)
+    return _installation(output, path, None, None, beside, marks)
+
+
+def _installation(
+    output: Output,
+    path: tuple[Certificate, ...],
+    key_now: str | None,
+    target: str | None,
+    beside: tuple[NewFile, ...],
+    marks: tuple[Mark, ...],
+) -> Installation:
     files = [_file(output.certificate, path[0], output.format)]
     if output.prefix is not None:
         files += [_file(f"{output.prefix}-{n}.ca", issuer, output.format) for n, issuer in enumerate(path[1:])]
     files = [*beside, *(replace(file, mode=output.ownership.mode) for file in files)]
-    marks, whose = _key_marks(output.ownership, key_now), numbers_of(output.ownership.owner, output.ownership.group)
+    whose = numbers_of(output.ownership.owner, output.ownership.group)
     owned = [replace(file, owner=whose[0], group=whose[1], backup=output.ownership.backup) for file in files]
     if key_now is None or target is None or key_now == target or is_token(target):
         return Installation(tuple(owned), (), marks)

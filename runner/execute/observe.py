@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from runner.errors import CmpBatchError
 from runner.execute.access import read_certificates, read_request
+from runner.execute.outside import look_at_anchors, look_at_crls, look_outside
 from runner.keystores.keys import KeyFile, key_facts, key_file_facts
 from runner.manifest.model import Enrollment, Revocation, Update
 from runner.pki.profile import profile_of
@@ -34,10 +35,14 @@ def observe(document: Document, folder: Folder) -> Facts:
     keys = {url.path: url for item in document.items for url in _keys(item)}
     requests = {item.csr for item in document.items if isinstance(item, Enrollment) and item.csr is not None}
     folders: dict[str, str] = {}
+    anchors = look_at_anchors(document.authorities)
     return Facts(
         certificates={path: look_at_certificate(path) for path in certificates},
         keys={path: look_at_key(url, folder, folders) for path, url in keys.items()} | dict(_beside(document)),
         requests={path: look_at_request(path) for path in requests},
+        files=look_outside(document, folder),
+        anchors=anchors,
+        crls=look_at_crls(document.authorities, anchors),
     )
 
 

@@ -20,9 +20,9 @@ from runner.execute.endings import Lost, Parked, Unsure, Won
 from runner.execute.install import aside, installation, is_taken, key_target, refuse_lost_key
 from runner.execute.preparation import Preparation, prepare
 from runner.execute.record import Record, dialogue_of
-from runner.execute.reinstall import reinstall
+from runner.execute.restoring import QUIET
 from runner.execute.results import Failure, Outcome, Result, spec_of
-from runner.execute.stores import made_beside, stores_of
+from runner.execute.stores import made_beside, sealed, stores_of
 from runner.keystores.keys import key_file_facts
 from runner.manifest.model import Revocation
 from runner.pki.certificates import parse_certificate
@@ -82,8 +82,8 @@ class _Operation:
 
     async def run(self) -> Result:
         """Whatever the step's verb asks for."""
-        if self.step.verb is Verb.REINSTALL:
-            return await self._reinstall()
+        if quiet := QUIET.get(self.step.verb):
+            return await quiet(self.step, self.desk)
         if self.step.verb is Verb.RESUME and self.record.before is not None:
             return await self._resume(self.record.before)
         await self._keep_what_came()
@@ -213,7 +213,9 @@ class _Operation:
             await self.desk.promote_key(self.url, key_now, backup=self._output.ownership.backup)
         self.record.key_is_at(target)
         outcome = Outcome.UPDATED if dialogue.kind == "kur" else Outcome.ISSUED
-        await self.record.close(self._held(outcome, dialogue, path[0]))
+        held = self._held(outcome, dialogue, path[0])
+        chain = b"".join(each.der for each in path[1:])
+        await self.record.close(replace(held, chain=chain, seals=sealed(self.item, beside)))
         return self.result(outcome, status=status, certificate=path[0], warnings=remarks)
 
     def _held(self, outcome: Outcome, dialogue: Dialogue, certificate: Certificate | None) -> Held:
@@ -260,11 +262,6 @@ class _Operation:
         await self.record.stop(ending.words, stage=Stage.SENT if ending.doubt else Stage.WAITING)
         words = f"ask again after {ending.check_after:%Y-%m-%d %H:%M:%S} UTC by running apply again"
         return self.result(Outcome.PENDING, failure=Failure("the CA has not decided yet", ending.words, words))
-
-    async def _reinstall(self) -> Result:
-        certificate = await reinstall(self.item, self.desk, self.record)
-        words = ("the certificate file was written again from the state",)
-        return self.result(Outcome.UNCHANGED, certificate=certificate, warnings=words)
 
     def failure(self, problem: CmpBatchError) -> Failure:
         """What went wrong; where a certificate is in the journal already, with the word that it is safe."""

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from runner.manifest.model import AnyItem, Document
     from runner.plan.steps import Step
 
-_AT_WORK = frozenset(Verb) - {Verb.KEEP, Verb.BLOCKED, Verb.REINSTALL}
+_AT_WORK = frozenset(Verb) - {Verb.KEEP, Verb.BLOCKED, Verb.REINSTALL, Verb.ADOPT}
 
 
 @dataclass(slots=True)

@@ -17,9 +17,10 @@ from runner.keystores import jks, pkcs12
 from runner.keystores.files import NewFile
 from runner.keystores.keys import private_key_of
 from runner.manifest.model import Revocation
-from runner.pki.certificates import to_pem
+from runner.pki.certificates import split_certificates, to_pem
 from runner.pki.paths import find_path
 from runner.plan.case import key_url_of
+from runner.plan.files import below_root, seals_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -65,14 +66,23 @@ async def made_beside(
 
 
 def known_path(desk: Desk, item: AnyItem, certificate: Certificate) -> tuple[Certificate, ...]:
-    """The path of a certificate that we hold, by the CA certificates that were written with it."""
+    """The path of a certificate that we hold: as the state has it, or by the CA certificates that lie beside it."""
+    held = desk.inventory.held.get(item.name)
+    if held is not None and held.chain and held.certificate == certificate.der:
+        return (certificate, *split_certificates(held.chain))
     intermediates: list[Certificate] = []
-    for place in () if isinstance(item, Revocation) else ca_files(item.output):
+    for place in () if isinstance(item, Revocation) else _with_cas(item.output):
         intermediates.extend(read_certificates(place))
     try:
         return find_path(certificate, intermediates, desk.access(item.authority).anchors, desk.clock.now())
     except ProtocolError:
         return (certificate,)
+
+
+def _with_cas(output: Output) -> Iterator[str]:
+    """The files beside a certificate that may hold those of its CAs."""
+    yield from ca_files(output)
+    yield from (path for path in (output.chain, output.full_chain) if path is not None and is_taken(path))
 
 
 def beside(
@@ -88,7 +98,7 @@ def beside(
 
 
 def _bundles(output: Output, issued: Issued) -> Iterator[NewFile]:
-    mode, authorities = output.ownership.mode, below_root(issued.path)
+    mode, authorities = output.ownership.mode, below_root(issued.path[1:])
     bundles: tuple[tuple[str | None, Sequence[Certificate]], ...] = (
         (output.chain, authorities or issued.path[1:]),
         (output.full_chain, (issued.path[0], *authorities)),
@@ -97,11 +107,6 @@ def _bundles(output: Output, issued: Issued) -> Iterator[NewFile]:
     for place, certificates in bundles:
         if place is not None:
             yield NewFile(Path(place), b"".join(to_pem(each.der) for each in certificates), mode)
-
-
-def below_root(path: Sequence[Certificate]) -> tuple[Certificate, ...]:
-    """The CAs of a path without the root at its end: whoever trusts that has it."""
-    return tuple(each for each in path[1:] if not each.is_self_issued)
 
 
 def _store(store: Store, key: PrivateKey, issued: Issued, mode: int, materials: Materials) -> NewFile:
@@ -126,3 +131,9 @@ def stores_of(item: AnyItem, known: Iterable[str]) -> str:
         if path not in before and is_taken(path):
             raise KeyStoreError(f"{path} exists and is not ours", next_step="move it away, or name another file")
     return "\n".join(dict.fromkeys([*before, *now]))
+
+
+def sealed(item: AnyItem, files: Iterable[NewFile]) -> str:
+    """The key stores among files that are about to be written, as the state remembers them."""
+    stores = () if isinstance(item, Revocation) else tuple(store.path for store in item.output.stores)
+    return seals_of([(str(file.path), file.content) for file in files if str(file.path) in stores])

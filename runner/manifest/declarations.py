@@ -89,6 +89,7 @@ def _authority(name: str, reader: Reader, declared: Declared) -> Authority | Non
         asking=read_asking(reader),
         certificate=reader.input("certificate"),
         trust=reader.inputs("trust"),
+        crls=reader.inputs("crl"),
         keeper=reader.input("encryption_certificate") or reader.input("certificate"),
         asks_keeper=_asks_keeper(part),
         protocol_key=reader.parsed("protocol_encryption_key", _parse_protocol_key),

@@ -67,6 +67,8 @@ class Authority:
     """certProfile, generalInfo and oldCertID for all requests that do not say their own."""
     certificate: str | None = None
     trust: tuple[str, ...] = ()
+    crls: tuple[str, ...] = ()
+    """Files with CRLs that plans look certificates up in; nothing is fetched."""
     keeper: str | None = None
     """The certificate (a path) that backups of private keys are encrypted to."""
     asks_keeper: bool = False

@@ -21,7 +21,7 @@ from runner.pki.extensions import check_readable
 from runner.pki.names import Name, name_from_der, same_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
     from datetime import timedelta
 
     from runner.asn1.algorithms import AlgorithmIdentifier
@@ -108,12 +108,38 @@ def readable_certificates(ders: Iterable[bytes]) -> tuple[Certificate, ...]:
 
 def certificates_in(octets: bytes) -> tuple[Certificate, ...]:
     """All certificates in a file's octets: one in DER, or any number in PEM. Malformed where there is none."""
-    if octets[:1] == b"\x30" and octets[1:2] >= b"\x80":  # "0" in a text looks like DER, but for its second octet
-        return (parse_certificate(octets),)
-    found = [(label, block) for label, block in _PEM.findall(octets) if label in _PEM_LABELS]
+    return tuple(parse_certificate(der) for der in certificate_ders_in(octets))
+
+
+def certificate_ders_in(octets: bytes) -> tuple[bytes, ...]:
+    """The same, not read yet."""
+    found = blocks_in(octets, _PEM_LABELS)
     if not found:
         raise Malformed("there is no certificate in it", why="neither DER nor PEM with BEGIN CERTIFICATE")
-    return tuple(parse_certificate(_base64(label, block)) for label, block in found)
+    return found
+
+
+def blocks_in(octets: bytes, labels: Collection[bytes]) -> tuple[bytes, ...]:
+    """What a file's octets hold: the one thing in DER that they are, or the PEM blocks of some `labels`."""
+    if is_der(octets):
+        return (octets,)
+    return tuple(_base64(label, block) for label, block in _PEM.findall(octets) if label in labels)
+
+
+def is_der(octets: bytes) -> bool:
+    """Whether they look like DER; a text may begin with "0" too, but not with what is second in DER."""
+    return octets[:1] == b"\x30" and octets[1:2] >= b"\x80"
+
+
+@lru_cache(maxsize=512)
+def split_certificates(ders: bytes) -> tuple[Certificate, ...]:
+    """Certificates that stand one behind the other, DER after DER. Malformed."""
+    found, at = [], 0
+    while at < len(ders):
+        stop = read_header(ders, at, len(ders))[2]
+        found.append(parse_certificate(ders[at:stop]))
+        at = stop
+    return tuple(found)
 
 
 def _base64(label: bytes, block: bytes) -> bytes:

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
     from runner.pki.certificates import Certificate
     from runner.pki.certification_requests import CertificationRequest
+    from runner.pki.crls import Crl
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +48,50 @@ class RequestFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class FileFacts:
+    """A file that an item's output names, as it is seen from outside: whose it is, and what it is made of."""
+
+    exists: bool = True
+    mode: int | None = None
+    """Its permission bits."""
+    owner: tuple[str, ...] = ()
+    """Number and name of the user that it belongs to."""
+    group: tuple[str, ...] = ()
+    form: str = ""
+    """`pem` or `der`, of certificates."""
+    certificates: tuple[bytes, ...] = field(default=(), repr=False)
+    """The DER of those in a chain, a bundle or a CA's file."""
+    digest: str = ""
+    """SHA-256 (hex) of a key store."""
+
+
+MISSING = FileFacts(exists=False)
+"""Nothing is there."""
+
+
+@dataclass(frozen=True, slots=True)
+class CrlFacts:
+    """A CRL of an authority that is there: what it says, and whether that could be verified."""
+
+    path: str
+    crl: Crl | None = None
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
-    """Files by path. A path that is not in the mapping was not looked at, which means that nothing is there."""
+    """Files by path. A path that is not in `certificates` or `keys` was not looked at: nothing is there.
+
+    One that is not in `files` was not looked at, and nothing is held against it. `anchors` and `crls` go by the name
+    of the authority; one whose anchors cannot be known (the embedded lab's) is not in it.
+    """
 
     certificates: Mapping[str, CertificateFacts] = field(default_factory=dict)
     keys: Mapping[str, KeyFacts] = field(default_factory=dict)
     requests: Mapping[str, RequestFacts] = field(default_factory=dict)
+    files: Mapping[str, FileFacts] = field(default_factory=dict)
+    anchors: Mapping[str, tuple[Certificate, ...]] = field(default_factory=dict)
+    crls: Mapping[str, tuple[CrlFacts, ...]] = field(default_factory=dict)
 
     def certificate(self, path: str | None) -> CertificateFacts:
         """What is known of a certificate file."""

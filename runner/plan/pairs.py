@@ -46,14 +46,6 @@ def key_out_of_reach(case: Case[Any]) -> Decision | None:
     return decide(Verb.BLOCKED, "token-out-of-reach", case.facts.key(url.path).problem)
 
 
-def beside_missing(case: Case[Any]) -> Decision | None:
-    """A chain, a bundle or a key store that belongs to the certificate we hold is not there."""
-    missing = [path for path in case.item.output.extras if not case.facts.key(path).exists]
-    if not missing or case.present is None or case.held is None or case.held.certificate != case.present.der:
-        return None
-    return decide(Verb.REINSTALL, "file-missing", f"{missing[0]} is missing; it is made from what is there")
-
-
 def store_in_the_way(case: Case[Any]) -> Decision | None:
     """A key store is to be written where something lies that this item has not written."""
     ours = case.held.stores.split("\n") if case.held else []

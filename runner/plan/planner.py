@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from runner.plan.facts import Facts
     from runner.state.inventory import Inventory, Open
 
+_SILENT = (Verb.KEEP, Verb.BLOCKED, Verb.REINSTALL, Verb.ADOPT)
+"""Verbs that say nothing to a CA."""
 _SENDS = {Verb.REKEY: "kur", Verb.RENEW: "kur", Verb.REVOKE: "rr"}
 
 
@@ -69,7 +71,7 @@ def _step(
 
 def _request(item: AnyItem, verb: Verb, document: Document, inventory: Inventory) -> str:
     """The body type that goes out first: a csr → p10cr, a psk → ir, a certificate → cr, or as the entry says."""
-    if verb in (Verb.KEEP, Verb.BLOCKED, Verb.REINSTALL):
+    if verb in _SILENT:
         return ""
     if verb is Verb.RESUME:
         return inventory.open[item.name].kind

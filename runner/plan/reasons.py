@@ -1,7 +1,8 @@
 """Why something must be done: ordered lists of small pure functions over one item's Case; the first that speaks wins.
 
 Each rule answers with a Decision, or None: nothing to say. The lists at the end read as checklists; the rules are in
-pairs.py (the files of an enrollment), upkeep.py (a pair that is there) and onetime.py (updates and revocations).
+pairs.py (the files of an enrollment), upkeep.py (a pair that is there), standing.py (how it stands with its CA),
+files.py (each file of it) and onetime.py (updates and revocations).
 Serial numbers, dates and key identifiers are never a reason; what the CA granted with modifications is not drift.
 """
 
@@ -10,7 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from runner.manifest.model import Enrollment, Revocation, Update
-from runner.plan import onetime, pairs, upkeep
+from runner.plan import files, onetime, pairs, standing, upkeep
 from runner.plan.case import Case, Decision, decide
 from runner.plan.steps import Verb
 from runner.plan.words import spell_time
@@ -61,10 +62,12 @@ ENROLLMENT: tuple[Callable[[Case[Any]], Decision | None], ...] = (
     upkeep.older_certificate,
     upkeep.replaced_by_update,  # another item holds the successor
     upkeep.revoked,
+    standing.revoked_per_crl,
     upkeep.expired,
     upkeep.drift,  # the certificate must say what the entry says
     upkeep.due_for_renewal,
-    pairs.beside_missing,
+    upkeep.not_in_state,
+    files.files_amiss,
     upkeep.good,
 )
 UPDATE: tuple[Callable[[Case[Any]], Decision | None], ...] = (
@@ -73,7 +76,7 @@ UPDATE: tuple[Callable[[Case[Any]], Decision | None], ...] = (
     onetime.result_lost,
     pairs.store_in_the_way,
     onetime.output_in_the_way,
-    pairs.beside_missing,
+    files.files_amiss,
     onetime.done_before,  # once per change of the entry
     onetime.nothing_to_work_on,
     onetime.update_too_late,

@@ -29,6 +29,8 @@ class Verb(Enum):
     RESUME = "resume"
     """Continue an operation that the journal has open."""
     REVOKE = "revoke"
+    ADOPT = "adopt"
+    """Take into the state what is there already; no CA traffic."""
     KEEP = "keep"
     """Nothing to do."""
     BLOCKED = "blocked"
@@ -48,6 +50,7 @@ _MARKS = {
     Verb.REINSTALL: "=",
     Verb.RESUME: ">",
     Verb.REVOKE: "-",
+    Verb.ADOPT: "<",
     Verb.KEEP: " ",
     Verb.BLOCKED: "!",
 }

@@ -13,8 +13,10 @@ from runner.pki.certificates import parse_certificate, renewal_time
 from runner.pki.keyspecs import key_spec_of
 from runner.pki.profile import differences
 from runner.plan.case import Case, Decision, decide
+from runner.plan.files import outside
 from runner.plan.pairs import restored, sure
 from runner.plan.profiles import wanted_profile
+from runner.plan.standing import issuer_amiss
 from runner.plan.steps import Reason, Verb
 from runner.plan.words import spell_span, spell_time
 
@@ -83,15 +85,24 @@ def expired(case: Case[Enrollment]) -> Decision | None:
 
 
 def drift(case: Case[Enrollment]) -> Decision | None:
-    """Field by field, unless the entry is word for word what was granted before (grantedWithMods is no drift)."""
+    """Field by field, unless the entry is word for word what was granted before (grantedWithMods is no drift).
+
+    The issuer counts always: whom the authority is trusted by may have changed since.
+    """
+    issuer = issuer_amiss(case)
+    found = (*_differing(case), *([issuer] if issuer else []))
+    return Decision(Verb.REISSUE, found) if found else None
+
+
+def _differing(case: Case[Enrollment]) -> list[Reason]:
     present = sure(case)
     if case.as_done and case.held is not None and case.held.certificate == present.der:
-        return None
+        return []
     found = [Reason(d.field, d.text) for d in differences(_wanted(case), present)]
     wanted, kind = case.item.key.spec if case.item.key else None, _key_kind(present)
     if wanted is not None and not _as_wanted(wanted, kind, case.item.generation):
         found.append(Reason("key_type", f"key is {kind}, not {wanted}"))
-    return Decision(Verb.REISSUE, tuple(found)) if found else None
+    return found
 
 
 def _wanted(case: Case[Enrollment]) -> Profile:
@@ -146,6 +157,18 @@ def _is_too_long(certificate: Certificate, window: RenewBefore) -> bool:
     """Whether the window is (nearly) as long as the certificate lives; a CA may date it back a little, too."""
     fresh = (certificate.not_after - certificate.not_before) * FRESH_SHARE
     return renewal_time(certificate, window.before, window.share) <= certificate.not_before + fresh
+
+
+def not_in_state(case: Case[Enrollment]) -> Decision | None:
+    """A pair as it should be that the state does not know: it was there before, or was put there by hand."""
+    present, held = sure(case), case.held
+    if held is not None and held.certificate == present.der:
+        return None
+    words = "it is as asked for, and the state does not have it yet"
+    if held is not None:
+        words = "it is as asked for, and the state has another"
+    reason = Reason("not-in-state", f"{words}; good until {spell_time(present.not_after)}")
+    return Decision(Verb.ADOPT, (reason, *outside(case)))
 
 
 def good(case: Case[Enrollment]) -> Decision | None:

@@ -39,7 +39,7 @@ class Held:
     digest: str
     """The entry's digest when it was done."""
     outcome: str
-    """`issued`, `updated` or `revoked`."""
+    """`issued`, `updated`, `revoked`, or `adopted`: it was there before us."""
     at: datetime
     certificate: bytes | None = None
     """DER."""
@@ -51,6 +51,10 @@ class Held:
     """SHA-256 fingerprint (hex) of the certificate that this one updated, or that was revoked."""
     stores: str = ""
     """The key stores that were written, one path a line: these may be written again, and no others."""
+    chain: bytes = field(default=b"", repr=False)
+    """The CA certificates of its path, DER after DER, the issuer first; empty where they are not known."""
+    seals: str = ""
+    """The key stores as they were written, `SHA-256 path`, one a line."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,6 +38,10 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
     ("ALTER TABLE open ADD COLUMN reference TEXT NOT NULL DEFAULT ''",),
     ("ALTER TABLE held ADD COLUMN stores TEXT NOT NULL DEFAULT ''",),
     ("ALTER TABLE open ADD COLUMN stores TEXT NOT NULL DEFAULT ''",),
+    (
+        "ALTER TABLE held ADD COLUMN chain BLOB NOT NULL DEFAULT x''",
+        "ALTER TABLE held ADD COLUMN seals TEXT NOT NULL DEFAULT ''",
+    ),
 )
 """The statements that lead from each schema version to the next; PRAGMA user_version counts those that were done."""
 HELD = tuple(field.name for field in fields(Held))
@@ -107,14 +111,17 @@ def moment_text(moment: datetime) -> str:
 
 def load_inventory(db: sqlite3.Connection) -> Inventory:
     """All rows. Raises sqlite3.Error, and ValueError where a row holds what we never wrote."""
-    held = [_held(row) for row in db.execute(f"SELECT {', '.join(HELD)} FROM held")]  # noqa: S608 - constants
+    shared: dict[bytes, bytes] = {}
+    held = [_held(row, shared) for row in db.execute(f"SELECT {', '.join(HELD)} FROM held")]  # noqa: S608 - constants
     under_way = [_open(row) for row in db.execute(f"SELECT {', '.join(OPEN)} FROM open")]  # noqa: S608 - constants
     return Inventory({one.item: one for one in held}, {one.item: one for one in under_way})
 
 
-def _held(row: Sequence[Any]) -> Held:
+def _held(row: Sequence[Any], shared: dict[bytes, bytes]) -> Held:
+    """A row; one chain is kept for all that have it."""
     values = dict(zip(HELD, row, strict=True))
     values["at"] = datetime.fromisoformat(values["at"])
+    values["chain"] = shared.setdefault(values["chain"], values["chain"])
     return Held(**values)
 
 

@@ -84,7 +84,7 @@ def test_without_its_state_it_believes_what_lies_there(at_peer):
     at_peer.ask().apply()
     sent = len(at_peer.peer.requests)
     shutil.rmtree(at_peer.file(".cmp-batch"))
-    assert at_peer.verbs() == {"web": ("keep", ["good"])}
+    assert at_peer.verbs() == {"web": ("adopt", ["not-in-state"])}
     assert at_peer.apply().outcomes == {"web": "unchanged"}
     assert len(at_peer.peer.requests) == sent
 

@@ -185,7 +185,7 @@ def test_what_is_nobodys_wish_is_never_named(more, tmp_path):
         "files": {"out/web-0.crt": "certificate web", "out/web.prv": "key a"},
     }
     (step,) = Given(tmp_path, words).plan().steps
-    assert step.verb is Verb.KEEP
+    assert step.verb is Verb.ADOPT  # as asked for, and not in the state
 
 
 def test_the_state_is_gone_through_once_and_not_once_for_each_item(tmp_path, monkeypatch):

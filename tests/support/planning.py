@@ -21,9 +21,10 @@ from runner.manifest.durations import parse_duration
 from runner.manifest.load import load_manifest
 from runner.pki.certificates import parse_certificate
 from runner.pki.certification_requests import CertificationRequest
+from runner.pki.crls import parse_crl
 from runner.pki.names import parse_name
 from runner.plan.case import certificate_path_of, key_path_of
-from runner.plan.facts import CertificateFacts, Facts, KeyFacts, RequestFacts
+from runner.plan.facts import MISSING, CertificateFacts, CrlFacts, Facts, FileFacts, KeyFacts, RequestFacts
 from runner.plan.planner import make_plan
 from runner.plan.targets import only
 from runner.state.inventory import Held, Inventory, Open, Stage
@@ -144,7 +145,28 @@ class Given:
             if item.name in self.words.get("keys", {}):
                 kind, _, value = self.words["keys"][item.name].partition(" ")
                 keys[key_path_of(item)] = _key_facts(kind, value)
-        return Facts(certificates, keys, requests)
+        more = (self.outside(), {"ca": anchors} if (anchors := self.anchors()) else {}, self.crls())
+        return Facts(certificates, keys, requests, *more)
+
+    def outside(self):
+        """`outside`: path → what is seen of a file; `missing` where it is not there."""
+        return {
+            self.path(name): MISSING if seen == "missing" else _outside(seen, self.certificates)
+            for name, seen in self.words.get("outside", {}).items()
+        }
+
+    def anchors(self):
+        """`anchors`: the names of certificates, or of CAs whose key is the one that signs all certificates."""
+        return tuple(
+            parse_certificate(self.certificates.get(name) or ca(name)) for name in self.words.get("anchors", ())
+        )
+
+    def crls(self):
+        """`crl`: the names of certificates that the authority's CRL lists."""
+        if "crl" not in self.words:
+            return {}
+        listed = crl([parse_certificate(self.certificates[name]).serial for name in self.words["crl"]])
+        return {"ca": (CrlFacts(self.path("ca.crl"), parse_crl(listed)),)}
 
     def inventory(self, document):
         items = {item.name: item for item in document.items}
@@ -165,6 +187,9 @@ class Given:
             certificate_path=certificate_path_of(item) if item and der else None,
             key_path=key_path_of(item) if item else None,
             key_digest=more.get("key_digest"),
+            chain=b"".join(self.certificates.get(each) or ca(each) for each in more.get("chain", ())),
+            seals="\n".join(f"{seal} {self.path(path)}" for path, seal in more.get("seals", {}).items()),
+            stores="\n".join(self.path(path) for path in more.get("seals", {})),
         )
         changes = {"digest": "another"} if more.get("changed") else {}
         changes |= {key: self.path(more[key]) for key in ("certificate_path", "key_path") if key in more}
@@ -199,6 +224,33 @@ def _request_facts(value):
     if not key:
         return RequestFacts(exists=True, problem="no request")
     return RequestFacts(exists=True, request=CertificationRequest(b"", parse_name(subject), public_key_info(key), ()))
+
+
+def _outside(seen, certificates):
+    more = {**seen, "mode": int(seen.get("mode", "0644"), 8)}
+    more |= {key: tuple(str(seen[key]).split()) for key in ("owner", "group") if key in seen}
+    more["certificates"] = tuple(certificates.get(name) or ca(name) for name in seen.get("certificates", ()))
+    return FileFacts(**more)
+
+
+@lru_cache
+def ca(name):
+    """A CA of that name with the key that all certificates here are signed with."""
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    builder = x509.CertificateBuilder(subject, subject, KEY.public_key(), 7, NOON - span("1d"), NOON + span("4000d"))
+    builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+    return builder.sign(KEY, None).public_bytes(serialization.Encoding.DER)
+
+
+def crl(serials, issuer="Plant CA"):
+    """Its CRL."""
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, issuer)])
+    builder = x509.CertificateRevocationListBuilder(name, NOON, NOON + span("7d"))
+    for serial in serials:
+        entry = x509.RevokedCertificateBuilder(serial, NOON)
+        entry = entry.add_extension(x509.CRLReason(x509.ReasonFlags.key_compromise), critical=False)
+        builder = builder.add_revoked_certificate(entry.build())
+    return builder.sign(KEY, None).public_bytes(serialization.Encoding.DER)
 
 
 def _key_facts(kind, value):

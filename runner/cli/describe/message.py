@@ -19,10 +19,10 @@ from runner.cli.describe.x509 import (
     describe_crl,
     describe_request,
     extension_entries,
-    revocation_reason,
     serial,
 )
 from runner.errors import Malformed
+from runner.pki.crls import reason_in
 from runner.pki.names import general_name_from_der, name_from_der
 from runner.report.canonical import rfc3339
 
@@ -197,7 +197,7 @@ def _revocations(details: Sequence[RevDetails]) -> list[Entry]:
 
 
 def _reason(details: RevDetails) -> str:
-    return revocation_reason(details.crl_entry_details)
+    return reason_in(details.crl_entry_details)
 
 
 def _revoked(content: RevRepContent) -> list[Entry]:

@@ -9,7 +9,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.x509 import load_der_x509_csr
 
 from runner.asn1.algorithms import ECDSA_SIGNATURES, ED448, ED25519, RSA_SIGNATURES, RSASSA_PSS
-from runner.asn1.primitives import ENUMERATED, INTEGER
+from runner.asn1.primitives import INTEGER
 from runner.asn1.structures import decode
 from runner.asn1.x509 import Extension, Signed, TBSCertList
 from runner.cli.describe.blocks import Entry, present
@@ -17,6 +17,7 @@ from runner.cli.describe.keys import public_key_entries, public_key_info
 from runner.errors import Malformed
 from runner.pki import extensions as ext
 from runner.pki.certificates import parse_certificate
+from runner.pki.crls import reason_in
 from runner.pki.names import name_from_der
 from runner.pki.signing import verify_signature
 from runner.report.canonical import rfc3339
@@ -120,16 +121,7 @@ def _revoked(revoked: Sequence[RevokedCertificate]) -> list[Entry]:
 
 
 def _when_and_why(entry: RevokedCertificate) -> str:
-    return f"{rfc3339(entry.revocation_date)} {revocation_reason(entry.crl_entry_extensions)}".rstrip()
-
-
-def revocation_reason(extensions: Sequence[Extension]) -> str:
-    """The CRLReason among extensions, by its name; empty where there is none."""
-    value = ext.find_extension(extensions, ext.REASON_CODE)
-    if value is None:
-        return ""
-    number = ENUMERATED.decode(value)
-    return next((name for name, code in ext.CRL_REASONS.items() if code == number), str(number))
+    return f"{rfc3339(entry.revocation_date)} {reason_in(entry.crl_entry_extensions)}".rstrip()
 
 
 def extension_entries(extensions: Sequence[Extension]) -> list[Entry]:

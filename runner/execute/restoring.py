@@ -1,0 +1,106 @@
+"""Steps that say nothing to a CA: files written again from what the state holds, and pairs taken into the state."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from runner.errors import CmpBatchError
+from runner.execute.install import reinstallation
+from runner.execute.record import Record
+from runner.execute.results import Outcome, Result, spec_of
+from runner.execute.stores import known_path, made_beside, sealed, stores_of
+from runner.keystores.keys import key_file_facts
+from runner.manifest.model import Revocation
+from runner.pki.certificates import parse_certificate
+from runner.plan.case import certificate_path_of, key_path_of, key_url_of
+from runner.plan.steps import Verb
+from runner.state.inventory import Held
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+
+    from runner.execute.desk import Desk
+    from runner.pki.certificates import Certificate
+    from runner.plan.steps import Step
+
+FROM_STATE = ("certificate-missing", "certificate-damaged", "certificate-replaced")
+"""Reasons for which the certificate itself is written again."""
+
+
+async def reinstall(step: Step, desk: Desk) -> Result:
+    """Write again what the state holds, and give it the permissions that it should have."""
+    held = desk.inventory.held.get(step.item.name)
+    if held is None or held.certificate is None:
+        raise CmpBatchError(f"the state holds no certificate for {step.item.name}", next_step="run apply again")
+    if any(reason.code in FROM_STATE for reason in step.reasons):
+        words = "the certificate file was written again from the state"
+    else:
+        words = f"files were written again: {'; '.join(reason.text for reason in step.reasons)}"
+    certificate = await _written(step, desk, held)
+    return _unchanged(step, certificate, words)
+
+
+async def adopt(step: Step, desk: Desk) -> Result:
+    """Take what is there into the state: from now on it is ours."""
+    certificate = desk.facts.certificate(certificate_path_of(step.item)).certificate
+    if certificate is None:
+        raise CmpBatchError(f"there is no certificate to adopt for {step.item.name}", next_step="run apply again")
+    path = known_path(desk, step.item, certificate)
+    held = Held(
+        item=step.item.name,
+        digest=step.item.digest,
+        outcome="adopted",
+        at=desk.clock.now(),
+        certificate=certificate.der,
+        certificate_path=certificate_path_of(step.item),
+        key_path=key_path_of(step.item),
+        key_digest=_key_digest(step),
+        chain=b"".join(each.der for each in path[1:]),
+    )
+    await Record(step, desk).amend(held)
+    if len(step.reasons) > 1:  # its files are not all as they should be
+        await _written(step, desk, held)
+    return _unchanged(step, certificate, "taken into the state")
+
+
+def _key_digest(step: Step) -> str | None:
+    """Of a sealed key, which is known by its file from now on."""
+    url = key_url_of(step.item)
+    return key_file_facts(Path(url.path)).digest if url is not None and url.is_file else None
+
+
+async def _written(step: Step, desk: Desk, held: Held) -> Certificate:
+    """All files of the pair that is held, once more; the stores are claimed before, and known by their seals after."""
+    item = step.item
+    if isinstance(item, Revocation):
+        raise CmpBatchError(f"{item.name} is a revocation, which has no files")
+    certificate = parse_certificate(held.certificate or b"")
+    path = known_path(desk, item, certificate)
+    record = Record(step, desk)
+    claimed = replace(held, stores=stores_of(item, (held.stores,)))
+    await record.amend(claimed)
+    beside = await made_beside(desk, item, path, held.key_path)
+    url = key_url_of(item)
+    ours = held.key_path if url is not None and url.generates else None
+    await desk.installations.do(reinstallation(item.output, path, ours, beside))
+    await record.amend(replace(claimed, seals=sealed(item, beside), chain=b"".join(each.der for each in path[1:])))
+    return certificate
+
+
+def _unchanged(step: Step, certificate: Certificate, words: str) -> Result:
+    return Result(
+        name=step.item.name,
+        operation=step.verb.value,
+        outcome=Outcome.UNCHANGED,
+        certificate=certificate,
+        certificate_path=certificate_path_of(step.item),
+        key_path=key_path_of(step.item),
+        key_spec=spec_of(certificate),
+        warnings=(words,),
+    )
+
+
+QUIET: Mapping[Verb, Callable[[Step, Desk], Awaitable[Result]]] = {Verb.REINSTALL: reinstall, Verb.ADOPT: adopt}
+"""Verbs for which no CA is asked → what carries them out."""
