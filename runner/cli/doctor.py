@@ -109,7 +109,9 @@ def _parties(document: Document, authority: Authority, secrets: SecretReader, ex
 
     if authority.credential is None:
         return None
-    protection = Keyring(secrets, examiner.entropy).protection(document.credentials[authority.credential])
+    protection = Keyring(secrets, examiner.entropy).protection(
+        document.credentials[authority.credential], authority.server.mac
+    )
     nowhere = Line(LoopbackTransport(lambda _: b""), authority.limits, examiner.clock, examiner.entropy)
     return parties(open_access(authority, nowhere), protection)
 

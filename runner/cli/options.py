@@ -70,8 +70,8 @@ def output_format(parser: ArgumentParser, *formats: str) -> None:
 
 
 def verbose(parser: ArgumentParser) -> None:
-    """--verbose: unchanged items too."""
-    parser.add_argument("--verbose", action="store_true", help="list unchanged items too")
+    """--verbose: unchanged items, too, and what is in effect for each authority."""
+    parser.add_argument("--verbose", action="store_true", help="list unchanged items and effective settings, too")
 
 
 def execution(parser: ArgumentParser) -> None:

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from runner.keystores.secrets import SecretReader
-    from runner.manifest.model import Authority, Login
+    from runner.manifest.credentials import Login
+    from runner.manifest.model import Authority
     from runner.manifest.reach import Tls
 
 

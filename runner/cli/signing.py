@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from runner.errors import BadInput, CmpBatchError
 from runner.execute.access import read_certificates, signature_protection
-from runner.manifest.model import CertificateCredential
+from runner.manifest.credentials import CertificateCredential
 from runner.pki.keyurls import BadKeyUrl, parse_key_url
 from runner.report.evidence import SUFFIX, signature
 from runner.report.files import replace_file

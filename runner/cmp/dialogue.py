@@ -48,6 +48,8 @@ class Parties:
     key_opener: Opener | None = field(default=None, repr=False)
     """What opens private keys that come from the CA: our credential, or the protocol encryption key."""
     general_info: tuple[InfoTypeAndValue, ...] = ()
+    message_time: bool = True
+    """Whether our messages bear the time."""
     """Further items for the generalInfo of first messages."""
 
 
@@ -79,6 +81,8 @@ class Dialogue:
     granted: str = ""
     confirmed: bool = False
     """The CA granted implicitConfirm: there is nothing to confirm."""
+    confirm_by: str = ""
+    """ConfirmWaitTime, ISO 8601: until when the CA waits for certConf; empty: it does not say."""
     refused: str = ""
     """Why we reject the certificate; empty: we accept it."""
     ca_pubs: tuple[bytes, ...] = ()

@@ -7,6 +7,7 @@ change between two runs, what came does not.
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from runner.cmp.dialogue import Offered
@@ -18,7 +19,7 @@ from runner.errors import BadCertificate
 from runner.pki.certificates import parse_certificate, readable_certificates
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from collections.abc import Iterator
 
     from runner.cmp.dialogue import Dialogue, Parties
     from runner.cmp.request import Order
@@ -34,11 +35,18 @@ def judge(dialogue: Dialogue, order: Order, parties: Parties, now: datetime, sta
     try:
         made = made_key(dialogue, order, parties, intermediates, now) if order.made_by_ca else None
         order = replace(order, public_key_info=made.public_key_info) if made else order
-        issue = Issue(certificate, order, dialogue.granted, intermediates, anchors, now)
+        issue = Issue(certificate, order, dialogue.granted, intermediates, anchors, now, parties.peer.tolerates)
         path = check_certificate(issue)
     except BadCertificate as problem:
         return Offered(certificate, (certificate,), status, (), problem)
-    return Offered(certificate, path, status, remarks_on(issue), None, made.private_key_info if made else b"")
+    remarks, key = (*remarks_on(issue), *_lateness(dialogue, now)), made.private_key_info if made else b""
+    return Offered(certificate, path, status, remarks, None, key)
+
+
+def _lateness(dialogue: Dialogue, now: datetime) -> Iterator[str]:
+    """The word that a certConf comes after the time that the CA waits for it (confirmWaitTime, RFC 9810 §5.1.1.2)."""
+    if dialogue.confirm_by and not dialogue.confirmed and now > datetime.fromisoformat(dialogue.confirm_by):
+        yield f"the CA waited for certConf until {dialogue.confirm_by}; it may have revoked the certificate since"
 
 
 def _mac_protected_roots(dialogue: Dialogue, parties: Parties) -> tuple[Certificate, ...]:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from runner.asn1.cmp import PKIMessage
 from runner.asn1.structures import encode
+from runner.asn1.x509 import NULL_DN
 from runner.cmp.message import protected_part
 from runner.errors import Unauthentic
 from runner.pki.certificates import Certificate, readable_certificates
@@ -27,6 +28,7 @@ from runner.pki.mac_parameters import MacParameters, mac_algorithm, needs_nonce,
 from runner.pki.macs import SharedSecret, compute_mac, is_mac, verify_mac
 from runner.pki.names import Name, common_name, directory_name, name_in_general_name, same_name
 from runner.pki.paths import find_path
+from runner.pki.servers import Tolerance
 from runner.pki.signing import Signer, verify_signature
 from runner.values import replace
 
@@ -48,6 +50,20 @@ _mac_algorithm = lru_cache(maxsize=64)(mac_algorithm)
 
 
 @dataclass(frozen=True, slots=True)
+class Presentation:
+    """How we present ourselves where not as RFC 9483 §3.1 has it; None: as it has it.
+
+    `sender` is a GeneralName (DER); an empty `sender_kid` is left out. `extra_certs` (DER) go along behind our own
+    chain, in every message or, where `first_only`, in the first of a transaction.
+    """
+
+    sender: bytes | None = None
+    sender_kid: bytes | None = None
+    extra_certs: tuple[bytes, ...] = ()
+    first_only: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class MacProtection:
     """PasswordBasedMac or PBMAC1. The salt is drawn once for a secret and a run, so that one derived key serves it."""
 
@@ -55,6 +71,7 @@ class MacProtection:
     secret: SharedSecret
     salt: bytes
     parameters: MacParameters = RFC_9045
+    presentation: Presentation = Presentation()
 
     def algorithm(self, sender_nonce: bytes) -> AlgorithmIdentifier:
         """The protectionAlg of the message with that senderNonce."""
@@ -69,6 +86,7 @@ class SignatureProtection:
 
     signer: Signer = field(repr=False)
     chain: tuple[Certificate, ...]
+    presentation: Presentation = Presentation()
 
 
 Protection = MacProtection | SignatureProtection
@@ -76,16 +94,21 @@ Protection = MacProtection | SignatureProtection
 
 def sender_of(protection: Protection) -> bytes:
     """The sender (GeneralName, DER): CN=reference, or the signer's subject byte by byte (RFC 9483 §3.1)."""
+    if protection.presentation.sender is not None:
+        return protection.presentation.sender
     if isinstance(protection, SignatureProtection):
         return directory_name(protection.chain[0].subject.der)
-    return directory_name(common_name(protection.reference.decode("utf-8", "replace")).der)
+    name = common_name(protection.reference.decode("utf-8", "replace")).der if protection.reference else NULL_DN
+    return directory_name(name)
 
 
 def sender_kid_of(protection: Protection) -> bytes | None:
     """The senderKID: the reference value, or the signer's SubjectKeyIdentifier."""
+    if protection.presentation.sender_kid is not None:
+        return protection.presentation.sender_kid or None
     if isinstance(protection, SignatureProtection):
         return subject_key_identifier_in(protection.chain[0].extensions)
-    return protection.reference
+    return protection.reference or None
 
 
 def protect(header: PKIHeader, body: Chosen, protection: Protection) -> bytes:
@@ -94,23 +117,35 @@ def protect(header: PKIHeader, body: Chosen, protection: Protection) -> bytes:
         algorithm = protection.algorithm(header.sender_nonce or b"")
         header = replace(header, protection_alg=algorithm)
         bits = compute_mac(protection.secret, algorithm, protected_part(header, body))
-        return encode(PKIMessage(header=header, body=body, protection=bits))
+        certificates = _extra_certs(header, protection.presentation)
+        return encode(PKIMessage(header=header, body=body, protection=bits, extra_certs=certificates))
     header = replace(header, protection_alg=protection.signer.algorithm)
     bits = protection.signer.sign(protected_part(header, body))
-    certificates = tuple(certificate.der for certificate in protection.chain)
+    chain = tuple(certificate.der for certificate in protection.chain)
+    certificates = _extra_certs(header, protection.presentation, chain)
     return encode(PKIMessage(header=header, body=body, protection=bits, extra_certs=certificates))
+
+
+def _extra_certs(header: PKIHeader, ours: Presentation, chain: tuple[bytes, ...] = ()) -> tuple[bytes, ...]:
+    """What goes along: a message that answers one is not the first of its transaction (RFC 9483 §3.3)."""
+    if ours.first_only and header.recip_nonce is not None:
+        return ()
+    return tuple(dict.fromkeys((*chain, *ours.extra_certs)))
 
 
 @dataclass(frozen=True, slots=True)
 class Peer:
     """Whose answers we believe: who knows `secret`, and who signs with a path to `anchors` and may speak for the CA.
 
-    `name` is the CA's DN where we know it.
+    `name` is the CA's DN where we know it; `accepts` are the kinds of protection that count at all, and `tolerates`
+    what may be otherwise than the standards say.
     """
 
     secret: SharedSecret | None = None
     anchors: tuple[Certificate, ...] = ()
     name: Name | None = None
+    accepts: frozenset[str] = frozenset({"mac", "signature"})
+    tolerates: frozenset[Tolerance] = frozenset()
 
 
 def check_protection(unverified: Unverified, peer: Peer, known: Iterable[bytes], now: datetime) -> Certificate | None:
@@ -122,7 +157,13 @@ def check_protection(unverified: Unverified, peer: Peer, known: Iterable[bytes],
     algorithm, bits = message.header.protection_alg, message.protection
     if algorithm is None or bits is None:
         raise Unauthentic("the message is not protected")
-    if is_mac(algorithm):
+    kind = "mac" if is_mac(algorithm) else "signature"
+    if kind not in peer.accepts:
+        raise Unauthentic(
+            f"the message is protected by a {kind}, which the manifest does not accept",
+            next_step="see the authority's `accept:`",
+        )
+    if kind == "mac":
         _check_mac(unverified, algorithm, bits, peer)
         return None
     return _check_signature(unverified, algorithm, bits, peer, (*message.extra_certs, *known), now)
@@ -157,7 +198,8 @@ def _check_signature(
         )
     certificates = readable_certificates(known)
     refusals: list[Unauthentic] = []
-    signers = signers_of(unverified, algorithm, bits, (*peer.anchors, *certificates))
+    allow_sha1 = Tolerance.SHA1_SIGNATURES in peer.tolerates
+    signers = signers_of(unverified, algorithm, bits, (*peer.anchors, *certificates), allow_sha1=allow_sha1)
     for signer in islice(signers, MAX_SIGNERS):
         try:
             return _accepted(signer, certificates, peer, now)
@@ -169,7 +211,8 @@ def _check_signature(
 def _accepted(signer: Certificate, certificates: tuple[Certificate, ...], peer: Peer, now: datetime) -> Certificate:
     """The certificate whose key made the signature, if it may sign what the CA says. Unauthentic where not."""
     usages = key_usages_in(signer.extensions)
-    if usages is not None and "digitalSignature" not in usages:
+    lenient = Tolerance.SIGNER_WITHOUT_DIGITAL_SIGNATURE in peer.tolerates
+    if usages is not None and "digitalSignature" not in usages and not lenient:
         raise Unauthentic(f'"{signer.subject}" may not sign messages', why="its keyUsage lacks digitalSignature")
     find_path(signer, certificates, peer.anchors, now)
     if not _speaks_for_ca(signer, peer):
@@ -182,7 +225,12 @@ def _accepted(signer: Certificate, certificates: tuple[Certificate, ...], peer: 
 
 
 def signers_of(
-    unverified: Unverified, algorithm: AlgorithmIdentifier, bits: bytes, candidates: tuple[Certificate, ...]
+    unverified: Unverified,
+    algorithm: AlgorithmIdentifier,
+    bits: bytes,
+    candidates: tuple[Certificate, ...],
+    *,
+    allow_sha1: bool = False,
 ) -> Iterator[Certificate]:
     """The candidates whose key verifies; those that senderKID and sender point at are tried first.
 
@@ -196,13 +244,14 @@ def signers_of(
         return not fits_kid, sender is None or not same_name(candidate.subject.der, sender)
 
     for candidate in sorted(candidates, key=likelihood):
-        if verify_signature(candidate.public_key_info, algorithm, bits, unverified.protected):
+        key = candidate.public_key_info
+        if verify_signature(key, algorithm, bits, unverified.protected, allow_sha1=allow_sha1):
             yield candidate
 
 
 def _speaks_for_ca(signer: Certificate, peer: Peer) -> bool:
     """A certificate of the same PKI is not enough: an end entity must not pass for the CA (dossier §7 no. 6)."""
-    if any(signer.der == anchor.der for anchor in peer.anchors):
+    if Tolerance.OTHER_SENDER in peer.tolerates or any(signer.der == anchor.der for anchor in peer.anchors):
         return True
     if peer.name is not None and same_name(signer.subject.der, peer.name.der):
         return True

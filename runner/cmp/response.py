@@ -5,10 +5,13 @@ Names of PKIStatus and failInfo are the standard's, printed verbatim. Nothing he
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from runner.asn1.cmp import FAIL_INFO, IMPLICIT_CONFIRM, PKI_STATUS
+from runner.asn1.cmp import CONFIRM_WAIT_TIME, FAIL_INFO, IMPLICIT_CONFIRM, PKI_STATUS
+from runner.asn1.primitives import GENERALIZED_TIME
+from runner.errors import Malformed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -73,6 +76,15 @@ def refusal_in(body: Chosen) -> Status | None:
     else:
         return None
     return next((status_of(info) for info in statuses if PKI_STATUS.index("rejection") == info.status), None)
+
+
+def confirm_wait_time(message: PKIMessage) -> str:
+    """Until when the CA waits for certConf (confirmWaitTime, RFC 9810 §5.1.1.2), ISO 8601; empty where it is unsaid."""
+    for info in message.header.general_info:
+        if info.info_type == CONFIRM_WAIT_TIME and info.info_value is not None:
+            with suppress(Malformed):
+                return GENERALIZED_TIME.decode(info.info_value).isoformat()
+    return ""
 
 
 def grants_implicit_confirm(message: PKIMessage) -> bool:

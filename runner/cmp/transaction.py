@@ -25,19 +25,29 @@ from runner.asn1.cmp import CERT_PROFILE, IMPLICIT_CONFIRM, PKI_FREE_TEXT, InfoT
 from runner.asn1.x509 import NULL_DN
 from runner.cmp.dialogue import Dialogue, Done, Rejected, Send, State, Wait
 from runner.cmp.judging import judge
+from runner.cmp.leniency import also_awaited, as_awaited, check_revoked
 from runner.cmp.protection import protect, sender_kid_of, sender_of
 from runner.cmp.proving import CHALLENGE
 from runner.cmp.request import CERT_REQ_ID, confirmation_body, poll_body, request_body
-from runner.cmp.response import GRANTED, Status, error_status, grants_implicit_confirm, joined_text, status_of
+from runner.cmp.response import (
+    GRANTED,
+    Status,
+    confirm_wait_time,
+    error_status,
+    grants_implicit_confirm,
+    joined_text,
+    status_of,
+)
 from runner.cmp.unsealing import certificate_in, challenged, response_body
 from runner.cmp.validation import Expectation, verify_message
 from runner.errors import BadCertificate, Malformed, Mismatch
 from runner.pki.certificates import parse_certificate, readable_certificates
 from runner.pki.names import directory_name
+from runner.pki.servers import Tolerance
 from runner.values import replace
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Collection, Iterable
     from datetime import datetime
 
     from runner.ambient import Entropy
@@ -85,7 +95,7 @@ def _header(dialogue: Dialogue, parties: Parties, now: datetime) -> PKIHeader:
         pvno=parties.pvno,
         sender=sender_of(parties.protection),
         recipient=dialogue.recipient,
-        message_time=now,
+        message_time=now if parties.message_time else None,
         sender_kid=sender_kid_of(parties.protection),
         transaction_id=dialogue.transaction_id,
         sender_nonce=dialogue.nonce,
@@ -132,10 +142,10 @@ def receive(
     dialogue: Dialogue, octets: bytes, order: Order, parties: Parties, now: datetime
 ) -> tuple[Dialogue, Action]:
     """Take an answer. Raises ProtocolError (runner.errors) where it is not acceptable; the dialogue stays as it was."""
-    expectation = Expectation(
-        parties.pvno, dialogue.transaction_id, _nonces(dialogue), frozenset(_handlers(dialogue, order))
-    )
+    awaited = also_awaited(dialogue.kind, parties.peer.tolerates) | frozenset(_handlers(dialogue, order))
+    expectation = Expectation(parties.pvno, dialogue.transaction_id, _nonces(dialogue), awaited)
     verified = verify_message(octets, expectation, parties.peer, dialogue.extra_certs, now)
+    verified = as_awaited(verified, dialogue.kind, REPLIES[dialogue.kind])
     header = verified.message.header
     dialogue = replace(
         dialogue,
@@ -185,7 +195,7 @@ class _Received:
 def _on_certificate_response(received: _Received) -> tuple[Dialogue, Action]:
     """ip, cp, kup: exactly one CertResponse, the one that we asked for (dossier §3.2 no. 3)."""
     content: CertRepMessage = received.message.body.value
-    response = _only_response(content, received.dialogue.kind)
+    response = _only_response(content, received.dialogue.kind, received.parties.peer.tolerates)
     received = replace(received, dialogue=replace(received.dialogue, cert_req_id=response.cert_req_id))
     status = status_of(response.status)
     if status.status == "waiting":
@@ -204,10 +214,11 @@ def _put_off(dialogue: Dialogue, status: Status, *, whole: bool) -> tuple[Dialog
     return replace(dialogue, whole=whole), Wait(seconds, status.text)
 
 
-def _only_response(content: CertRepMessage, kind: str) -> CertResponse:
+def _only_response(content: CertRepMessage, kind: str, tolerates: Collection[Tolerance]) -> CertResponse:
     """The one CertResponse. A p10cr has no certReqId of its own: -1 by the book, 0 by many (dossier §3.3)."""
     allowed = (CERT_REQ_ID, WHOLE_MESSAGE) if kind == "p10cr" else (CERT_REQ_ID,)
-    if len(content.response) != 1 or content.response[0].cert_req_id not in allowed:
+    lenient = Tolerance.OTHER_CERT_REQ_ID in tolerates
+    if len(content.response) != 1 or (content.response[0].cert_req_id not in allowed and not lenient):
         numbers = ", ".join(str(response.cert_req_id) for response in content.response) or "none"
         raise Mismatch("the answer is not about our one request", why=f"certReqId: {numbers}; {CERT_REQ_ID} was asked")
     return content.response[0]
@@ -224,6 +235,7 @@ def _offer(
         key_is_signed_for=received.verified.signer is not None,
         granted=status.status,
         confirmed=grants_implicit_confirm(received.message),
+        confirm_by=confirm_wait_time(received.message),
         ca_pubs=ca_pubs,
         extra_certs=_known((*ca_pubs, *received.dialogue.extra_certs)),
     )
@@ -235,6 +247,7 @@ def _on_revocation_response(received: _Received) -> tuple[Dialogue, Action]:
     content = received.message.body.value
     if len(content.status) != 1:
         raise Mismatch("the answer is not about our one request", why=f"{len(content.status)} statuses came")
+    check_revoked(content, received.order, received.parties.peer.tolerates)
     status = status_of(content.status[0])
     if status.status == "waiting":
         return _put_off(received.dialogue, status, whole=True)

@@ -7,10 +7,11 @@ they tell a person what differs.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from runner.asn1.cmp import CMP_2000
 from runner.cmp.message import Verified, read_message
 from runner.cmp.protection import check_protection
 from runner.cmp.response import refusal_in
@@ -18,9 +19,10 @@ from runner.errors import BadCertificate, Claimed, Malformed, Mismatch, Protocol
 from runner.pki.extensions import basic_constraints_in
 from runner.pki.paths import find_path
 from runner.pki.profile import differences
+from runner.pki.servers import Tolerance
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
     from datetime import datetime
 
     from runner.cmp.message import Unverified
@@ -43,6 +45,7 @@ class Expectation:
     nonces: tuple[bytes, ...]
     """senderNonces of ours that recipNonce may repeat; the newest first, which also must not come back as theirs."""
     awaited: frozenset[str]
+    tolerates: frozenset[Tolerance] = frozenset()
 
 
 def verify_message(
@@ -52,11 +55,12 @@ def verify_message(
 
     `known` are certificates (DER) that came earlier in this transaction.
     """
-    unverified = read_message(octets)
+    unverified, expectation = read_message(octets), replace(expectation, tolerates=peer.tolerates)
     try:
         for check in MESSAGE_CHECKS:
             check(unverified, expectation)
-        signer = check_protection(unverified, peer, known, now)
+        vouched_for = not _passes_unprotected(unverified, peer.tolerates)
+        signer = check_protection(unverified, peer, known, now) if vouched_for else None
         for check in ANSWER_CHECKS:
             check(unverified, expectation)
     except ProtocolError as problem:
@@ -71,9 +75,21 @@ def verify_message(
     return Verified(unverified.message, signer)
 
 
+def _passes_unprotected(unverified: Unverified, tolerates: Collection[Tolerance]) -> bool:
+    """Whether it bears no protection, brings no good news, and is of a kind that the manifest takes all the same."""
+    message = unverified.message
+    if message.protection is not None or message.header.protection_alg is not None:
+        return False
+    if message.body.name == "pkiconf":
+        return Tolerance.UNPROTECTED_PKICONF in tolerates
+    return Tolerance.UNPROTECTED_ERROR in tolerates and refusal_in(message.body) is not None
+
+
 def _version(unverified: Unverified, expectation: Expectation) -> None:
     """The pvno is the one that we sent, except in error messages (dossier §3.1 no. 3)."""
     header = unverified.message.header
+    if Tolerance.OTHER_VERSION in expectation.tolerates and header.pvno >= CMP_2000:
+        return
     if header.pvno != expectation.pvno and unverified.message.body.name != "error":
         raise Mismatch("the answer is of another protocol version", why=f"pvno {header.pvno}, not {expectation.pvno}")
 
@@ -96,14 +112,18 @@ def _protection_is_whole(unverified: Unverified, expectation: Expectation) -> No
 
 def _sender_nonce(unverified: Unverified, expectation: Expectation) -> None:
     nonce = unverified.message.header.sender_nonce
-    if nonce is None or len(nonce) < MIN_NONCE:
+    lenient = Tolerance.WEAK_SENDER_NONCE in expectation.tolerates
+    if not lenient and (nonce is None or len(nonce) < MIN_NONCE):
         raise Unauthentic("the answer's senderNonce is missing or too short", why=f"{len(nonce or b'')} octets")
     if nonce in expectation.nonces:
         raise Unauthentic("the answer's senderNonce is our own", why="our message came back as its own answer")
 
 
 def _recip_nonce(unverified: Unverified, expectation: Expectation) -> None:
-    if unverified.message.header.recip_nonce not in expectation.nonces:
+    nonce = unverified.message.header.recip_nonce
+    if nonce is None and Tolerance.MISSING_RECIP_NONCE in expectation.tolerates:
+        return
+    if nonce not in expectation.nonces:
         raise Mismatch("the answer's recipNonce is not the nonce that we sent", why="it answers another message")
 
 
@@ -133,6 +153,7 @@ class Issue:
     intermediates: tuple[Certificate, ...]
     anchors: tuple[Certificate, ...]
     now: datetime
+    tolerates: frozenset[Tolerance] = frozenset()
 
 
 def check_certificate(issue: Issue) -> tuple[Certificate, ...]:
@@ -191,7 +212,8 @@ def _no_ca(issue: Issue) -> None:
 
 def _as_asked(issue: Issue) -> None:
     """A status of accepted means: names exactly as asked. A kur keeps its subject whatever the status."""
-    strict = {"subject", "alt_names"} if issue.granted == "accepted" else _kur_fields(issue)
+    named = issue.granted == "accepted" and Tolerance.OTHER_SUBJECT not in issue.tolerates
+    strict = {"subject", "alt_names"} if named else _kur_fields(issue)
     for difference in _differences(issue):
         if difference.field in strict:
             raise BadCertificate(

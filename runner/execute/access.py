@@ -6,20 +6,22 @@ ready-made Access.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from runner.asn1.x509 import NULL_DN
 from runner.cmp.dialogue import Parties
-from runner.cmp.protection import RFC_9045, MacProtection, Peer, Protection, SignatureProtection
+from runner.cmp.protection import RFC_9045, MacProtection, Peer, Presentation, Protection, SignatureProtection
 from runner.errors import CmpBatchError, KeyStoreError
 from runner.keystores.files import read_file
 from runner.keystores.keys import load_key
-from runner.keystores.secrets import split_psk
-from runner.manifest.model import PskCredential
+from runner.keystores.secrets import shared_key
+from runner.manifest.credentials import PskCredential
 from runner.pki.certificates import certificates_in
 from runner.pki.certification_requests import request_in
 from runner.pki.macs import SharedSecret
+from runner.pki.names import directory_name
 from runner.pki.signing import SignatureChoice
 
 if TYPE_CHECKING:
@@ -27,10 +29,12 @@ if TYPE_CHECKING:
     from runner.execute.line import Line
     from runner.keystores.base import StoredKey
     from runner.keystores.secrets import SecretReader
-    from runner.manifest.model import Authority, CertificateCredential, Credential
+    from runner.manifest.credentials import CertificateCredential, Credential, MacWish, Presenting
+    from runner.manifest.model import Authority
     from runner.pki.certificates import Certificate
     from runner.pki.certification_requests import CertificationRequest
     from runner.pki.keyurls import KeyUrl
+    from runner.pki.mac_parameters import MacParameters
     from runner.pki.names import Name
 
 
@@ -90,25 +94,32 @@ class Keyring:
 
     secrets: SecretReader
     entropy: Entropy
-    _macs: dict[str, MacProtection] = field(default_factory=dict)
+    _macs: dict[tuple[str, MacParameters], MacProtection] = field(default_factory=dict)
 
-    def protection(self, credential: Credential) -> Protection:
-        """How messages under a credential are protected. A certificate is read anew: items may have made it."""
+    def protection(self, credential: Credential, usual: MacParameters = RFC_9045) -> Protection:
+        """How messages under a credential are protected. A certificate is read anew: items may have made it.
+
+        `usual` are the measures of the MAC, as far as the credential does not say them itself.
+        """
         if not isinstance(credential, PskCredential):
             return self._signature(credential)
-        if credential.name not in self._macs:
-            self._macs[credential.name] = self._mac(credential)
-        return self._macs[credential.name]
+        parameters = chosen(credential.mac, usual)
+        if (credential.name, parameters) not in self._macs:
+            self._macs[credential.name, parameters] = self._mac(credential, parameters)
+        return self._macs[credential.name, parameters]
 
-    def _mac(self, credential: PskCredential) -> MacProtection:
-        reference, key = split_psk(self.secrets.read(credential.secret.kind, credential.secret.value))
-        parameters = replace(RFC_9045, iterations=credential.iterations)
+    def _mac(self, credential: PskCredential, parameters: MacParameters) -> MacProtection:
+        secret = self.secrets.read(credential.secret.kind, credential.secret.value)
+        reference, key = shared_key(secret, credential.reference, hexadecimal=credential.hexadecimal)
         salt = self.entropy.octets(parameters.salt_length)
-        return MacProtection(reference, SharedSecret(key.reveal()), salt, parameters)
+        return MacProtection(
+            reference, SharedSecret(key.reveal()), salt, parameters, presentation_of(credential.presenting)
+        )
 
     def _signature(self, credential: CertificateCredential) -> SignatureProtection:
         key = self.key(credential.key, SignatureChoice(credential.digest, credential.pss))
-        return signature_protection(read_certificates(credential.certificate), key)
+        made = signature_protection(read_certificates(credential.certificate), key)
+        return replace(made, presentation=presentation_of(credential.presenting))
 
     def key(self, url: KeyUrl, choice: SignatureChoice = SignatureChoice()) -> StoredKey:  # noqa: B008 - frozen
         """The key that exists at a URL, to sign as `choice` says."""
@@ -128,13 +139,34 @@ def signature_protection(chain: tuple[Certificate, ...], key: StoredKey) -> Sign
     return SignatureProtection(key.signer, chain)
 
 
-def parties(access: Access, protection: Protection) -> Parties:
-    """We, protected so, and this authority: whose MAC or signature its answers may bear."""
-    secret = protection.secret if isinstance(protection, MacProtection) else None
+def chosen(wish: MacWish, usual: MacParameters) -> MacParameters:
+    """The measures of a MAC: what the manifest says, and the rest as usual."""
+    said = {field.name: value for field in fields(wish) if (value := getattr(wish, field.name))}
+    return replace(usual, **said)
+
+
+def presentation_of(wish: Presenting) -> Presentation:
+    """How a credential presents itself; its further certificates are read. KeyStoreError names the file."""
+    along = tuple(each.der for path in wish.extra_certs for each in read_certificates(path))
+    if isinstance(wish.sender, str) or wish.sender is None:
+        return Presentation(directory_name(NULL_DN) if wish.sender == "none" else None, wish.sender_kid, along)
+    return Presentation(directory_name(wish.sender.der), wish.sender_kid, along)
+
+
+def parties(access: Access, protection: Protection, answers: SharedSecret | None = None) -> Parties:
+    """We, protected so, and this authority: whose MAC or signature its answers may bear.
+
+    `answers` is the secret that answers to signed requests may be protected with.
+    """
+    authority = access.authority
+    secret = protection.secret if isinstance(protection, MacProtection) else answers
+    first_only = authority.send_extra_certs == "first"
+    ours = replace(protection, presentation=replace(protection.presentation, first_only=first_only))
     return Parties(
-        protection=protection,
-        peer=Peer(secret, access.anchors, access.recipient),
-        recipient=access.authority.addressee or access.recipient,
-        pvno=access.authority.version,
-        implicit_confirm=access.authority.implicit_confirm,
+        protection=ours if first_only else protection,
+        peer=Peer(secret, access.anchors, access.recipient, authority.accepts, authority.tolerates),
+        recipient=authority.addressee or access.recipient,
+        pvno=authority.version,
+        implicit_confirm=authority.implicit_confirm,
+        message_time=authority.message_time,
     )

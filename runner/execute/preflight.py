@@ -14,7 +14,8 @@ from runner.errors import BadInput, CmpBatchError, Diagnostic, Refused
 from runner.execute.access import Keyring, read_certificates, read_request, signature_protection
 from runner.execute.asking import controls
 from runner.keystores.ownership import numbers_of
-from runner.manifest.model import CertificateCredential, Enrollment, Revocation, Update
+from runner.manifest.credentials import CertificateCredential
+from runner.manifest.model import Enrollment, Revocation, Update
 from runner.plan.case import key_url_of
 from runner.plan.needs import makers_of
 from runner.plan.steps import Verb

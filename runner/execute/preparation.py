@@ -16,11 +16,12 @@ from runner.cmp.proving import CHALLENGE, ENCRYPTION, OPENING
 from runner.cmp.request import Order
 from runner.errors import KeyStoreError, SecretError
 from runner.execute.access import parties, read_certificates, read_request, signature_protection
-from runner.execute.asking import in_header, validity_of, with_wishes
+from runner.execute.asking import answer_secret, in_header, presented, validity_of, with_wishes
 from runner.execute.backup import back_up
 from runner.execute.central import opening, ordered, own_opener, protocol_key, with_protocol_key
 from runner.execute.install import place_for_new, place_in_token
-from runner.manifest.model import CertificateCredential, Enrollment, Revocation, Update
+from runner.manifest.credentials import CertificateCredential
+from runner.manifest.model import Enrollment, Revocation, Update
 from runner.pki.certificates import parse_certificate
 from runner.pki.names import same_name
 from runner.pki.profile import profile_of
@@ -134,7 +135,7 @@ def _prepare_csr(preparation: Preparation, item: Enrollment, csr: str) -> Prepar
     order = Order("p10cr", wanted, request.public_key_info, csr=request.der)
     return Prepared(
         order,
-        _parties(preparation, item, _protection(preparation.desk, item)),
+        _parties(preparation, item, _protection(preparation.desk, item), order=order),
         key,
         item.key.path if item.key else None,
     )
@@ -144,8 +145,8 @@ def _with_wishes(preparation: Preparation, item: Enrollment | Update, order: Ord
     """The order with the controls that the entry asks for; a resumed one is out already, and takes no secret."""
     if preparation.resumed or order.kind == "p10cr":
         return order
-    usual = preparation.desk.access(item.authority).authority.asking
-    return with_wishes(order, item.asking, usual, preparation.desk.keyring.secrets)
+    authority = preparation.desk.access(item.authority).authority
+    return with_wishes(order, item.asking, authority, preparation.desk.keyring.secrets)
 
 
 def _wanted(item: Enrollment) -> Profile:
@@ -227,7 +228,7 @@ def _prepare_revocation(preparation: Preparation, item: Revocation) -> Prepared:
         reason=item.reason,
         invalid_since=item.invalid_since,
     )
-    return Prepared(order, _parties(preparation, item, ours))
+    return Prepared(order, _parties(preparation, item, ours, order=order))
 
 
 def _to_revoke(desk: Desk, item: Revocation) -> Certificate | None:
@@ -253,8 +254,10 @@ def _parties(
     order: Order | None = None,
 ) -> Parties:
     """We and the CA. Where an EnvelopedData will come, CMP 2021 is spoken from the first message (dossier §1.5)."""
-    access = preparation.desk.access(item.authority)
-    both = parties(access, ours)
+    desk, access = preparation.desk, preparation.desk.access(item.authority)
+    credential = desk.document.credentials.get(item.credential or "")
+    both = parties(access, ours, answer_secret(desk, access.authority))
+    both = presented(both, credential, access.authority.server, order)
     if not isinstance(item, Revocation):
         both = in_header(both, item.asking, access.authority.asking)
     if key is None or order is None:
@@ -266,7 +269,8 @@ def _parties(
 def _protection(desk: Desk, item: AnyItem) -> Protection:
     """The item's credential; the embedded lab has one for everybody."""
     if item.credential is not None:
-        return desk.keyring.protection(desk.document.credentials[item.credential])
+        usual = desk.access(item.authority).authority.server.mac
+        return desk.keyring.protection(desk.document.credentials[item.credential], usual)
     handed_out = desk.access(item.authority).handed_out
     if handed_out is None:
         raise SecretError(

@@ -177,6 +177,25 @@ def _without_newline(octets: bytes) -> bytes:
     return octets.removesuffix(b"\n").removesuffix(b"\r") if octets.endswith(b"\n") else octets
 
 
+def shared_key(secret: Secret, reference: bytes | None, *, hexadecimal: bool) -> tuple[bytes, Secret]:
+    """The reference number and the key; `reference`: the secret is the key alone. SecretError without its words."""
+    known, key = split_psk(secret) if reference is None else (reference, secret)
+    if not hexadecimal:
+        return known, key
+    return (_from_hexadecimal(known) if reference is None else known), Secret(_from_hexadecimal(key.reveal()))
+
+
+def _from_hexadecimal(text: bytes) -> bytes:
+    try:
+        return bytes.fromhex(text.decode("ascii"))
+    except ValueError:
+        raise SecretError(
+            "the shared secret is not written in hexadecimal digits",
+            why="encoding: hex says that it is",
+            next_step="leave encoding out if it is plain text",
+        ) from None
+
+
 def split_psk(secret: Secret) -> tuple[bytes, Secret]:
     """`refnum:key` → the reference number and the key. A key may hold colons, a reference number cannot.
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from runner.manifest.model import CertificateCredential, PskCredential
+from runner.manifest.credentials import CertificateCredential, PskCredential
 
 if TYPE_CHECKING:
-    from runner.manifest.model import Authority, Credential, Template
+    from runner.manifest.credentials import Credential
+    from runner.manifest.model import Authority, Template
     from runner.manifest.reader import Reader
     from runner.pki.keyurls import KeyUrl
 

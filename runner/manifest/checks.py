@@ -9,7 +9,8 @@ from __future__ import annotations
 from graphlib import CycleError, TopologicalSorter
 from typing import TYPE_CHECKING
 
-from runner.manifest.model import Enrollment, PskCredential, Revocation, Update
+from runner.manifest.credentials import PskCredential
+from runner.manifest.model import Enrollment, Revocation, Update
 from runner.manifest.paths import exists, is_folder, same_file_key, short
 from runner.manifest.words import shortened
 

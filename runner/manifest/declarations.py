@@ -6,24 +6,15 @@ and not again at everything that refers to it.
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from runner.manifest.credentialing import read_credential, read_login
+from runner.manifest.dealings import read_dealings
 from runner.manifest.durations import parse_duration
-from runner.manifest.model import (
-    LAB_URL,
-    Authority,
-    CertificateCredential,
-    Credential,
-    Limits,
-    Login,
-    PskCredential,
-    SecretRef,
-)
+from runner.manifest.model import LAB_URL, Authority, Limits
 from runner.manifest.reaching import read_reach, read_urls
 from runner.manifest.reader import Reader, cached_name
-from runner.manifest.secrets import read_secret, warn_of_literal
 from runner.manifest.templates import check_template
 from runner.manifest.wishing import read_asking
 from runner.pki.keyspecs import KeySpec, parse_key_spec
@@ -31,12 +22,12 @@ from runner.pki.keyspecs import KeySpec, parse_key_spec
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from runner.manifest.credentials import Credential, Login
     from runner.manifest.ledger import Ledger
     from runner.manifest.parts import Part
 
 USUAL_WAIT = 60.0
 """Seconds that one run waits for a CA to decide, where the manifest does not say."""
-_REFNUM_AND_KEY = re.compile(r"[^:]+:.+", re.DOTALL)
 
 
 @dataclass(slots=True)
@@ -55,9 +46,9 @@ def read_declarations(roots: Sequence[Part], variables: Mapping[str, str], ledge
     for name, part in _unique(roots, "credentials", ledger):
         reader = Reader(part, variables, ledger)
         if "user" in part.values:
-            declared.logins[name] = _login(name, reader)
+            declared.logins[name] = read_login(name, reader)
         else:
-            declared.credentials[name] = _credential(name, reader)
+            declared.credentials[name] = read_credential(name, reader)
     for name, part in _unique(roots, "authorities", ledger):
         declared.authorities[name] = _authority(name, Reader(part, variables, ledger), declared)
     for name, part in _unique(roots, "templates", ledger):
@@ -79,7 +70,7 @@ def _unique(roots: Sequence[Part], section: str, ledger: Ledger) -> Iterator[tup
 
 def _authority(name: str, reader: Reader, declared: Declared) -> Authority | None:
     part = reader.part
-    urls = read_urls(reader)
+    urls, dealings = read_urls(reader), read_dealings(reader, declared.credentials)
     authority = Authority(
         name=name,
         place=part.key_place,
@@ -95,7 +86,13 @@ def _authority(name: str, reader: Reader, declared: Declared) -> Authority | Non
         protocol_key=reader.parsed("protocol_encryption_key", _parse_protocol_key),
         version=int(part.number("version", 2)),
         credential=reader.reference("credential", declared.credentials, "credential"),
-        implicit_confirm=part.flag("implicit_confirm"),
+        implicit_confirm=dealings.implicit_confirm,
+        server=dealings.server,
+        tolerates=dealings.tolerates,
+        accepts=dealings.accepts,
+        answer_credential=dealings.answer_credential,
+        send_extra_certs=dealings.send_extra_certs,
+        message_time=dealings.message_time,
         limits=_limits(reader),
         reach=read_reach(reader, urls, declared.logins),
         max_wait=_max_wait(reader),
@@ -146,39 +143,3 @@ def _max_wait(reader: Reader) -> float:
     part = reader.part.part("polling")
     asked = reader.elsewhere(part).parsed("max_wait", parse_duration) if part else None
     return USUAL_WAIT if asked is None else asked
-
-
-def _credential(name: str, reader: Reader) -> Credential | None:
-    part = reader.part
-    if "psk" in part.values:
-        secret = read_secret(reader, "psk", _literal)
-        iterations = int(part.number("iterations", 10_000))
-        return PskCredential(name, part.key_place, secret, iterations, part.flag("ra")) if secret else None
-    kind = "ra_certificate" if "ra_certificate" in part.values else "certificate"
-    certificate, key = reader.input(kind), reader.key_url("key", generate=False)
-    digest = part.text("digest")
-    if digest and digest.value == "sha1" and not part.flag("allow_weak"):
-        step = "sha256, where the CA takes it; allow_weak: true beside it says that you know"
-        reader.ledger.warn("digest: sha1 is weak", digest.place, why="its collisions can be bought", next_step=step)
-    if not (certificate and key):
-        return None
-    named = digest.value if digest else ""
-    signs = CertificateCredential(name, part.key_place, certificate, key, named, part.flag("pss"))
-    return replace(signs, ra=kind == "ra_certificate")
-
-
-def _login(name: str, reader: Reader) -> Login | None:
-    user, secret = reader.text("user"), read_secret(reader, "password")
-    return Login(name, reader.part.key_place, user, secret) if user and secret else None
-
-
-def _literal(reader: Reader, key: str) -> SecretRef | None:
-    """A secret in the manifest itself, which the old tool took (-p refnum:key). Dollars in it are its own."""
-    text = reader.part.text(key)
-    if text is None:
-        return None
-    if not _REFNUM_AND_KEY.fullmatch(text.value):
-        reader.ledger.error("psk: this is not refnum:key", text.place, next_step="for example psk: {env: LINE7_PSK}")
-        return None
-    warn_of_literal(reader, text.place)
-    return SecretRef("literal", text.value)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from runner.manifest.reach import Reach
 from runner.manifest.wishes import Asking, ValidityWish
+from runner.pki.servers import STRICT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,21 +19,17 @@ if TYPE_CHECKING:
 
     from runner.asn1.x509 import Extension
     from runner.errors import Diagnostic, Place
+    from runner.manifest.credentials import Credential, Login
     from runner.manifest.placing import Output, RenewBefore
     from runner.pki.keyspecs import KeySpec
     from runner.pki.keyurls import KeyUrl
     from runner.pki.names import GeneralName, Name
+    from runner.pki.servers import ServerProfile, Tolerance
 
 LAB_URL = "lab:"
 """The URL of the embedded lab CA."""
-
-
-@dataclass(frozen=True, slots=True)
-class SecretRef:
-    """Where a secret is: kind is `env` (variable), `file` (path), `command` (argv, NUL-separated) or `literal`."""
-
-    kind: str
-    value: str = field(repr=False)
+BOTH_KINDS = frozenset({"mac", "signature"})
+"""The kinds of protection."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +75,16 @@ class Authority:
     version: int = 2
     credential: str | None = None
     implicit_confirm: bool = False
+    server: ServerProfile = STRICT
+    """What is known of the server behind it (`profile:`)."""
+    tolerates: frozenset[Tolerance] = frozenset()
+    """The profile's tolerances, and those that the manifest names."""
+    accepts: frozenset[str] = BOTH_KINDS
+    """The kinds of protection that answers may bear."""
+    answer_credential: str | None = None
+    """The shared secret that answers to signed requests may be protected with."""
+    send_extra_certs: str = "always"
+    message_time: bool = True
     limits: Limits = Limits()
     reach: Reach = field(default_factory=Reach)
     max_wait: float = 60.0
@@ -87,47 +94,6 @@ class Authority:
     def is_lab(self) -> bool:
         """Whether this is the embedded lab CA."""
         return self.url == LAB_URL
-
-
-@dataclass(frozen=True, slots=True)
-class PskCredential:
-    """refnum:key, shared with the CA out of band (RFC 9810 §5.1.3.1)."""
-
-    name: str
-    place: Place
-    secret: SecretRef
-    iterations: int = 10_000
-    ra: bool = False
-    """Whether it is an RA's: who knows it vouches for others."""
-
-
-@dataclass(frozen=True, slots=True)
-class CertificateCredential:
-    """A certificate and its key, which sign our messages (RFC 9810 §5.1.3.3)."""
-
-    name: str
-    place: Place
-    certificate: str
-    key: KeyUrl
-    digest: str = ""
-    """The hash that signatures are made with; empty: the one that suits the key."""
-    pss: bool = False
-    """RSASSA-PSS instead of PKCS #1 v1.5, of an RSA key."""
-    ra: bool = False
-    """Whether it is an RA's, who vouches for those whom it asks for."""
-
-
-Credential = PskCredential | CertificateCredential
-
-
-@dataclass(frozen=True, slots=True)
-class Login:
-    """A user name and a password, for HTTP servers and proxies; no CMP message is protected with it."""
-
-    name: str
-    place: Place
-    user: str
-    secret: SecretRef
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from datetime import timedelta
 
-    from runner.manifest.model import SecretRef
+    from runner.manifest.credentials import SecretRef
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from runner.manifest.model import SecretRef
+from runner.manifest.credentials import SecretRef
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
     from runner.asn1.cmp import InfoTypeAndValue
-    from runner.manifest.model import SecretRef
+    from runner.manifest.credentials import SecretRef
     from runner.pki.names import GeneralName
 
 

@@ -23,7 +23,6 @@ MACS = {
     **{f"aes{size * 8}-gmac": oid for oid, size in GMACS.items()},
 }
 """MAC names of the manifest → object identifiers. `hmac-sha1` goes by its RFC 2510 name, as CMP servers expect."""
-_KEY_OCTETS = 32
 _TAG_OCTETS = 16
 GMAC_NONCE_OCTETS = 12
 
@@ -40,6 +39,8 @@ class MacParameters:
     mac: str = "hmac-sha256"
     iterations: int = 10_000
     salt_length: int = 16
+    key_length: int = 32
+    """Octets of the key that PBMAC1 derives; an AES-GMAC has its own."""
 
 
 def mac_algorithm(parameters: MacParameters, salt: bytes, nonce: bytes = b"") -> AlgorithmIdentifier:
@@ -61,7 +62,7 @@ def _pbmac1(parameters: MacParameters, salt: bytes, nonce: bytes) -> AlgorithmId
     kdf = PBKDF2Params(
         salt=salt,
         iteration_count=parameters.iterations,
-        key_length=GMACS.get(mac.algorithm, _KEY_OCTETS),
+        key_length=GMACS.get(mac.algorithm, parameters.key_length),
         prf=prf,
     )
     made = PBMAC1Params(

@@ -8,7 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from runner.errors import BadInput, Diagnostic
-from runner.manifest.model import CertificateCredential, Enrollment, Revocation, Update
+from runner.manifest.credentials import CertificateCredential
+from runner.manifest.model import Enrollment, Revocation, Update
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

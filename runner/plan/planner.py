@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from runner.manifest.model import CertificateCredential, Enrollment
+from runner.manifest.credentials import CertificateCredential
+from runner.manifest.model import Enrollment
 from runner.plan.backups import with_backup
 from runner.plan.case import Case, Known
 from runner.plan.needs import makers_of, needs_of, overwriters_of

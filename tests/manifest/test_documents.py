@@ -7,17 +7,9 @@ from datetime import timedelta
 import pytest
 
 from runner.errors import Place, Severity
-from runner.manifest.model import (
-    CertificateCredential,
-    Enrollment,
-    Limits,
-    Output,
-    PskCredential,
-    RenewBefore,
-    Revocation,
-    SecretRef,
-    Update,
-)
+from runner.manifest.credentials import CertificateCredential, PskCredential, SecretRef
+from runner.manifest.model import Enrollment, Limits, Revocation, Update
+from runner.manifest.placing import Output, RenewBefore
 from runner.pki.keyspecs import KeySpec
 from runner.pki.keyurls import KeyUrl
 
@@ -130,9 +122,9 @@ def test_credentials_hold_references(bench):
         """).credentials
     assert isinstance(credentials["env"], PskCredential)
     assert credentials["env"].secret == SecretRef("env", "LINE7_PSK")
-    assert credentials["env"].iterations == 1024
+    assert credentials["env"].mac.iterations == 1024
     assert credentials["file"].secret == SecretRef("file", str(bench.folder / "psk"))
-    assert credentials["file"].iterations == 10_000
+    assert credentials["file"].mac.iterations is None
     assert credentials["command"].secret == SecretRef("command", "pass\0show\0a $HOME $$ ${b}")
     assert credentials["literal"].secret == SecretRef("literal", "4711:$$sword${fish")
     assert isinstance(credentials["pair"], CertificateCredential)

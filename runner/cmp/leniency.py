@@ -1,0 +1,69 @@
+"""What answers may do otherwise than the standards say, where the manifest tolerates it (pki/servers.py has the names).
+
+Each function asks for one tolerance by its name; without it, it changes nothing. Checks on headers and protection ask
+for theirs where they stand (validation.py, protection.py).
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from runner.asn1.cmp import CertRepMessage
+from runner.asn1.structures import Chosen, decode
+from runner.asn1.x509 import RDN_SEQUENCE
+from runner.errors import Mismatch
+from runner.pki.names import name_in_general_name, same_name
+from runner.pki.servers import Tolerance
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from runner.asn1.cmp import PKIMessage, RevRepContent
+    from runner.cmp.message import Verified
+    from runner.cmp.request import Order
+
+_ALSO = {
+    ("p10cr", "ip"): Tolerance.P10CR_ANSWERED_AS_IP,
+    ("p10cr", "popdecc"): Tolerance.P10CR_ANSWERED_AS_POPDECC,
+    ("ir", "cp"): Tolerance.IP_AND_CP_INTERCHANGED,
+    ("cr", "ip"): Tolerance.IP_AND_CP_INTERCHANGED,
+}
+"""(request, body of its answer) → the tolerance that lets it pass."""
+
+
+def also_awaited(kind: str, tolerates: Collection[Tolerance]) -> frozenset[str]:
+    """Bodies that may answer a request of that kind beside the one of the standard."""
+    return frozenset(body for (asked, body), tolerance in _ALSO.items() if asked == kind and tolerance in tolerates)
+
+
+def as_awaited(verified: Verified, kind: str, reply: str) -> Verified:
+    """The answer under the name that it should have had: `reply`. Malformed where it is not of that form at all."""
+    body = verified.message.body
+    if (kind, body.name) not in _ALSO:
+        return verified
+    content = body.value if body.name != "popdecc" else decode(CertRepMessage, body.value)
+    message: PKIMessage = replace(verified.message, body=Chosen(reply, content))
+    return replace(verified, message=message)
+
+
+def check_revoked(content: RevRepContent, order: Order, tolerates: Collection[Tolerance]) -> None:
+    """RevCerts, where they come along, name the certificate that was to be revoked (dossier §3.6)."""
+    issuer = order.certificate.issuer if order.certificate else order.issuer
+    serial = order.certificate.serial if order.certificate else order.serial
+    for named in content.rev_certs:
+        found = name_in_general_name(named.issuer)
+        ours = issuer is not None and found is not None and _is_same(issuer.der, found, tolerates)
+        if named.serial_number != serial or not ours:
+            raise Mismatch("the answer names another certificate than the one to revoke", why="its revCerts differ")
+
+
+def _is_same(ours: bytes, found: bytes, tolerates: Collection[Tolerance]) -> bool:
+    if same_name(ours, found):
+        return True
+    return Tolerance.REVERSED_RDNS in tolerates and same_name(ours, _reversed(found))
+
+
+def _reversed(name: bytes) -> bytes:
+    """EJBCA wrote the parts of issuers the other way round until the end of 2023."""
+    return RDN_SEQUENCE.encode(RDN_SEQUENCE.decode(name)[::-1])

@@ -1,0 +1,92 @@
+"""Credentials as the manifest has them: plain data. What our messages are protected with, and how we present ourselves.
+
+Filled by runner.manifest.credentialing. Secrets are references; a literal one is kept out of every repr.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from runner.errors import Place
+    from runner.pki.keyurls import KeyUrl
+    from runner.pki.names import Name
+
+
+@dataclass(frozen=True, slots=True)
+class SecretRef:
+    """Where a secret is: kind is `env` (variable), `file` (path), `command` (argv, NUL-separated) or `literal`."""
+
+    kind: str
+    value: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class MacWish:
+    """The MAC of a shared secret, as far as the manifest says; None and empty: as the authority's profile has it."""
+
+    kind: str = ""
+    owf: str = ""
+    mac: str = ""
+    iterations: int | None = None
+    salt_length: int | None = None
+    key_length: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Presenting:
+    """How a credential presents itself otherwise than RFC 9483 §3.1 says. `extra_certs` are paths."""
+
+    sender: Name | str | None = None
+    """A name, or one of SENDERS."""
+    sender_kid: bytes | None = None
+    """Empty: none is sent."""
+    extra_certs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PskCredential:
+    """refnum:key, shared with the CA out of band (RFC 9810 §5.1.3.1)."""
+
+    name: str
+    place: Place
+    secret: SecretRef
+    mac: MacWish = field(default_factory=MacWish)
+    ra: bool = False
+    """Whether it is an RA's: who knows it vouches for others."""
+    reference: bytes | None = None
+    """The reference number, where the secret is the key alone; empty: there is none."""
+    hexadecimal: bool = False
+    """Whether reference number and key are written in hexadecimal digits."""
+    presenting: Presenting = field(default_factory=Presenting)
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateCredential:
+    """A certificate and its key, which sign our messages (RFC 9810 §5.1.3.3)."""
+
+    name: str
+    place: Place
+    certificate: str
+    key: KeyUrl
+    digest: str = ""
+    """The hash that signatures are made with; empty: the one that suits the key."""
+    pss: bool = False
+    """RSASSA-PSS instead of PKCS #1 v1.5, of an RSA key."""
+    ra: bool = False
+    """Whether it is an RA's, who vouches for those whom it asks for."""
+    presenting: Presenting = field(default_factory=Presenting)
+
+
+Credential = PskCredential | CertificateCredential
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """A user name and a password, for HTTP servers and proxies; no CMP message is protected with it."""
+
+    name: str
+    place: Place
+    user: str
+    secret: SecretRef

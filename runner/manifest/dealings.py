@@ -1,0 +1,74 @@
+"""Reads how a server is dealt with: its profile and tolerances, and which protections its answers may bear."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from runner.manifest.credentials import CertificateCredential
+from runner.manifest.model import BOTH_KINDS
+from runner.manifest.words import choose, shortened
+from runner.pki.servers import PROFILES, STRICT, TOLERANCES, ServerProfile, Tolerance
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from runner.manifest.credentials import Credential
+    from runner.manifest.reader import Reader
+
+
+@dataclass(frozen=True, slots=True)
+class Dealings:
+    """What the manifest says, and where it does not, the profile."""
+
+    server: ServerProfile = STRICT
+    tolerates: frozenset[Tolerance] = frozenset()
+    accepts: frozenset[str] = BOTH_KINDS
+    answer_credential: str | None = None
+    implicit_confirm: bool = False
+    send_extra_certs: str = "always"
+    message_time: bool = True
+
+
+def read_dealings(reader: Reader, credentials: Mapping[str, Credential | None]) -> Dealings:
+    """The dealings with one authority."""
+    part = reader.part
+    name = reader.reference("profile", PROFILES, "profile")
+    server = PROFILES[name] if name else STRICT
+    accepted = frozenset(text.value for text in part.texts("accept")) & BOTH_KINDS
+    often = part.text("send_extra_certs")
+    return Dealings(
+        server,
+        server.tolerates | _tolerances(reader),
+        accepted or BOTH_KINDS,
+        _answer_credential(reader, credentials),
+        implicit_confirm=_flag(reader, "implicit_confirm", usual=server.implicit_confirm),
+        send_extra_certs=often.value if often else server.send_extra_certs,
+        message_time=_flag(reader, "message_time", usual=server.message_time),
+    )
+
+
+def _tolerances(reader: Reader) -> frozenset[Tolerance]:
+    found = set()
+    for text in reader.part.texts("tolerate"):
+        if text.value in TOLERANCES:
+            found.add(TOLERANCES[text.value])
+        else:
+            step = choose(text.value, list(TOLERANCES))
+            reader.ledger.error(f"unknown tolerance {shortened(text.value)}", text.place, next_step=step)
+    return frozenset(found)
+
+
+def _answer_credential(reader: Reader, credentials: Mapping[str, Credential | None]) -> str | None:
+    """A shared secret, since a certificate is judged by `trust:`."""
+    name = reader.reference("answer_credential", credentials, "credential")
+    if name is not None and isinstance(credentials[name], CertificateCredential):
+        place, why = reader.part.place_of("answer_credential"), "signed answers are judged by trust:"
+        reader.ledger.error(f"answer_credential: {name!r} is no shared secret", place, why=why)
+        return None
+    return name
+
+
+def _flag(reader: Reader, key: str, *, usual: bool) -> bool:
+    value = reader.part.values.get(key)
+    return value if isinstance(value, bool) else usual
