@@ -199,7 +199,7 @@ class _GeneralizedTime(Codec[datetime]):
     """GeneralizedTime, written as YYYYMMDDHHMMSSZ; fractions and offsets are read too (Bouncy Castle sends them)."""
 
     def body(self, value: datetime) -> bytes:
-        return value.astimezone(UTC).strftime("%Y%m%d%H%M%SZ").rjust(15, "0").encode()
+        return b"%04d%02d%02d%02d%02d%02dZ" % value.astimezone(UTC).timetuple()[:6]
 
     def parse(self, octets: bytes, start: int, stop: int) -> datetime:
         match = _TIME.fullmatch(octets, start, stop) if stop - start < 32 else None  # noqa: PLR2004

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 SWITCH_INTERVAL = 0.001
 """Seconds between hand-overs of the interpreter: a writer's thread beside a busy loop waits 1 ms instead of 15."""
+GARBAGE = 20_000
+"""Objects that are made before those of them that hang in circles are looked for."""
 PARALLEL = 32
 
 
@@ -89,7 +91,7 @@ def _locked(workshop: Workshop, args: Namespace, clock: SystemClock, signer: Sig
 def _carried_out(workshop: Workshop, journal: Journal, args: Namespace, signer: SignatureProtection | None) -> int:
     from runner.errors import StateError
 
-    sys.setswitchinterval(SWITCH_INTERVAL)
+    _tune()
     workshop.open_lab()
     try:
         run_record = asyncio.run(_run(workshop, journal, args))
@@ -99,6 +101,15 @@ def _carried_out(workshop: Workshop, journal: Journal, args: Namespace, signer: 
     finally:
         workshop.close_lab()
     return _reported(run_record, journal, args, signer)
+
+
+def _tune() -> None:
+    """For a process that makes much that is soon let go of, beside a plan that stays and is not looked through."""
+    import gc
+
+    sys.setswitchinterval(SWITCH_INTERVAL)
+    gc.freeze()
+    gc.set_threshold(GARBAGE, 20, 50)
 
 
 async def _run(workshop: Workshop, journal: Journal, args: Namespace) -> Run:

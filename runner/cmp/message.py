@@ -9,9 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from runner.asn1.cmp import PKI_BODY, PKIHeader, PKIMessage
+from runner.asn1.cmp import CERTIFICATES, PKI_BODY, PKIHeader, PKIMessage
 from runner.asn1.der import SEQUENCE_TAG, elements, open_sequence, tlv
-from runner.asn1.structures import Chosen, codec_of, decode, encode
+from runner.asn1.primitives import BIT_STRING
+from runner.asn1.structures import Chosen, Explicit, codec_of, decode, encode
 from runner.errors import Malformed
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 MAX_MESSAGE = 1 << 20
 """Octets; more is refused unread."""
 _HEADER = codec_of(PKIHeader)
+_PROTECTION, _EXTRA_CERTS = Explicit(0, BIT_STRING), Explicit(1, CERTIFICATES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,3 +53,10 @@ def read_message(octets: bytes) -> Unverified:
 def protected_part(header: PKIHeader, body: Chosen) -> bytes:
     """The DER of ProtectedPart ::= SEQUENCE { header, body } (RFC 9810 §5.1.3)."""
     return tlv(SEQUENCE_TAG, encode(header) + PKI_BODY.encode(body))
+
+
+def whole_message(protected: bytes, protection: bytes, extra_certs: tuple[bytes, ...] = ()) -> bytes:
+    """The DER of the PKIMessage whose ProtectedPart is `protected`: header and body as they were protected."""
+    start, stop = open_sequence(protected)
+    certificates = _EXTRA_CERTS.encode(extra_certs) if extra_certs else b""
+    return tlv(SEQUENCE_TAG, protected[start:stop] + _PROTECTION.encode(protection) + certificates)

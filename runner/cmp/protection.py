@@ -11,10 +11,8 @@ from functools import lru_cache
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from runner.asn1.cmp import PKIMessage
-from runner.asn1.structures import encode
 from runner.asn1.x509 import NULL_DN
-from runner.cmp.message import protected_part
+from runner.cmp.message import protected_part, whole_message
 from runner.errors import Unauthentic
 from runner.pki.certificates import Certificate, readable_certificates
 from runner.pki.extensions import (
@@ -98,8 +96,12 @@ def sender_of(protection: Protection) -> bytes:
         return protection.presentation.sender
     if isinstance(protection, SignatureProtection):
         return directory_name(protection.chain[0].subject.der)
-    name = common_name(protection.reference.decode("utf-8", "replace")).der if protection.reference else NULL_DN
-    return directory_name(name)
+    return _named(protection.reference)
+
+
+@lru_cache(maxsize=64)
+def _named(reference: bytes) -> bytes:
+    return directory_name(common_name(reference.decode("utf-8", "replace")).der if reference else NULL_DN)
 
 
 def sender_kid_of(protection: Protection) -> bytes | None:
@@ -116,14 +118,14 @@ def protect(header: PKIHeader, body: Chosen, protection: Protection) -> bytes:
     if isinstance(protection, MacProtection):
         algorithm = protection.algorithm(header.sender_nonce or b"")
         header = replace(header, protection_alg=algorithm)
-        bits = compute_mac(protection.secret, algorithm, protected_part(header, body))
+        part = protected_part(header, body)
         certificates = _extra_certs(header, protection.presentation)
-        return encode(PKIMessage(header=header, body=body, protection=bits, extra_certs=certificates))
+        return whole_message(part, compute_mac(protection.secret, algorithm, part), certificates)
     header = replace(header, protection_alg=protection.signer.algorithm)
-    bits = protection.signer.sign(protected_part(header, body))
+    part = protected_part(header, body)
     chain = tuple(certificate.der for certificate in protection.chain)
     certificates = _extra_certs(header, protection.presentation, chain)
-    return encode(PKIMessage(header=header, body=body, protection=bits, extra_certs=certificates))
+    return whole_message(part, protection.signer.sign(part), certificates)
 
 
 def _extra_certs(header: PKIHeader, ours: Presentation, chain: tuple[bytes, ...] = ()) -> tuple[bytes, ...]:

@@ -5,6 +5,7 @@ Names of the standard to DER and back. Whether an extension is welcome is decide
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from runner.asn1.der import elements, open_sequence
@@ -168,10 +169,17 @@ def extended_key_usages_in(extensions: Iterable[Extension]) -> frozenset[str] | 
 def alt_names_in(extensions: Iterable[Extension]) -> tuple[GeneralName, ...]:
     """The names in SubjectAltName."""
     value = find_extension(extensions, SUBJECT_ALT_NAME)
-    if value is None:
-        return ()
+    return () if value is None else (_recent_names if len(value) <= _SHORT else _general_names)(value)
+
+
+def _general_names(value: bytes) -> tuple[GeneralName, ...]:
     start, stop = open_sequence(value)
     return tuple(general_name_from_der(element) for element in elements(value, start, stop, 256))
+
+
+_SHORT = 1024
+_recent_names = lru_cache(maxsize=256)(_general_names)
+"""A certificate's names are looked at several times in a row; those that are huge are not remembered."""
 
 
 def subject_key_identifier_in(extensions: Iterable[Extension]) -> bytes | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from functools import lru_cache
 from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 from runner.asn1.algorithms import PASSWORD_BASED_MAC, AlgorithmIdentifier, PBMParameter
@@ -137,12 +138,25 @@ def _keyed(secret: MacSecret, algorithm: AlgorithmIdentifier) -> tuple[Algorithm
 
 
 def _password_based(secret: MacSecret, octets: bytes) -> tuple[AlgorithmIdentifier, Iterator[bytes]]:
-    secret, parameters = _of_kind(secret, SharedSecret), decode(PBMParameter, octets)
+    secret, parameters = _of_kind(secret, SharedSecret), _pbm_parameter(octets)
     owf, size = hash_name(parameters.owf), key_size(parameters.mac)
     check_iterations("PasswordBasedMac", parameters.iteration_count, secret.max_iterations)
     check_salt("PasswordBasedMac", parameters.salt)
     base = secret.key(parameters.salt, owf, parameters.iteration_count)
     return parameters.mac, iter((expanded(base, size, owf),))
+
+
+def _pbm_parameter(octets: bytes) -> PBMParameter:
+    """Those that are short are remembered: one salt serves many messages."""
+    return (_recent_pbm_parameter if len(octets) <= _SHORT else _read_pbm_parameter)(octets)
+
+
+def _read_pbm_parameter(octets: bytes) -> PBMParameter:
+    return decode(PBMParameter, octets)
+
+
+_SHORT = 256
+_recent_pbm_parameter = lru_cache(maxsize=64)(_read_pbm_parameter)
 
 
 def _pbmac1(secret: MacSecret, octets: bytes) -> tuple[AlgorithmIdentifier, Iterator[bytes]]:

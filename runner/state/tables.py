@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import fields
 from datetime import UTC, datetime
 from enum import Enum
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from runner.errors import StateError
@@ -93,9 +94,12 @@ def _pragma(db: sqlite3.Connection, name: str) -> int:
     return int(db.execute(f"PRAGMA {name}").fetchone()[0])
 
 
+_HELD_ROW, _OPEN_ROW = attrgetter(*HELD), attrgetter(*OPEN)
+
+
 def stored(value: Held | Open) -> tuple[object, ...]:
     """The row of a value, its fields in order."""
-    return tuple(_plain(getattr(value, field.name)) for field in fields(value))
+    return tuple(map(_plain, (_HELD_ROW if isinstance(value, Held) else _OPEN_ROW)(value)))
 
 
 def _plain(value: object) -> object:
@@ -106,7 +110,7 @@ def _plain(value: object) -> object:
 
 def moment_text(moment: datetime) -> str:
     """A moment as text: ISO 8601, in UTC."""
-    return moment.astimezone(UTC).isoformat()
+    return (moment if moment.tzinfo is UTC else moment.astimezone(UTC)).isoformat()
 
 
 def load_inventory(db: sqlite3.Connection) -> Inventory:
