@@ -1,8 +1,8 @@
 """All items of a plan, in parallel: start what is ready, collect results, stop in good order.
 
-`parallel` items are at work at once; one that waits for the CA to decide gives its place to another meanwhile. The
-first signal stops starting and lets what is on the wire finish within the grace period; what is cut off then is in
-the journal.
+`parallel` items are at work at once; one that waits for the CA to decide gives its place to another meanwhile, and is
+gone on with when it is time to. The first signal stops starting and lets what is on the wire finish within the grace
+period; what is cut off then is in the journal.
 """
 
 from __future__ import annotations
@@ -10,10 +10,12 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from dataclasses import dataclass
+from heapq import heappop, heappush
+from itertools import count
 from typing import TYPE_CHECKING
 
-from runner.execute.operation import run_step
 from runner.execute.results import Failure, Outcome, Result, Run, spec_of
+from runner.execute.running import Later, rest_or_let_go, run_step
 from runner.execute.schedule import ANY_NUMBER, Schedule
 from runner.manifest.model import Revocation
 from runner.plan.case import certificate_path_of, key_path_of
@@ -30,8 +32,6 @@ if TYPE_CHECKING:
 
 GRACE = 10.0
 """Seconds that items under way are given after a signal."""
-MOST = 1024
-"""Items under way, those that wait for a CA included: each takes memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,15 +62,17 @@ def _run(plan: Plan, desk: Desk, started: datetime, results: tuple[Result, ...],
 
 
 class _Crew:
-    """The tasks under way."""
+    """The tasks under way, and the items that wait for their CA, the one whose turn comes next in front."""
 
     def __init__(self, schedule: Schedule, desk: Desk, options: Options) -> None:
         self._schedule = schedule
         self._desk = desk
         self._options = options
-        self._tasks: dict[asyncio.Task[Result], Step] = {}
-        self._done: deque[asyncio.Task[Result]] = deque()
-        self._resting = 0
+        self._tasks: dict[asyncio.Task[Result | Later], Step] = {}
+        self._done: deque[asyncio.Task[Result | Later]] = deque()
+        self._waiting: list[tuple[float, int, Step, Later]] = []
+        self._numbers = count()
+        self._alarm: asyncio.TimerHandle | None = None
         self._stir = asyncio.Event()
 
     async def work(self, stop: asyncio.Event) -> None:
@@ -78,11 +80,13 @@ class _Crew:
         watch = asyncio.create_task(self._watch(stop))
         try:
             while not stop.is_set():
+                self._go_on()
                 self._start_more()
                 if self._schedule.is_over:
                     return
-                if not self._tasks:
+                if not self._tasks and not self._waiting:
                     raise AssertionError("the steps that are left wait for each other")
+                self._set_alarm()
                 await self._stir.wait()
                 self._stir.clear()
                 self._collect()
@@ -93,6 +97,22 @@ class _Crew:
     async def _watch(self, stop: asyncio.Event) -> None:
         await stop.wait()
         self._stir.set()
+
+    def _go_on(self) -> None:
+        """Whose time has come goes on before anybody new is started."""
+        now = self._desk.clock.monotonic()
+        while self._waiting and self._waiting[0][0] <= now and len(self._tasks) < self._options.parallel:
+            _, _, step, later = heappop(self._waiting)
+            self._start(step, later)
+
+    def _set_alarm(self) -> None:
+        """Wake up when the next one's time comes; no task waits for that."""
+        if self._alarm is not None:
+            self._alarm.cancel()
+            self._alarm = None
+        if self._waiting and len(self._tasks) < self._options.parallel:
+            seconds = max(self._waiting[0][0] - self._desk.clock.monotonic(), 0)
+            self._alarm = asyncio.get_running_loop().call_later(seconds, self._stir.set)
 
     def _start_more(self) -> None:
         while self._has_place() and (step := self._schedule.next_ready()):
@@ -106,32 +126,28 @@ class _Crew:
             self._report(self._schedule.skip_rest("too many items failed (--max-failures)", self._running()))
 
     def _has_place(self) -> bool:
-        at_work = len(self._tasks) - self._resting
-        return at_work < self._options.parallel and len(self._tasks) < MOST and not self._schedule.too_many_failures
+        return len(self._tasks) < self._options.parallel and not self._schedule.too_many_failures
 
-    def _start(self, step: Step) -> None:
-        task = asyncio.create_task(run_step(step, self._desk, self._rest))
+    def _start(self, step: Step, later: Later | None = None) -> None:
+        task = asyncio.create_task(run_step(step, self._desk, rest_or_let_go, later))
         self._tasks[task] = step
         task.add_done_callback(self._is_done)
 
-    def _is_done(self, task: asyncio.Task[Result]) -> None:
+    def _is_done(self, task: asyncio.Task[Result | Later]) -> None:
         self._done.append(task)
         self._stir.set()
-
-    async def _rest(self, seconds: float) -> None:
-        """Wait for a CA to decide; meanwhile another item has the place (design §5 promise 5)."""
-        self._resting += 1
-        self._stir.set()
-        try:
-            await asyncio.sleep(seconds)
-        finally:
-            self._resting -= 1
 
     def _collect(self) -> None:
         while self._done:
             task = self._done.popleft()
-            if self._tasks.pop(task, None) is not None:
-                self._report(self._schedule.finish(task.result()))
+            step = self._tasks.pop(task, None)
+            if step is None:
+                continue
+            ended = task.result()
+            if isinstance(ended, Later):
+                heappush(self._waiting, (ended.at, next(self._numbers), step, ended))
+            else:
+                self._report(self._schedule.finish(ended))
 
     async def _wind_up(self) -> None:
         """No more is started; what is under way may finish within the grace period."""
@@ -139,8 +155,9 @@ class _Crew:
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=GRACE)
             self._collect()
-        for task, step in self._tasks.items():
+        for task in self._tasks:
             task.cancel()
+        for step in (*self._tasks.values(), *(step for _, _, step, _ in self._waiting)):
             self._report(self._schedule.finish(cut_off(step)))
 
     async def dismiss(self) -> None:
@@ -150,7 +167,8 @@ class _Crew:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def _running(self) -> list[str]:
-        return [step.item.name for step in self._tasks.values()]
+        steps = (*self._tasks.values(), *(step for _, _, step, _ in self._waiting))
+        return [step.item.name for step in steps]
 
     def _report(self, results: list[Result]) -> None:
         for result in results:

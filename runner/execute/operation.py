@@ -6,13 +6,12 @@ journalled, then confirmed, then installed.
 
 from __future__ import annotations
 
-import asyncio
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runner.cmp.transaction import start
-from runner.errors import CmpBatchError, KeyStoreError, ProtocolError, StateError
+from runner.errors import CmpBatchError, KeyStoreError, ProtocolError
 from runner.execute.central import is_central, keep_key, served_once
 from runner.execute.conversation import Conversation
 from runner.execute.desk import Installation
@@ -46,31 +45,25 @@ if TYPE_CHECKING:
     from runner.state.inventory import Open
 
 
-async def run_step(step: Step, desk: Desk, rest: Callable[[float], Awaitable[None]] = asyncio.sleep) -> Result:
-    """Carry out one step of the plan; what goes wrong with it is in the Result. StateError alone is raised.
+class Operation:
+    """One step under way. `before` is what the journal has of one that is gone on with, which waits until `until`."""
 
-    `rest(seconds)` is how it waits for a CA to decide.
-    """
-    began = desk.clock.monotonic()
-    operation = _Operation(step, desk, rest)
-    try:
-        result = await operation.run()
-    except StateError:
-        raise
-    except CmpBatchError as problem:
-        result = operation.result(Outcome.FAILED, failure=operation.failure(problem))
-    return replace(result, duration=desk.clock.monotonic() - began, ended=desk.clock.now())
-
-
-class _Operation:
-    """One step under way."""
-
-    def __init__(self, step: Step, desk: Desk, rest: Callable[[float], Awaitable[None]]) -> None:
-        self.step = step
+    def __init__(
+        self,
+        step: Step,
+        desk: Desk,
+        rest: Callable[[float], Awaitable[None]],
+        before: Open | None = None,
+        until: float = 0.0,
+    ) -> None:
+        self.verb = step.verb
+        self.step = step if before is None else replace(step, verb=Verb.RESUME)
         self.item = step.item
         self.desk = desk
         self.rest = rest
-        self.record = Record(step, desk)
+        self.until = until
+        """How long it may wait for its CA, by the monotonic clock; 0: it has not begun to."""
+        self.record = Record(self.step, desk, before)
         self.url = key_url_of(step.item)
 
     @property
@@ -115,16 +108,23 @@ class _Operation:
                 await line.pause(attempt - 1)
             conversation = self._conversation(prepared)
             dialogue = start(prepared.order, prepared.parties, proof, desk.clock.now(), desk.entropy)
-            ending = await conversation.begin(dialogue)
-            self.record.sent(conversation.tally.attempts)
+            ending = await self._counted(conversation, conversation.begin(dialogue))
             if not (isinstance(ending, Lost) and ending.try_later):
                 return ending
         if ending is None:
             raise AssertionError("a loop that runs at least once has an ending")
         return ending
 
+    async def _counted(self, conversation: Conversation, talk: Awaitable[Ending]) -> Ending:
+        """What comes of a talk; its messages are counted however it ends."""
+        try:
+            return await talk
+        finally:
+            self.record.sent(conversation.tally.attempts)
+
     def _conversation(self, prepared: Prepared) -> Conversation:
-        access = self.desk.access(self.item.authority)
+        access, now = self.desk.access(self.item.authority), self.desk.clock.monotonic()
+        self.until = self.until or now + access.authority.max_wait
         return Conversation(
             order=prepared.order,
             parties=prepared.parties,
@@ -132,7 +132,7 @@ class _Operation:
             clock=self.desk.clock,
             entropy=self.desk.entropy,
             note=self.record.enter,
-            max_wait=access.authority.max_wait,
+            max_wait=self.until - now,
             keep=partial(keep_key, self.desk, self.record, self.url),
             rest=self.rest,
         )
@@ -145,8 +145,8 @@ class _Operation:
         await self._miss_no_key(before)
         prepared = await self._prepare()
         conversation = self._conversation(prepared)
-        ending = await conversation.resume(dialogue, before.stage, before.check_after, before.reference)
-        self.record.sent(conversation.tally.attempts)
+        talk = conversation.resume(dialogue, before.stage, before.check_after, before.reference)
+        ending = await self._counted(conversation, talk)
         return await self._settle(ending, prepared)
 
     def _refuse_other_kinds(self, before: Open) -> None:
@@ -282,7 +282,7 @@ class _Operation:
         """The item's Result with everything that is known so far."""
         return Result(
             name=self.item.name,
-            operation=self.step.verb.value,
+            operation=self.verb.value,
             outcome=outcome,
             certificate=certificate,
             certificate_path=certificate_path_of(self.item),

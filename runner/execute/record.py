@@ -31,9 +31,9 @@ OPERATION_ID = 8
 class Record:
     """How far an operation has come: `last` is what the journal has, `before` what it had when we began."""
 
-    def __init__(self, step: Step, desk: Desk) -> None:
+    def __init__(self, step: Step, desk: Desk, before: Open | None = None) -> None:
         self._desk = desk
-        self.before = before = desk.inventory.open.get(step.item.name)
+        self.before = before = before or desk.inventory.open.get(step.item.name)
         if before is not None and step.verb is Verb.RESUME:
             self.last = before
         else:

@@ -13,7 +13,7 @@ from support.stage import Stage
 
 from runner.cli.exits import FAILED, INTERRUPTED, OK, PENDING, UNKNOWN, exit_code
 from runner.errors import StateError
-from runner.execute import executor, operation
+from runner.execute import executor, operation, running
 from runner.execute.executor import GRACE
 from runner.execute.results import Outcome
 from runner.execute.schedule import Tolerance
@@ -33,11 +33,11 @@ def many(stage):
 def test_the_parallel_limit_is_kept(many, monkeypatch):
     most, now = [], set()
 
-    async def counted(step, desk, rest, real=operation.run_step):
+    async def counted(step, desk, rest, later, real=running.run_step):
         now.add(step.item.name)
         most.append(len(now))
         try:
-            return await real(step, desk, rest)
+            return await real(step, desk, rest, later)
         finally:
             now.discard(step.item.name)
 
@@ -79,11 +79,49 @@ def test_who_waits_for_the_ca_gives_its_place_to_another(ruled):
     assert stage.clock.monotonic() < 1200  # not four times ten minutes, one after the other
 
 
-def test_but_not_without_limit(ruled, monkeypatch):
-    monkeypatch.setattr(executor, "MOST", 2)
-    stage = ruled(waiting_polls=1, check_after=600).write(rows(4), max_wait="1h")
-    stage.apply(parallel=1)
-    assert 1200 <= stage.clock.monotonic() < 1800
+def test_hundreds_that_wait_hold_no_task_no_operation_and_no_place(ruled):
+    stage = ruled(waiting_polls=2, check_after=600).write(rows(200), max_wait="1h")
+    alive, seen = weakref.WeakSet(), []
+
+    def look():
+        gc.collect()
+        seen.append((len(asyncio.all_tasks(stage.loop)), len(alive)))
+
+    with pytest.MonkeyPatch.context() as patch:
+        real = operation.Operation.__init__
+        patch.setattr(operation.Operation, "__init__", lambda self, *a: (alive.add(self), real(self, *a))[1])
+        stage.loop.call_at(300, look)
+        stage.loop.call_at(900, look)
+        run = stage.apply(parallel=3)
+    assert [result.outcome for result in run.results] == [Outcome.ISSUED] * 200
+    assert seen == [(2, 0)] * 2  # the run itself, and who listens for a signal
+    assert len(stage.inventory.open) == 0
+    assert {result.attempts for result in run.results} == {5}  # ir, three times pollReq, certConf
+    assert all(1200 <= result.duration < 1300 for result in run.results)
+
+
+def test_who_waits_does_so_only_as_long_as_the_authority_says_in_all(ruled):
+    stage = ruled(waiting_polls=9, check_after=600).write(rows(2), max_wait="25m")
+    run = stage.apply(parallel=1)
+    assert [result.outcome for result in run.results] == [Outcome.PENDING] * 2
+    assert 1200 <= stage.clock.monotonic() < 1500
+    assert stage.outcomes() == {"w-0": "pending", "w-1": "pending"}  # the next run begins to wait anew
+
+
+def test_a_signal_does_not_wait_for_who_waits(ruled):
+    stage = ruled(waiting_polls=9, check_after=600).write(rows(3), max_wait="1h")
+    run = stage.apply(stop=100)
+    assert stage.clock.monotonic() < 101
+    assert [result.outcome for result in run.results] == [Outcome.SKIPPED] * 3
+    assert run.interrupted
+    assert {open_.stage.value for open_ in stage.inventory.open.values()} == {"waiting"}
+
+
+def test_whose_time_has_come_goes_before_who_is_new(ruled):
+    stage = ruled(waiting_polls=1, check_after=600).write(rows(2), max_wait="1h")
+    stage.edit("output: out/w-1}", "output: out/w-1, depends_on: [w-0]}")
+    assert [result.outcome for result in stage.apply(parallel=1).results] == [Outcome.ISSUED] * 2
+    assert [result.name for result in stage.results] == ["w-0", "w-1"]
 
 
 def test_dependents_wait_and_are_skipped_with_the_cause(many):
@@ -236,13 +274,13 @@ def test_what_is_kept_says_what_is_kept(many):
 def test_an_operation_is_let_go_of_when_it_is_over(many, monkeypatch):
     """Memory does not grow by what was done: only results stay."""
     alive = []
-    real = operation._Operation.__init__
+    real = operation.Operation.__init__
 
     def remembered(self, *arguments):
         real(self, *arguments)
         alive.append(weakref.ref(self))
 
-    monkeypatch.setattr(operation._Operation, "__init__", remembered)
+    monkeypatch.setattr(operation.Operation, "__init__", remembered)
     many.apply(parallel=2)
     gc.collect()
     assert [ref for ref in alive if ref() is not None] == []
