@@ -1,7 +1,7 @@
 """A line to one authority, with manners: concurrency, messages per second, retries with back-off (design §5 promise 5).
 
 Every message counts, certConf and pollReq too. What is retried here is the same octets; what an answer means is for
-conversation.py.
+conversation.py. How many messages are out at once is found by trial, below the authority's limit (places.py).
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from runner.errors import Busy, NotSent, Unanswered
+from runner.execute.places import Places
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 FIRST_PAUSE = 0.5
 LONGEST_PAUSE = 30.0
+OVERLOADED = frozenset({"busy", "gateway", "server-error", "silent", "slow", "connect-timeout"})
+"""Causes of failures (runner.errors) that say that the peer has too much to do."""
 LONGEST_ASKED = 120.0
 """Seconds. A peer that asks us to stay away for longer is left alone for this run."""
 
@@ -41,7 +44,7 @@ class Line:
         self._limits = limits
         self._clock = clock
         self._entropy = entropy
-        self._places = asyncio.Semaphore(limits.concurrency)
+        self._places = Places(limits.concurrency)
         self._next_moment = 0.0
 
     @property
@@ -74,10 +77,20 @@ class Line:
         raise AssertionError("a loop that runs at least once has returned or raised")
 
     async def _once(self, attempt_once: Callable[[], Awaitable[bytes]], tally: Tally) -> bytes:
-        async with self._places:
+        began = await self._places.enter()
+        try:
             await self._turn()
             tally.attempts += 1
-            return await attempt_once()
+            answer = await attempt_once()
+        except (NotSent, Unanswered) as problem:
+            if problem.cause in OVERLOADED:
+                self._places.narrow(began)
+            raise
+        else:
+            self._places.widen()
+            return answer
+        finally:
+            self._places.leave()
 
     async def _turn(self) -> None:
         """Wait for this message's moment where messages per second are limited."""

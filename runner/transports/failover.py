@@ -1,11 +1,13 @@
 """Several addresses of one CA, in the order of preference: the next one is asked where nothing was processed.
 
 A peer that may have read the request is not left for another: that could issue twice. So only NotSent, NotCmp and
-Busy move on, and whoever answered is asked first from then on, so that a transaction stays where it began.
+Busy move on, and whoever answered is asked first from then on. A transaction stays where it began, though others go
+elsewhere meanwhile: an item talks in one task, and whom it talked to last is remembered for that task.
 """
 
 from __future__ import annotations
 
+from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
 from runner.errors import Busy, Delayed, NotCmp, NotSent
@@ -22,11 +24,13 @@ class FailoverTransport:
     def __init__(self, transports: Sequence[Transport]) -> None:
         self._transports = tuple(transports)
         self._preferred = 0
+        self._home: ContextVar[int | None] = ContextVar("home", default=None)
 
     async def exchange(self, request: bytes, operation: str = "") -> bytes:
         """The answer of the first that processes the request. Raises the last failure where none does."""
         failures: list[NotSent | NotCmp | Busy] = []
-        first = self._preferred
+        home = self._home.get()
+        first = self._preferred if home is None else home
         for turn in range(len(self._transports)):
             index = (first + turn) % len(self._transports)
             try:
@@ -35,11 +39,17 @@ class FailoverTransport:
                 failures.append(problem)
                 continue
             except Delayed as problem:
-                self._preferred = index
+                self._found(index, first)
                 raise _numbered(problem, index) from problem
-            self._preferred = index
+            self._found(index, first)
             return answer
         raise _gravest(failures)
+
+    def _found(self, index: int, first: int) -> None:
+        """Here somebody answers; others are led here, too, if it was not the one asked first."""
+        if index != first:
+            self._preferred = index
+        self._home.set(index)
 
     async def poll(self, reference: str) -> bytes:
         """Asked of the one that gave the reference."""

@@ -62,6 +62,29 @@ def test_where_the_second_fails_the_first_is_asked_again():
     assert exchanges(2, first, second) == [b"answer", b"back"]
 
 
+def test_a_transaction_stays_where_it_began_though_others_went_elsewhere():
+    first, second = Node(b"A", Busy("later"), b"A again"), Node(b"B")
+    transport = FailoverTransport([first, second])
+
+    async def item(*turns):
+        answers = []
+        for turn in turns:
+            await turn.wait()
+            answers.append(await transport.exchange(b"", "ir"))
+        return answers
+
+    async def run():
+        now, later = asyncio.Event(), asyncio.Event()
+        now.set()
+        staying = asyncio.create_task(item(now, later))
+        await asyncio.sleep(0)
+        moving = await asyncio.create_task(item(now))
+        later.set()
+        return await staying, moving, await asyncio.create_task(item(now))
+
+    assert asyncio.run(run()) == ([b"A", b"A again"], [b"B"], [b"B"])
+
+
 def test_all_failures_are_told_the_most_hopeful_first():
     with pytest.raises(Busy) as caught:
         exchanges(1, Node(NotCmp("a web page")), Node(NotSent("down")), Node(Busy("later")))
