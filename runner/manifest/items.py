@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, TypedDict
 
 from runner.manifest.care import Circumstances, read_care
 from runner.manifest.digests import digest_of
-from runner.manifest.durations import parse_renew_before
 from runner.manifest.model import Enrollment, Revocation, Template, Update
 from runner.manifest.outputs import read_output
 from runner.manifest.reader import cached_name
+from runner.manifest.renewing import read_renewal
 from runner.manifest.requests import check_request, check_revoked
 from runner.manifest.templates import read_template
 from runner.manifest.wishing import parse_moment, parse_serial, read_asking
@@ -75,7 +75,7 @@ def _enrollment(row: Row, world: World) -> Enrollment | None:
     template, places = (Template(), row.places) if "csr" in reader.part.values else _template(row, world)
     asking, request = _asking(row, world), reader.part.text("request")
     check_request(reader, key, asking)
-    renew_before = reader.parsed("renew_before", parse_renew_before)
+    renew_before, renewal = read_renewal(reader)
     common = _common(replace(row, places=places), authority, credential, world)
     care = read_care(reader, Circumstances(key, authority, world.declared.credentials.get(credential or ""), template))
     _need_credential(row, authority, credential, "add credential: and a name under credentials")
@@ -88,6 +88,7 @@ def _enrollment(row: Row, world: World) -> Enrollment | None:
         csr=csr,
         output=output,
         renew_before=renew_before,
+        renewal=renewal,
         request=request.value if request else "",
         proof=care.proof,
         backup=care.backup,

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from runner.manifest.calendar import AT_ONCE
 from runner.manifest.reach import Reach
 from runner.manifest.wishes import Asking, ValidityWish
 from runner.pki.servers import STRICT
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     from runner.asn1.x509 import Extension
     from runner.errors import Diagnostic, Place
+    from runner.manifest.calendar import Renewal
     from runner.manifest.credentials import Credential, Login
     from runner.manifest.placing import Output, RenewBefore
     from runner.pki.keyspecs import KeySpec
@@ -141,6 +143,7 @@ class Enrollment(Item):
     csr: str | None = None
     output: Output
     renew_before: RenewBefore | None = None
+    renewal: Renewal = AT_ONCE
     request: str = ""
     """`ir`, `cr` or `p10cr`; empty: follows from the credential."""
     asking: Asking = field(default_factory=Asking)

@@ -68,6 +68,7 @@ ENROLLMENT: tuple[Callable[[Case[Any]], Decision | None], ...] = (
     upkeep.due_for_renewal,
     upkeep.not_in_state,
     files.files_amiss,
+    upkeep.waits_for_window,
     upkeep.good,
 )
 UPDATE: tuple[Callable[[Case[Any]], Decision | None], ...] = (

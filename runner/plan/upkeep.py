@@ -9,20 +9,19 @@ from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from runner.errors import Malformed
-from runner.pki.certificates import parse_certificate, renewal_time
+from runner.pki.certificates import parse_certificate
 from runner.pki.keyspecs import key_spec_of
 from runner.pki.profile import differences
 from runner.plan.case import Case, Decision, decide
 from runner.plan.files import outside
 from runner.plan.pairs import restored, sure
 from runner.plan.profiles import wanted_profile
+from runner.plan.seasons import due_at, held_back_until, is_too_long, opening
 from runner.plan.standing import issuer_amiss
 from runner.plan.steps import Reason, Verb
 from runner.plan.words import spell_span, spell_time
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from runner.manifest.model import Enrollment
     from runner.manifest.placing import RenewBefore
     from runner.pki.certificates import Certificate
@@ -30,10 +29,9 @@ if TYPE_CHECKING:
     from runner.pki.profile import Profile
     from runner.state.inventory import Held
 
-FALLBACK_SHARE = 1 / 3
-"""The share of its life that is left when a certificate is due whose `renew_before` is about as long as that life."""
-FRESH_SHARE = 1 / 10
-"""A window that opens before so much of a life was lived would renew what was just issued, for ever."""
+
+_CAME = ("issued", "updated")
+"""What the state says of certificates that a CA has just sent."""
 
 
 def older_certificate(case: Case[Enrollment]) -> Decision | None:
@@ -53,7 +51,7 @@ def replaced_by_update(case: Case[Enrollment]) -> Decision | None:
     certificate = parse_certificate(successor.certificate)
     if certificate.fingerprint in case.known.revoked:
         return decide(Verb.ENROLL, "revoked", f'its successor "{successor.item}" was revoked')
-    if _due(certificate, case.item.renew_before) > case.now:
+    if due_at(certificate, case.item) > case.now:
         until = spell_time(certificate.not_after)
         return decide(Verb.KEEP, "updated", f'updated by "{successor.item}", whose certificate is good until {until}')
     return decide(Verb.ENROLL, "successor-due", f'its successor "{successor.item}" is due')
@@ -81,6 +79,10 @@ def expired(case: Case[Enrollment]) -> Decision | None:
     present = sure(case)
     if present.not_after > case.now:
         return None
+    held = case.held
+    if held is not None and held.certificate == present.der and held.outcome in _CAME and held.at >= present.not_after:
+        words = f"the CA issued it when it was over already ({spell_time(present.not_after)})"
+        return decide(Verb.BLOCKED, "expired-when-issued", f"{words}; ask for another when its clock is right")
     return decide(Verb.ENROLL, "expired", f"expired {spell_span(case.now - present.not_after)} ago")
 
 
@@ -127,36 +129,35 @@ def _key_kind(certificate: Certificate) -> str:
 
 
 def due_for_renewal(case: Case[Enrollment]) -> Decision | None:
-    """Its window is open."""
-    present, window = sure(case), case.item.renew_before
-    if window is None or _due(present, window) > case.now:
+    """It is due, and a window is open, or none would open in time."""
+    present, before = sure(case), case.item.renew_before
+    if before is None or due_at(present, case.item) > case.now:
+        return None
+    if held_back_until(present, case.item, case.now) is not None:
         return None
     verb = Verb.REKEY if case.generates else Verb.RENEW
     if case.item.csr is not None or not key_spec_of(present.public_key_info).can_sign:
         verb = Verb.ENROLL  # a kur is signed with the key that it replaces
-    return decide(verb, "due", f"expires in {spell_span(present.not_after - case.now)} ({_asked(present, window)})")
+    late = opening(case.item.renewal.windows, case.now) or case.now
+    words = "; no window opens before that" if late > case.now else ""
+    left = spell_span(present.not_after - case.now)
+    return decide(verb, "due", f"expires in {left} ({_asked(present, before)}){words}")
 
 
 def _asked(certificate: Certificate, window: RenewBefore) -> str:
     asked = spell_span(window.before) if window.before is not None else f"{(window.share or 0):.0%} of its life"
-    if _is_too_long(certificate, window):
+    if is_too_long(certificate, window):
         return f"renew_before {asked} is about all of its life: due when a third of it is left"
     return f"renew_before {asked}"
 
 
-def _due(certificate: Certificate, window: RenewBefore | None) -> datetime:
-    """When it is due; its end where nothing says when."""
-    if window is None:
-        return certificate.not_after
-    if _is_too_long(certificate, window):
-        return renewal_time(certificate, None, FALLBACK_SHARE)
-    return renewal_time(certificate, window.before, window.share)
-
-
-def _is_too_long(certificate: Certificate, window: RenewBefore) -> bool:
-    """Whether the window is (nearly) as long as the certificate lives; a CA may date it back a little, too."""
-    fresh = (certificate.not_after - certificate.not_before) * FRESH_SHARE
-    return renewal_time(certificate, window.before, window.share) <= certificate.not_before + fresh
+def waits_for_window(case: Case[Enrollment]) -> Decision | None:
+    """It is due, and its window is not open."""
+    present = sure(case)
+    opens = held_back_until(present, case.item, case.now)
+    if opens is None or due_at(present, case.item) > case.now:
+        return None
+    return decide(Verb.KEEP, "waits-for-window", f"due, and renewed from {spell_time(opens)} on, when a window opens")
 
 
 def not_in_state(case: Case[Enrollment]) -> Decision | None:

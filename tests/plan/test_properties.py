@@ -20,8 +20,9 @@ from runner.pki.certificates import parse_certificate
 from runner.plan.case import Case, Known
 from runner.plan.facts import Facts
 from runner.plan.planner import make_plan
+from runner.plan.seasons import FRESH_SHARE
 from runner.plan.steps import Verb
-from runner.plan.upkeep import FRESH_SHARE, due_for_renewal
+from runner.plan.upkeep import due_for_renewal
 from runner.state.inventory import Inventory
 
 CASES = sorted((Path(__file__).parent / "cases").rglob("*.yaml"))

@@ -44,9 +44,9 @@ _ATTRIBUTES = {"C": NameOID.COUNTRY_NAME, "O": NameOID.ORGANIZATION_NAME, "CN": 
 
 
 def span(text):
-    """`20d`, `-3h` → a timedelta."""
+    """`20d`, `-3h`, `31d 90m` → a timedelta."""
     text = str(text)
-    seconds = parse_duration(text.removeprefix("-"))
+    seconds = sum(parse_duration(part) for part in text.removeprefix("-").split())
     return timedelta(seconds=-seconds if text.startswith("-") else seconds)
 
 
