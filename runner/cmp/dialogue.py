@@ -76,6 +76,8 @@ class Dialogue:
     certificate: bytes = b""
     private_key: bytes = b""
     """EncryptedKey: the private key of that certificate as it came, where the CA made it."""
+    history: tuple[bytes, ...] = ()
+    """CertifiedKeyPair: the key history of a krp, encrypted as it came."""
     key_is_signed_for: bool = False
     """The message that brought it was signed, so that whoever made the key must be known, too (dossier §3.9)."""
     granted: str = ""

@@ -66,13 +66,15 @@ def error_status(content: ErrorMsgContent) -> Status:
 
 
 def refusal_in(body: Chosen) -> Status | None:
-    """The status of a body that says no: error, or a rejection in ip, cp, kup or rp; None for every other body."""
+    """The status of a body that says no: error, or a rejection in ip, cp, kup, rp or krp; None for every other body."""
     if body.name == "error":
         return error_status(body.value)
     if body.name in ("ip", "cp", "kup"):
         statuses = [response.status for response in body.value.response]
     elif body.name == "rp":
         statuses = list(body.value.status)
+    elif body.name == "krp":
+        statuses = [body.value.status]
     else:
         return None
     return next((status_of(info) for info in statuses if PKI_STATUS.index("rejection") == info.status), None)

@@ -20,13 +20,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from runner.asn1.algorithms import DER_NULL
-from runner.asn1.cmp import CERT_PROFILE, IMPLICIT_CONFIRM, PKI_FREE_TEXT, InfoTypeAndValue, PKIHeader
+from runner.asn1.cmp import CertifiedKeyPair
+from runner.asn1.structures import Chosen, encode
 from runner.asn1.x509 import NULL_DN
 from runner.cmp.dialogue import Dialogue, Done, Rejected, Send, State, Wait
+from runner.cmp.framing import general_info_of, header_of
 from runner.cmp.judging import judge
 from runner.cmp.leniency import also_awaited, as_awaited, check_revoked
-from runner.cmp.protection import protect, sender_kid_of, sender_of
+from runner.cmp.protection import protect
 from runner.cmp.proving import CHALLENGE
 from runner.cmp.request import CERT_REQ_ID, confirmation_body, poll_body, request_body
 from runner.cmp.response import (
@@ -51,8 +52,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from runner.ambient import Entropy
-    from runner.asn1.cmp import CertifiedKeyPair, CertRepMessage, CertResponse, PKIMessage
-    from runner.asn1.structures import Chosen
+    from runner.asn1.cmp import CertRepMessage, CertResponse, KeyRecRepContent, PKIMessage
     from runner.cmp.dialogue import Action, Challenged, Parties
     from runner.cmp.message import Verified
     from runner.cmp.request import Order
@@ -65,7 +65,7 @@ NONCE = 16
 MAX_KNOWN_CERTIFICATES = 32
 CHECK_AFTER = (1, 86_400)
 """checkAfter is taken into these bounds, in seconds."""
-REPLIES = {"ir": "ip", "cr": "cp", "p10cr": "cp", "kur": "kup", "rr": "rp"}
+REPLIES = {"ir": "ip", "cr": "cp", "p10cr": "cp", "kur": "kup", "rr": "rp", "krr": "krp"}
 WHOLE_MESSAGE = -1
 """The certReqId of a pollReq for a message that was put off as a whole (RFC 9483 §4.4)."""
 
@@ -77,30 +77,8 @@ def start(order: Order, parties: Parties, proof: Signer | None, now: datetime, e
     about = order.certificate.fingerprint if order.certificate else ""
     blank = Dialogue(order.kind, State.REQUESTED, transaction_id, b"", nonce, nonce, recipient=recipient, about=about)
     implicit = parties.implicit_confirm and order.kind != "rr"
-    header = replace(_header(blank, parties, now), general_info=_general_info(parties, implicit=implicit))
+    header = replace(header_of(blank, parties, now), general_info=general_info_of(parties, implicit=implicit))
     return replace(blank, request=protect(header, request_body(order, proof, parties), parties.protection))
-
-
-def _general_info(parties: Parties, *, implicit: bool) -> tuple[InfoTypeAndValue, ...]:
-    """GeneralInfo of a first message: implicitConfirm, certProfile (RFC 9810 §5.1.1.1, §5.1.1.4), free items."""
-    items = [InfoTypeAndValue(info_type=IMPLICIT_CONFIRM, info_value=DER_NULL)] if implicit else []
-    if parties.cert_profile:
-        profile = PKI_FREE_TEXT.encode((parties.cert_profile,))
-        items.append(InfoTypeAndValue(info_type=CERT_PROFILE, info_value=profile))
-    return (*items, *parties.general_info)
-
-
-def _header(dialogue: Dialogue, parties: Parties, now: datetime) -> PKIHeader:
-    return PKIHeader(
-        pvno=parties.pvno,
-        sender=sender_of(parties.protection),
-        recipient=dialogue.recipient,
-        message_time=now if parties.message_time else None,
-        sender_kid=sender_kid_of(parties.protection),
-        transaction_id=dialogue.transaction_id,
-        sender_nonce=dialogue.nonce,
-        recip_nonce=dialogue.peer_nonce or None,
-    )
 
 
 def _next(
@@ -111,7 +89,7 @@ def _next(
     nonce = entropy.octets(NONCE)
     delayed = dialogue.delayed_nonce if state is State.POLLING else nonce
     fresh = replace(dialogue, state=state, origin=origin, nonce=nonce, delayed_nonce=delayed)
-    return replace(fresh, request=protect(_header(fresh, parties, now), body, parties.protection))
+    return replace(fresh, request=protect(header_of(fresh, parties, now), body, parties.protection))
 
 
 def poll(dialogue: Dialogue, parties: Parties, now: datetime, entropy: Entropy) -> Dialogue:
@@ -256,6 +234,22 @@ def _on_revocation_response(received: _Received) -> tuple[Dialogue, Action]:
     return received.dialogue, Done(status) if done else Rejected(status)
 
 
+def _on_recovery_response(received: _Received) -> tuple[Dialogue, Action]:
+    """krp: one status for all; the history is kept as it came, a certificate for our new key is judged as any other."""
+    content: KeyRecRepContent = received.message.body.value
+    status = status_of(content.status)
+    if status.status == "waiting":
+        return _put_off(received.dialogue, status, whole=True)
+    if status.status not in GRANTED:
+        return received.dialogue, Rejected(status)
+    history, known = map(encode, content.key_pair_hist), _known((*content.ca_certs, *received.dialogue.extra_certs))
+    dialogue = replace(received.dialogue, history=tuple(history), extra_certs=known, granted=status.status)
+    if content.new_sig_cert is None or not received.order.public_key_info:
+        return dialogue, Done(status)
+    pair = CertifiedKeyPair(cert_or_enc_cert=Chosen("certificate", content.new_sig_cert))
+    return _offer(replace(received, dialogue=dialogue), pair, (), status)
+
+
 def _on_poll_reply(received: _Received) -> tuple[Dialogue, Action]:
     entries = {entry.cert_req_id: entry for entry in received.message.body.value}
     dialogue = received.dialogue
@@ -284,6 +278,7 @@ ANSWERS: dict[State, dict[str, Handler]] = {
         **_CERTIFICATES,
         "popdecc": lambda got: (got.dialogue, challenged(got.verified, got.parties)),
         "rp": _on_revocation_response,
+        "krp": _on_recovery_response,
         "error": _on_error,
     },
     State.PROVING: {**_CERTIFICATES, "error": _on_error},

@@ -19,7 +19,7 @@ from runner.cmp.protection import MacProtection
 from runner.cmp.proving import NONE
 from runner.errors import KeyStoreError
 from runner.execute.install import is_taken, place_for_new
-from runner.manifest.model import Enrollment, Update
+from runner.manifest.model import Enrollment, Recovery, Update
 from runner.pki.key_wishes import key_wish
 from runner.pki.keyurls import KeyUrl
 from runner.pki.private_keys import PKI_ARCHIVE_OPTIONS_CONTROL
@@ -47,8 +47,12 @@ def is_central(item: AnyItem) -> bool:
 
 
 def served_once(item: AnyItem, place: str | None) -> tuple[Path, ...]:
-    """The protocol encryption key that an operation may have left beside the place of its key."""
-    return (Path(place + PROTOCOL_SUFFIX),) if is_central(item) and place is not None else ()
+    """The protocol encryption key of an operation: beside the place of its key, or of what a recovery writes."""
+    if isinstance(item, Recovery):
+        place = item.output.prefix
+    elif not is_central(item):
+        place = None
+    return (Path(place + PROTOCOL_SUFFIX),) if place is not None else ()
 
 
 def ordered(order: Order, item: Enrollment | Update, url: KeyUrl, *, any_kind: bool = False) -> Order:

@@ -109,9 +109,11 @@ def _installation(
     beside: tuple[NewFile, ...],
     marks: tuple[Mark, ...],
 ) -> Installation:
-    files = [_file(output.certificate, path[0], output.format)]
+    files = [certificate_file(output.certificate, path[0], output.format)]
     if output.prefix is not None:
-        files += [_file(f"{output.prefix}-{n}.ca", issuer, output.format) for n, issuer in enumerate(path[1:])]
+        files += [
+            certificate_file(f"{output.prefix}-{n}.ca", issuer, output.format) for n, issuer in enumerate(path[1:])
+        ]
     files = [*beside, *(replace(file, mode=output.ownership.mode) for file in files)]
     whose = numbers_of(output.ownership.owner, output.ownership.group)
     owned = [replace(file, owner=whose[0], group=whose[1], backup=output.ownership.backup) for file in files]
@@ -141,12 +143,13 @@ def ca_files(output: Output) -> Iterator[str]:
 
 def aside(output: Output, certificate: Certificate) -> Installation:
     """A certificate that the CA issued and that is not in use: kept beside, under a name that is easily recognized."""
-    return Installation((_file(f"{output.certificate}.unconfirmed", certificate, output.format),), ())
+    return Installation((certificate_file(f"{output.certificate}.unconfirmed", certificate, output.format),), ())
 
 
 def _beside(path: Path) -> Path:
     return path.with_name(path.name + STAGED_SUFFIX)
 
 
-def _file(path: str, certificate: Certificate, form: str) -> NewFile:
+def certificate_file(path: str, certificate: Certificate, form: str) -> NewFile:
+    """A certificate as a file, PEM or DER."""
     return NewFile(Path(path), certificate.der if form == "der" else to_pem(certificate.der))

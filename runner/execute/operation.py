@@ -7,7 +7,6 @@ journalled, then confirmed, then installed.
 from __future__ import annotations
 
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runner.cmp.transaction import start
@@ -16,19 +15,21 @@ from runner.execute.central import is_central, keep_key, served_once
 from runner.execute.conversation import Conversation
 from runner.execute.desk import Installation
 from runner.execute.endings import Lost, Parked, Unsure, Won
+from runner.execute.groundwork import Preparation
+from runner.execute.holding import held_as
 from runner.execute.install import aside, installation, is_taken, key_target, refuse_lost_key
-from runner.execute.preparation import Preparation, prepare
+from runner.execute.preparation import prepare
 from runner.execute.record import Record, dialogue_of
+from runner.execute.recovering import store_recovered
 from runner.execute.restoring import QUIET
 from runner.execute.results import Failure, Outcome, Result, spec_of
 from runner.execute.stores import made_beside, sealed, stores_of
-from runner.keystores.keys import key_file_facts
-from runner.manifest.model import Revocation
+from runner.manifest.model import Enrollment, Recovery, Revocation, Update
 from runner.pki.certificates import parse_certificate
 from runner.pki.paths import find_path
 from runner.plan.case import certificate_path_of, key_path_of, key_url_of
 from runner.plan.steps import Verb
-from runner.state.inventory import Held, Stage
+from runner.state.inventory import Stage
 from runner.values import replace
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
     from runner.cmp.response import Status
     from runner.execute.desk import Desk
     from runner.execute.endings import Ending
-    from runner.execute.preparation import Prepared
+    from runner.execute.groundwork import Prepared
     from runner.manifest.placing import Output
     from runner.pki.certificates import Certificate
     from runner.plan.steps import Step
@@ -102,18 +103,15 @@ class Operation:
         """Talk; begin again with a new transaction where the CA asks for that."""
         desk, proof = self.desk, prepared.key.signer if prepared.key else None
         line = desk.access(self.item.authority).line
-        ending: Ending | None = None
-        for attempt in range(line.retries + 1):
-            if attempt:
-                await line.pause(attempt - 1)
+        attempt = 0
+        while True:
             conversation = self._conversation(prepared)
             dialogue = start(prepared.order, prepared.parties, proof, desk.clock.now(), desk.entropy)
             ending = await self._counted(conversation, conversation.begin(dialogue))
-            if not (isinstance(ending, Lost) and ending.try_later):
+            if not (isinstance(ending, Lost) and ending.try_later) or attempt == line.retries:
                 return ending
-        if ending is None:
-            raise AssertionError("a loop that runs at least once has an ending")
-        return ending
+            await line.pause(attempt)
+            attempt += 1
 
     async def _counted(self, conversation: Conversation, talk: Awaitable[Ending]) -> Ending:
         """What comes of a talk; its messages are counted however it ends."""
@@ -140,6 +138,8 @@ class Operation:
     async def _resume(self, before: Open) -> Result:
         self._refuse_other_kinds(before)
         dialogue = dialogue_of(before)
+        if before.stage is Stage.CONFIRMED and isinstance(self.item, Recovery):
+            return await self._recovered(self.item, dialogue, await self._prepare(), None)
         if before.stage is Stage.CONFIRMED:
             return await self._install(dialogue, self._path_of(dialogue), None, ())
         await self._miss_no_key(before)
@@ -150,7 +150,8 @@ class Operation:
         return await self._settle(ending, prepared)
 
     def _refuse_other_kinds(self, before: Open) -> None:
-        if (before.kind == "rr") != isinstance(self.item, Revocation):
+        kinds = {"rr": Revocation, "krr": Recovery}
+        if not isinstance(self.item, kinds.get(before.kind, Enrollment | Update)):
             raise CmpBatchError(
                 f"the journal has an operation of another kind open for {self.item.name}: {before.kind}",
                 why="the name was given to another entry meanwhile",
@@ -190,12 +191,25 @@ class Operation:
         return await self._parked(ending)
 
     async def _won(self, ending: Won, prepared: Prepared) -> Result:
+        if isinstance(self.item, Recovery):
+            await self.record.enter(Stage.CONFIRMED, ending.dialogue)
+            return await self._recovered(self.item, ending.dialogue, prepared, ending.status)
         if ending.offered is None:
-            await self.record.close(self._held(Outcome.REVOKED, ending.dialogue, None))
+            await self.record.close(held_as(Outcome.REVOKED, self.item, self.url, self.record, ending.dialogue.about))
             return self.result(Outcome.REVOKED, status=ending.status, certificate=prepared.order.certificate)
         await self.record.enter(Stage.CONFIRMED, ending.dialogue)
         told = (*ending.offered.remarks, *prepared.remarks)
         return await self._install(ending.dialogue, ending.offered.path, ending.status, told)
+
+    async def _recovered(self, item: Recovery, dialogue: Dialogue, prepared: Prepared, status: Status | None) -> Result:
+        """The keys that came are in their files; then the new one that was certified with them, and it is over."""
+        kept = await store_recovered(self.desk, item, dialogue, prepared.parties)
+        if dialogue.certificate:
+            return await self._install(dialogue, self._path_of(dialogue), status, kept.remarks)
+        await self.desk.installations.do(Installation((), (), removals=served_once(item, None)))
+        self.record.key_is_at(kept.key_path)
+        await self.record.close(held_as(Outcome.RECOVERED, item, self.url, self.record, "", kept.certificate))
+        return self.result(Outcome.RECOVERED, status=status, certificate=kept.certificate, warnings=kept.remarks)
 
     async def _install(
         self, dialogue: Dialogue, path: tuple[Certificate, ...], status: Status | None, remarks: tuple[str, ...]
@@ -212,27 +226,11 @@ class Operation:
         if self.url is not None and self.url.kept == "token" and key_now is not None and key_now != target:
             await self.desk.promote_key(self.url, key_now, backup=self._output.ownership.backup)
         self.record.key_is_at(target)
-        outcome = Outcome.UPDATED if dialogue.kind == "kur" else Outcome.ISSUED
-        held = self._held(outcome, dialogue, path[0])
+        outcome = {"kur": Outcome.UPDATED, "krr": Outcome.RECOVERED}.get(dialogue.kind, Outcome.ISSUED)
+        held = held_as(outcome, self.item, self.url, self.record, dialogue.about, path[0])
         chain = b"".join(each.der for each in path[1:])
         await self.record.close(replace(held, chain=chain, seals=sealed(self.item, beside)))
         return self.result(outcome, status=status, certificate=path[0], warnings=remarks)
-
-    def _held(self, outcome: Outcome, dialogue: Dialogue, certificate: Certificate | None) -> Held:
-        key_path = self.record.key_path
-        sealed = self.url is not None and bool(self.url.passphrase)
-        return Held(
-            item=self.item.name,
-            digest=self.record.last.digest,
-            outcome=outcome.value,
-            at=self.desk.clock.now(),
-            certificate=certificate.der if certificate else None,
-            certificate_path=certificate_path_of(self.item) if certificate else None,
-            key_path=key_path,
-            key_digest=key_file_facts(Path(key_path)).digest if sealed and key_path else None,
-            replaces=dialogue.about or None,
-            stores=self.record.last.stores,
-        )
 
     async def _lost(self, ending: Lost) -> Result:
         """The key that was made for it is kept for the next attempt."""

@@ -15,7 +15,7 @@ from runner.execute.access import Keyring, read_certificates, read_request, sign
 from runner.execute.asking import controls
 from runner.keystores.ownership import numbers_of
 from runner.manifest.credentials import CertificateCredential
-from runner.manifest.model import Enrollment, Revocation, Update
+from runner.manifest.model import Enrollment, Recovery, Revocation, Update
 from runner.plan.case import key_url_of
 from runner.plan.needs import makers_of
 from runner.plan.steps import Verb
@@ -124,7 +124,12 @@ def _inputs(step: Step, keyring: Keyring, made: dict[str, str], findings: Findin
 def _pair(item: AnyItem, keyring: Keyring, made: dict[str, str], findings: Findings) -> None:
     """A certificate that is to sign with its own key needs that very key."""
     key = item.key
-    if isinstance(item, Enrollment) or key is None or item.credential is not None or item.certificate is None:
+    if (
+        isinstance(item, Enrollment | Recovery)
+        or key is None
+        or item.credential is not None
+        or item.certificate is None
+    ):
         return
     if not {item.certificate, key.path} & set(made):
         certificate = item.certificate

@@ -7,32 +7,29 @@ waits beside it under a staging name.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runner.asn1.cmp import CMP_2021
 from runner.cmp.proving import CHALLENGE, ENCRYPTION, OPENING
 from runner.cmp.request import Order
-from runner.errors import KeyStoreError, SecretError
+from runner.errors import KeyStoreError
 from runner.execute.access import parties, read_certificates, read_request, signature_protection
 from runner.execute.asking import answer_secret, in_header, presented, validity_of, with_wishes
 from runner.execute.backup import back_up
 from runner.execute.central import opening, ordered, own_opener, protocol_key, with_protocol_key
-from runner.execute.install import place_for_new, place_in_token
+from runner.execute.groundwork import Preparation, Prepared, key_for, protection_of
+from runner.execute.install import place_for_new
+from runner.execute.recovering import prepare_recovery
 from runner.manifest.credentials import CertificateCredential
-from runner.manifest.model import Enrollment, Revocation, Update
+from runner.manifest.model import Enrollment, Recovery, Revocation, Update
 from runner.pki.certificates import parse_certificate
 from runner.pki.names import same_name
 from runner.pki.profile import profile_of
 from runner.plan.case import key_url_of
 from runner.plan.profiles import wanted_profile
-from runner.plan.steps import Verb
 from runner.values import replace
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-
     from runner.cmp.dialogue import Parties
     from runner.cmp.protection import Protection
     from runner.execute.desk import Desk
@@ -42,40 +39,6 @@ if TYPE_CHECKING:
     from runner.pki.keyurls import KeyUrl
     from runner.pki.names import Name
     from runner.pki.profile import Profile
-    from runner.plan.steps import Step
-    from runner.state.inventory import Open
-
-
-@dataclass(frozen=True, slots=True)
-class Prepared:
-    """Ready to talk. `key` is the one to be certified; its file is `key_now`, perhaps under a staging name."""
-
-    order: Order
-    parties: Parties
-    key: StoredKey | None = None
-    key_now: str | None = None
-    remarks: tuple[str, ...] = ()
-    """What a person should know of it once it is done."""
-
-
-@dataclass(frozen=True, slots=True)
-class Preparation:
-    """A step to be prepared. `before`: its operation in the journal; `keyed(path)` journals where a key will be."""
-
-    step: Step
-    desk: Desk
-    before: Open | None
-    keyed: Callable[[str], Awaitable[None]]
-
-    @property
-    def resumed(self) -> bool:
-        """Whether a request is out already, and what is prepared is judging its answer."""
-        return self.before is not None and self.step.verb is Verb.RESUME
-
-    @property
-    def changed(self) -> bool:
-        """Whether the entry is not any more the one that the request was made from: what was asked is not known."""
-        return self.resumed and self.before is not None and self.before.digest != self.step.item.digest
 
 
 async def prepare(preparation: Preparation) -> Prepared:
@@ -85,6 +48,8 @@ async def prepare(preparation: Preparation) -> Prepared:
         return await _prepare_enrollment(preparation, item)
     if isinstance(item, Update):
         return await _prepare_update(preparation, item)
+    if isinstance(item, Recovery):
+        return await prepare_recovery(preparation, item)
     return _prepare_revocation(preparation, item)
 
 
@@ -110,12 +75,12 @@ async def _prepare_enrollment(preparation: Preparation, item: Enrollment) -> Pre
         )
         prepared = await _prepare_update(preparation, old)
         return replace(prepared, order=replace(prepared.order, validity=validity))
-    ours = _protection(preparation.desk, item)
+    ours = protection_of(preparation.desk, item)
     wanted = None if preparation.changed else _wanted(item)
     if item.generation:
         order = _with_wishes(preparation, item, Order(preparation.step.request, wanted, validity=validity))
         return await _made_by_ca(preparation, item, item.key, Prepared(order, _parties(preparation, item, ours)))
-    key, key_now = await _key(preparation, item.key)
+    key, key_now = await key_for(preparation, item.key)
     order = Order(preparation.step.request, wanted, key.public_key_info, item.proof, validity)
     order = _with_wishes(preparation, item, order)
     return await _whole(preparation, item, Prepared(order, _parties(preparation, item, ours, key, order), key, key_now))
@@ -135,7 +100,7 @@ def _prepare_csr(preparation: Preparation, item: Enrollment, csr: str) -> Prepar
     order = Order("p10cr", wanted, request.public_key_info, csr=request.der)
     return Prepared(
         order,
-        _parties(preparation, item, _protection(preparation.desk, item), order=order),
+        _parties(preparation, item, protection_of(preparation.desk, item), order=order),
         key,
         item.key.path if item.key else None,
     )
@@ -160,14 +125,14 @@ async def _prepare_update(preparation: Preparation, item: Update) -> Prepared:
     if item.credential is None:
         ours: Protection = signature_protection(chain, old_key)
     else:
-        ours = _protection(preparation.desk, item)
+        ours = protection_of(preparation.desk, item)
     key, key_now = old_key, item.key.path
     if item.generation and item.new_key is not None:
         order = Order("kur", None if preparation.changed else profile_of(chain[0]), certificate=chain[0])
         prepared = Prepared(_with_wishes(preparation, item, order), _parties(preparation, item, ours), old_key)
         return await _made_by_ca(preparation, item, item.new_key, prepared)
     if item.new_key is not None:
-        key, key_now = await _key(preparation, item.new_key)
+        key, key_now = await key_for(preparation, item.new_key)
     wanted = None if preparation.changed else profile_of(chain[0])
     order = Order("kur", wanted, key.public_key_info, proof=item.proof, certificate=chain[0])
     order = _with_wishes(preparation, item, order)
@@ -219,7 +184,7 @@ def _prepare_revocation(preparation: Preparation, item: Revocation) -> Prepared:
     if item.credential is None and item.key is not None and certificate is not None:
         ours: Protection = signature_protection((certificate,), preparation.desk.load_key(item.key))
     else:
-        ours = _protection(preparation.desk, item)
+        ours = protection_of(preparation.desk, item)
     order = Order(
         "rr",
         certificate=certificate,
@@ -264,34 +229,3 @@ def _parties(
         return both
     envelopes = key.signer is None or order.proof == ENCRYPTION or (order.proof == CHALLENGE and key.spec.kind != "rsa")
     return replace(both, opener=key.opener, pvno=max(both.pvno, CMP_2021) if envelopes else both.pvno)
-
-
-def _protection(desk: Desk, item: AnyItem) -> Protection:
-    """The item's credential; the embedded lab has one for everybody."""
-    if item.credential is not None:
-        usual = desk.access(item.authority).authority.server.mac
-        return desk.keyring.protection(desk.document.credentials[item.credential], usual)
-    handed_out = desk.access(item.authority).handed_out
-    if handed_out is None:
-        raise SecretError(
-            f"{item.name} has no credential",
-            why=f"authority {item.authority} wants to know who asks",
-            next_step="add `credential:` to the item or to its authority",
-        )
-    return handed_out
-
-
-async def _key(preparation: Preparation, url: KeyUrl) -> tuple[StoredKey, str]:
-    """The key to be certified and where it is now."""
-    desk, before = preparation.desk, preparation.before
-    if preparation.resumed and before is not None and before.key_path is not None:
-        return desk.load_key(url, before.key_path), before.key_path
-    if not url.generates:
-        return desk.load_key(url), url.path
-    if before is not None and before.key_path is not None and desk.has_key(url, before.key_path):
-        left = desk.load_key(url, before.key_path)
-        if left.spec == url.spec:
-            return left, before.key_path
-    place = place_for_new(url.path) if url.is_file else place_in_token(url.path, lambda path: desk.has_key(url, path))
-    await preparation.keyed(place)
-    return await desk.make_key(url, Path(place)), place

@@ -54,6 +54,10 @@ class Record:
         """Where the key of this operation is now."""
         return self.last.key_path
 
+    def now(self) -> datetime:
+        """The moment, by the desk's clock."""
+        return self._desk.clock.now()
+
     def key_is_at(self, path: str | None) -> None:
         """The key is, or is about to be, at `path`; journalled with the next transition."""
         self.last = replace(self.last, key_path=path)

@@ -12,7 +12,7 @@ from dataclasses import replace
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
-from runner.manifest.model import Enrollment, Update
+from runner.manifest.model import Enrollment, Recovery, Update
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -61,6 +61,15 @@ def _asked(item: AnyItem, spellings: Mapping[str, str]) -> dict[str, Any]:
             "backup": item.backup,
             "generation": item.generation,
             **_asking(item.asking),
+        }
+    if isinstance(item, Recovery):
+        return {
+            "kind": "recovery",
+            "template": _template(item.template, spellings),
+            "certificate": spellings[item.certificate] if item.certificate else None,
+            "key": _key(item.key, spellings),
+            "saved": item.saved.savetype,
+            "output": _output(item.output, spellings),
         }
     return {
         "kind": "revocation",

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from runner.manifest.ledger import Ledger
     from runner.manifest.parts import Part
 
-SECTIONS = ("enrollments", "updates", "revocations")
+SECTIONS = ("enrollments", "updates", "revocations", "recoveries")
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]*")
 _LONGEST_NAME = 128

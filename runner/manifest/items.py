@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, TypedDict
 
 from runner.manifest.care import Circumstances, read_care
 from runner.manifest.digests import digest_of
-from runner.manifest.model import Enrollment, Revocation, Template, Update
+from runner.manifest.model import Enrollment, Recovery, Revocation, Template, Update
 from runner.manifest.outputs import read_output
 from runner.manifest.reader import cached_name
+from runner.manifest.recoveries import check_recovered, read_saved
 from runner.manifest.renewing import read_renewal
 from runner.manifest.requests import check_request, check_revoked
 from runner.manifest.templates import read_template
@@ -22,7 +23,7 @@ from runner.manifest.words import listed
 from runner.pki.extensions import CRL_REASONS
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from runner.errors import Place
     from runner.manifest.declarations import Declared
@@ -61,7 +62,7 @@ def read_items(rows: Sequence[Row], declared: Declared, ledger: Ledger) -> tuple
 
 
 def _item(row: Row, world: World) -> AnyItem | None:
-    make = {"enrollments": _enrollment, "updates": _update, "revocations": _revocation}[row.section]
+    make = _MAKERS[row.section]
     item = make(row, world)
     if item is None or row.name is None:
         return None
@@ -140,6 +141,30 @@ def _revocation(row: Row, world: World) -> Revocation | None:
         reason=reason or "unspecified",
         invalid_since=since,
     )
+
+
+def _recovery(row: Row, world: World) -> Recovery | None:
+    reader, authority = row.reader, _authority(row, world)
+    credential = _credential(row, world) or (authority.credential if authority else None)
+    template, places = _template(row, world)
+    output, saved = read_output(reader, "output"), read_saved(reader)
+    new_key = reader.key_url("new_key", generate=True)
+    common = _common(replace(row, places=places), authority, credential, world)
+    _need_credential(row, authority, credential, "add credential: and a name under credentials")
+    if authority is None or output is None or saved is None or not check_recovered(reader, output):
+        return None
+    certificate, asking = template.reference, _asking(row, world)
+    return Recovery(
+        **common, template=template, certificate=certificate, key=new_key, saved=saved, output=output, asking=asking
+    )
+
+
+_MAKERS: Mapping[str, Callable[[Row, World], AnyItem | None]] = {
+    "enrollments": _enrollment,
+    "updates": _update,
+    "revocations": _revocation,
+    "recoveries": _recovery,
+}
 
 
 def _revocation_credential(row: Row, authority: Authority | None, world: World) -> str | None:

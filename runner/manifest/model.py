@@ -185,7 +185,21 @@ class Revocation(Item):
     """The certificate's own key, to sign the request with where there is no credential."""
 
 
-AnyItem = Enrollment | Update | Revocation
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recovery(Item):
+    """Fetch private keys that the CA keeps (krr): those of whom `template`, or a `certificate` (a path), names."""
+
+    template: Template
+    certificate: str | None = None
+    key: KeyUrl | None = None
+    """A new key that is to be certified with it (newSigCert), where the manifest says `new_key`."""
+    saved: KeyUrl
+    """How each recovered key is kept: format and passphrase; its path is not used."""
+    output: Output
+    asking: Asking = field(default_factory=Asking)
+
+
+AnyItem = Enrollment | Update | Revocation | Recovery
 
 
 @dataclass(frozen=True, slots=True)

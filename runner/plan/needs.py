@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from runner.errors import BadInput, Diagnostic
 from runner.manifest.credentials import CertificateCredential
-from runner.manifest.model import Enrollment, Revocation, Update
+from runner.manifest.model import Recovery, Revocation, Update
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -59,7 +59,7 @@ def _makes(item: AnyItem) -> Iterator[str]:
         return
     yield item.output.certificate
     yield from item.output.extras
-    key = item.key if isinstance(item, Enrollment) else item.new_key
+    key = item.new_key if isinstance(item, Update) else item.key
     if key is not None and key.generates:
         yield key.path
 
@@ -73,6 +73,8 @@ def _uses(item: AnyItem, document: Document) -> Iterator[str]:
         yield from (item.certificate, item.key.path)
     elif isinstance(item, Revocation):
         yield from filter(None, (item.certificate, item.key and item.key.path))
+    elif isinstance(item, Recovery):
+        yield from filter(None, (item.certificate,))
     else:
         used = item.key.path if item.key is not None and not item.key.generates else None
         yield from filter(None, (item.template.reference, item.csr, used))

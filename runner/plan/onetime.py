@@ -13,7 +13,7 @@ from runner.plan.steps import Verb
 from runner.plan.words import spell_span, spell_time
 
 if TYPE_CHECKING:
-    from runner.manifest.model import Revocation, Update
+    from runner.manifest.model import Recovery, Revocation, Update
 
 
 def result_lost(case: Case[Update]) -> Decision | None:
@@ -88,6 +88,11 @@ def revocation_asked(case: Case[Revocation]) -> Decision | None:
     """It was not made yet, or the entry has changed."""
     text = f"{_first_time(case, 'not revoked yet')} (reason {case.item.reason})"
     return decide(Verb.REVOKE, "asked", text)
+
+
+def recovery_asked(case: Case[Recovery]) -> Decision | None:
+    """It was not made yet, or the entry has changed."""
+    return decide(Verb.RECOVER, "asked", _first_time(case, "these keys were not recovered yet"))
 
 
 def _first_time(case: Case[Any], words: str) -> str:

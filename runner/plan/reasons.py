@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from runner.manifest.model import Enrollment, Revocation, Update
+from runner.manifest.model import Enrollment, Recovery, Revocation, Update
 from runner.plan import files, onetime, pairs, standing, upkeep
 from runner.plan.case import Case, Decision, decide
 from runner.plan.steps import Verb
@@ -92,8 +92,14 @@ REVOCATION: tuple[Callable[[Case[Any]], Decision | None], ...] = (
     onetime.revocation_asked,
 )
 
+RECOVERY: tuple[Callable[[Case[Any]], Decision | None], ...] = (
+    open_operation,
+    onetime.done_before,  # once per change of the entry: the keys may have been moved since
+    onetime.recovery_asked,
+)
+
 
 def reasons_for(case: Case[Any]) -> Decision:
     """The first Decision of the item's list of rules; each list ends with a rule that always speaks."""
-    rules = {Enrollment: ENROLLMENT, Update: UPDATE, Revocation: REVOCATION}[type(case.item)]
+    rules = {Enrollment: ENROLLMENT, Update: UPDATE, Revocation: REVOCATION, Recovery: RECOVERY}[type(case.item)]
     return next(decision for rule in rules if (decision := rule(case)) is not None)

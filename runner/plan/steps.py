@@ -29,6 +29,8 @@ class Verb(Enum):
     RESUME = "resume"
     """Continue an operation that the journal has open."""
     REVOKE = "revoke"
+    RECOVER = "recover"
+    """krr: fetch private keys that the CA keeps."""
     ADOPT = "adopt"
     """Take into the state what is there already; no CA traffic."""
     KEEP = "keep"
@@ -50,6 +52,7 @@ _MARKS = {
     Verb.REINSTALL: "=",
     Verb.RESUME: ">",
     Verb.REVOKE: "-",
+    Verb.RECOVER: "^",
     Verb.ADOPT: "<",
     Verb.KEEP: " ",
     Verb.BLOCKED: "!",
@@ -73,7 +76,7 @@ class Step:
     reasons: tuple[Reason, ...]
     needs: tuple[str, ...] = ()
     request: str = ""
-    """The body type that goes out first (`ir`, `cr`, `kur`, `rr`); empty where nothing does."""
+    """The body type that goes out first (`ir`, `cr`, `kur`, `rr`, `krr`); empty where nothing does."""
 
     @property
     def changes(self) -> bool:

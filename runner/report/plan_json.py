@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from runner.manifest.model import Enrollment, Revocation, Update
+from runner.manifest.model import Enrollment, Recovery, Revocation, Update
 from runner.report.canonical import rfc3339
 
 if TYPE_CHECKING:
@@ -17,7 +17,12 @@ if TYPE_CHECKING:
     from runner.plan.steps import Plan, Step
 
 SCHEMA_VERSION = 1
-SECTIONS: dict[type, str] = {Enrollment: "enrollments", Update: "updates", Revocation: "revocations"}
+SECTIONS: dict[type, str] = {
+    Enrollment: "enrollments",
+    Update: "updates",
+    Revocation: "revocations",
+    Recovery: "recoveries",
+}
 """The class of an item → the section of the manifest it stands in."""
 
 
@@ -57,6 +62,8 @@ def _files(item: AnyItem) -> dict[str, object]:
         return _four(None, used, made, item.output.certificate)
     if isinstance(item, Update):
         return _four(item.certificate, item.key, item.new_key, item.output.certificate)
+    if isinstance(item, Recovery):
+        return _four(item.certificate, None, item.key, item.output.certificate)
     return _four(item.certificate, item.key, None, None)
 
 

@@ -28,7 +28,7 @@ from support.answering import (
 )
 from support.recipients import key_of
 
-from runner.asn1.cmp import PKI_BODY, KeyRecRepContent
+from runner.asn1.cmp import PKI_BODY, KeyRecRepContent, PKIStatusInfo
 from runner.asn1.infotypes import POPO_DEC_KEY_CHALL
 from runner.cmp.dialogue import Challenged, Done, Offered, Rejected, Send, State, Wait
 from runner.cmp.record import from_record, to_record
@@ -50,6 +50,7 @@ GOOD = {
     "pkiconf": None,
     "error": error(),
     "pollRep": later(7),
+    "krp": KeyRecRepContent(status=PKIStatusInfo(status=0), new_sig_cert=CERTIFICATE),
     "popdecc": POPO_DEC_KEY_CHALL.encode((CHALLENGE,)),
 }
 """A good answer of every type that a client may get."""
@@ -57,7 +58,6 @@ OTHERS = {
     **dict.fromkeys(("ir", "cr", "kur", "krr", "ccr", "genm", "genp", "rr", "certConf", "pollReq"), ()),
     **dict.fromkeys(("popdecr", "ckuann", "cann", "rann", "crlann", "nested", "p10cr"), b"\x30\x00"),
     "ccp": granted(CERTIFICATE),
-    "krp": KeyRecRepContent(status=error().pki_status_info),
 }
 
 
@@ -98,7 +98,7 @@ def awaited(kind: str, state: str) -> set[str]:
 
 
 STATES = [(k, s) for k in KINDS for s in ("requested", "polling", "offered", "confirming", "confirming, polling")]
-STATES = [(k, s) for k, s in STATES if k != "rr" or s in ("requested", "polling")]
+STATES = [(k, s) for k, s in STATES if k not in ("rr", "krr") or s in ("requested", "polling")]
 STATES += [(k, s) for k in ("ir", "cr", "kur") for s in ("challenged", "proving")]
 
 

@@ -100,7 +100,7 @@ def test_the_example_of_the_schema_is_accepted(bench):
     (example,) = SCHEMA["examples"]
     bench.touch(*FILES)
     document = load_manifest([bench.write(json.dumps(example))])
-    assert len(document.items) == 11
+    assert len(document.items) == 12
     assert not document.warnings
 
 

@@ -1,0 +1,37 @@
+"""What stands around the bodies of a transaction: headers, and the generalInfo of first messages (RFC 9810 §5.1.1)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from runner.asn1.algorithms import DER_NULL
+from runner.asn1.cmp import CERT_PROFILE, IMPLICIT_CONFIRM, PKI_FREE_TEXT, InfoTypeAndValue, PKIHeader
+from runner.cmp.protection import sender_kid_of, sender_of
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from runner.cmp.dialogue import Dialogue, Parties
+
+
+def general_info_of(parties: Parties, *, implicit: bool) -> tuple[InfoTypeAndValue, ...]:
+    """GeneralInfo of a first message: implicitConfirm, certProfile (RFC 9810 §5.1.1.1, §5.1.1.4), free items."""
+    items = [InfoTypeAndValue(info_type=IMPLICIT_CONFIRM, info_value=DER_NULL)] if implicit else []
+    if parties.cert_profile:
+        profile = PKI_FREE_TEXT.encode((parties.cert_profile,))
+        items.append(InfoTypeAndValue(info_type=CERT_PROFILE, info_value=profile))
+    return (*items, *parties.general_info)
+
+
+def header_of(dialogue: Dialogue, parties: Parties, now: datetime) -> PKIHeader:
+    """The header of the next message (RFC 9810 §5.1.1)."""
+    return PKIHeader(
+        pvno=parties.pvno,
+        sender=sender_of(parties.protection),
+        recipient=dialogue.recipient,
+        message_time=now if parties.message_time else None,
+        sender_kid=sender_kid_of(parties.protection),
+        transaction_id=dialogue.transaction_id,
+        sender_nonce=dialogue.nonce,
+        recip_nonce=dialogue.peer_nonce or None,
+    )
