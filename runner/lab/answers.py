@@ -68,7 +68,8 @@ def _with_mac(office: Office, asked: PKIHeader, sender: SecretSender, nonce: byt
     algorithm = _own_salt(office, sender.algorithm)
     header = _header(office, asked, nonce, answer, algorithm, sender.reference)
     mac = compute_mac(office.secret, algorithm, tlv(SEQUENCE_TAG, header))
-    return tlv(SEQUENCE_TAG, header + _PROTECTION.encode(mac))
+    link = _EXTRA_CERTS.encode(office.chain) if office.root_update is not None else b""
+    return tlv(SEQUENCE_TAG, header + _PROTECTION.encode(mac) + link)
 
 
 def _own_salt(office: Office, theirs: AlgorithmIdentifier) -> AlgorithmIdentifier:
@@ -83,7 +84,7 @@ def _with_signature(office: Office, asked: PKIHeader, nonce: bytes, answer: Answ
     signer = office.issuer.signer
     part = _header(office, asked, nonce, answer, signer.algorithm, office.issuer.key_identifier)
     signature = _PROTECTION.encode(signer.sign(tlv(SEQUENCE_TAG, part)))
-    return tlv(SEQUENCE_TAG, part + signature + _EXTRA_CERTS.encode((office.issuer.certificate.der,)))
+    return tlv(SEQUENCE_TAG, part + signature + _EXTRA_CERTS.encode(office.chain))
 
 
 def _header(

@@ -1,7 +1,7 @@
 """What a request asks for, judged and made complete: subject, key, extensions and validity of the certificate to be.
 
 From a CertTemplate (ir, cr, kur: RFC 4211 §5, RFC 9810 §5.3) or a PKCS#10 request (p10cr: RFC 2986). Octets are
-copied as they came. The lab's policy, in short: one certificate a request; subject or subjectAltName; extensions of
+copied as they came. The lab's policy, in short: subject or subjectAltName; extensions of
 _KEPT are granted as asked, others left out with grantedWithMods; never a CA certificate; no key backup; an update
 keeps the subject, and what it does not mention is as in the certificate that is updated.
 """
@@ -93,19 +93,22 @@ class _CertificationRequestInfo:
     attributes: Annotated[tuple[_Attribute, ...], Implicit(0, SequenceOf(_Attribute, tag=0x31))] = ()
 
 
-def cert_req_id(request: Request) -> int:
-    """The certReqId of the one certificate that is asked for."""
+def cert_req_ids(office: Office, request: Request) -> tuple[int, ...]:
+    """The certReqIds of the certificates that are asked for. Raises Rejection where they cannot be told apart."""
     if request.kind == "p10cr":
-        return P10_CERT_REQ_ID
-    if len(request.content) != 1:
-        raise Rejection("badRequest", f"{len(request.content)} certificates in one request; one is taken")
-    return int(request.content[0].cert_req.cert_req_id)
+        return (P10_CERT_REQ_ID,)
+    found = tuple(int(message.cert_req.cert_req_id) for message in request.content)
+    if not found or len(set(found)) != len(found):
+        raise Rejection("badRequest", "no certificate is asked for, or two of them under one certReqId")
+    if len(found) > 1 and not office.rules.batches:
+        raise Rejection("badRequest", f"{len(found)} certificates in one request; one is taken")
+    return found
 
 
-def asked_in(office: Office, request: Request) -> Asked:
-    """What the request asks for. Raises Rejection where the lab does not grant it."""
+def asked_in(office: Office, request: Request, number: int) -> Asked:
+    """What the request with this number in a message asks for. Raises Rejection where the lab does not grant it."""
     try:
-        asked = _BY_KIND[request.kind](office, request)
+        asked = _BY_KIND[request.kind](office, request, number)
         _welcome(office, asked)
     except Malformed as problem:
         raise Rejection("badCertTemplate", f"{problem.what} {problem.why}".strip()) from problem
@@ -120,26 +123,26 @@ def _welcome(office: Office, asked: Asked) -> None:
         raise Rejection("badCertTemplate", "there is neither a subject nor a subjectAltName")
 
 
-def _in_template(office: Office, request: Request) -> Asked:
+def _in_template(office: Office, request: Request, number: int) -> Asked:
     """The bodies ir and cr."""
-    message: CertReqMsg = request.content[0]
+    message: CertReqMsg = request.content[number]
     template = _usual(office, message)
     public_key = _public_key(template)
-    proven(office, request, message, public_key)
+    proven(office, request, number, public_key)
     return _granted(office, template.subject or NULL_DN, public_key, template.extensions, template.validity)
 
 
-def _in_update(office: Office, request: Request) -> Asked:
+def _in_update(office: Office, request: Request, number: int) -> Asked:
     """The body kur: a CertTemplate, beside the certificate that signed the message."""
     if not isinstance(request.sender, CertificateSender):
         raise Rejection("wrongIntegrity", "a kur is signed with the certificate that it updates")
-    message, old = request.content[0], request.sender.certificate
+    message, old = request.content[number], request.sender.certificate
     _is_about(office, message, old)
     template = _usual(office, message)
     if template.subject is not None and template.subject != old.subject.der:
         raise Rejection("badCertTemplate", "an update keeps the subject")
     public_key = _public_key(template)
-    proven(office, request, message, public_key)
+    proven(office, request, number, public_key)
     extensions = template.extensions or tuple(e for e in old.extensions if e.extn_id in _KEPT)
     return _granted(office, old.subject.der, public_key, extensions, template.validity)
 
@@ -155,7 +158,7 @@ def _is_about(office: Office, message: CertReqMsg, old: Certificate) -> None:
         raise Rejection("badCertId", "oldCertId is not the certificate that signed the kur")
 
 
-def _in_pkcs10(office: Office, request: Request) -> Asked:
+def _in_pkcs10(office: Office, request: Request, number: int) -> Asked:  # noqa: ARG001 - there is one
     """The body p10cr."""
     signed = decode(Signed, request.content)
     info = decode(_CertificationRequestInfo, signed.tbs)

@@ -13,19 +13,13 @@ from __future__ import annotations
 from threading import Lock
 from typing import TYPE_CHECKING, Self
 
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-
-from runner.errors import Malformed, StateError
 from runner.lab import responder
-from runner.lab.issuing import Issuer, make_root
 from runner.lab.ledger import Ledger
 from runner.lab.office import Office
+from runner.lab.roots import open_roots, root_file, unusable
 from runner.lab.rules import STANDARD_RULES, LabRules
 from runner.lab.storage import Folder, Memory, Storage
-from runner.pki.certificates import Certificate, certificates_in, to_pem
 from runner.pki.macs import SharedSecret
-from runner.pki.signing import PrivateKeySigner
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -69,7 +63,7 @@ class Lab:
     @property
     def ca_certificate_path(self) -> Path | None:
         """The file that holds it (PEM); None for a lab in memory."""
-        return None if self._folder is None else self._folder / "ca.pem"
+        return None if self._folder is None else self._folder / root_file(self._office.issuer)
 
     @property
     def ca_name(self) -> Name:
@@ -90,6 +84,11 @@ class Lab:
             except Exception as problem:  # noqa: BLE001 - the wall: the peer gets an answer, not a broken connection
                 return responder.respond_failure(self._office, request, problem)
 
+    def roll_over(self) -> None:
+        """Give the CA a new key under the same name, with link certificates between the old root and the new."""
+        with self._one_at_a_time:
+            self._office.roll_over()
+
     def close(self) -> None:
         """Let go of the folder; later openings meet the same CA."""
         self._office.storage.close()
@@ -109,14 +108,12 @@ def open_lab(folder: Path | None, clock: Clock, entropy: Entropy, rules: LabRule
 
 
 def _opened(storage: Storage, folder: Path | None, clock: Clock, entropy: Entropy, rules: LabRules) -> Lab:
-    signer = PrivateKeySigner(_ca_key(storage.kept("ca.key", _new_key, secret=True)))
     mark = entropy.octets(_MARK_OCTETS).hex()
-    now = clock.now().replace(microsecond=0)
-    pem = storage.kept("ca.pem", lambda: to_pem(make_root(signer, mark, now)))
+    issuer, root_update = open_roots(storage, mark, clock.now().replace(microsecond=0))
     kept = storage.kept("psk", f"{_REFERENCE}:{entropy.octets(_KEY_OCTETS).hex()}\n".encode, secret=True)
     psk, reference, secret = _psk(kept)
     office = Office(
-        issuer=Issuer(signer, _ca_certificate(pem, signer)),
+        issuer=issuer,
         ledger=Ledger(storage.lines(), storage.append),
         storage=storage,
         rules=rules,
@@ -126,6 +123,7 @@ def _opened(storage: Storage, folder: Path | None, clock: Clock, entropy: Entrop
         secret=secret,
         salt=entropy.octets(_SALT_OCTETS),
         revoked={},
+        root_update=root_update,
     )
     for certificate in office.ledger.certificates():
         office.list_revoked(certificate)
@@ -133,42 +131,10 @@ def _opened(storage: Storage, folder: Path | None, clock: Clock, entropy: Entrop
     return Lab(office, psk, folder)
 
 
-def _new_key() -> bytes:
-    return ec.generate_private_key(ec.SECP256R1()).private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-
-
-def _ca_key(pem: bytes) -> ec.EllipticCurvePrivateKey:
-    try:
-        key = serialization.load_pem_private_key(pem, password=None)
-    except (ValueError, TypeError) as problem:
-        raise _unusable("ca.key", "it is not an unencrypted private key in PEM") from problem
-    if not isinstance(key, ec.EllipticCurvePrivateKey) or not isinstance(key.curve, ec.SECP256R1):
-        raise _unusable("ca.key", "it is not a P-256 key")
-    return key
-
-
-def _ca_certificate(pem: bytes, signer: PrivateKeySigner) -> Certificate:
-    try:
-        certificate = certificates_in(pem)[0]
-    except Malformed as problem:
-        raise _unusable("ca.pem", problem.what) from problem
-    if certificate.public_key_info != signer.public_key_info:
-        raise _unusable("ca.pem", "it does not belong to the key in ca.key")
-    return certificate
-
-
 def _psk(content: bytes) -> tuple[str, bytes, SharedSecret]:
     """The secret as text, its reference, and the secret itself."""
     text = content.decode("utf-8", "replace").strip()
     reference, _, key = text.partition(":")
     if not reference or not key:
-        raise _unusable("psk", "it is not reference:key")
+        raise unusable("psk", "it is not reference:key")
     return text, reference.encode(), SharedSecret(key.encode())
-
-
-def _unusable(name: str, why: str) -> StateError:
-    return StateError(
-        f"the lab's {name} cannot be used", why=why, next_step="put the right file back, or begin a lab in a new folder"
-    )

@@ -8,16 +8,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from runner.asn1.cmp import CMP_2000, CMP_2021
-from runner.lab.ledger import State
+from runner.lab.records import State
 from runner.lab.rules import Rejection
 from runner.lab.senders import CertificateSender, Stranger
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from runner.lab.ledger import Transaction
     from runner.lab.office import Office
     from runner.lab.received import Request
+    from runner.lab.records import Transaction
 
 _LONGEST_MARK = 64
 """Octets of a transactionID or nonce; 16 are usual."""

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from runner.lab.asked import Asked
-    from runner.lab.ledger import IssuedCertificate
+    from runner.lab.records import IssuedCertificate
     from runner.pki.certificates import Certificate
     from runner.pki.signing import Signer
 
@@ -54,20 +54,44 @@ _CRL_V2 = 1
 def make_root(signer: Signer, mark: str, now: datetime) -> bytes:
     """A self-signed CA certificate; `mark` in its name tells one lab from another."""
     name = parse_name(f"C=FI, O=cmp-batch lab, CN=Lab CA NOT FOR PRODUCTION {mark}").der
-    extensions = (
+    end = now + timedelta(days=365 * CA_YEARS)
+    return _ca_certificate(
+        signer, signer.public_key_info, name, int(mark, 16) + 1, Validity(not_before=now, not_after=end)
+    )
+
+
+def make_next_root(signer: Signer, old: Certificate, now: datetime) -> bytes:
+    """The self-signed certificate of a new key under the name of the old."""
+    end = now + timedelta(days=365 * CA_YEARS)
+    life = Validity(not_before=now, not_after=end)
+    return _ca_certificate(signer, signer.public_key_info, old.subject.der, old.serial + 3, life)
+
+
+def make_link(signer: Signer, about: Certificate, serial: int, until: datetime) -> bytes:
+    """A link certificate: the key of one root, signed by that of the other (RFC 9810 §4.4, Appendix F)."""
+    life = Validity(not_before=about.not_before, not_after=min(about.not_after, until))
+    return _ca_certificate(signer, about.public_key_info, about.subject.der, serial, life)
+
+
+def _ca_certificate(signer: Signer, public_key_info: bytes, name: bytes, serial: int, life: Validity) -> bytes:
+    """A certificate of the CA's own, under its one name; it names its issuer's key where that is another."""
+    extensions = [
         _extension(BASIC_CONSTRAINTS, encode(BasicConstraints(ca=True, path_len_constraint=0)), critical=True),
         key_usage(("digitalSignature", "keyCertSign", "cRLSign")),
-        _extension(SUBJECT_KEY_IDENTIFIER, OCTET_STRING.encode(key_identifier(signer.public_key_info))),
-    )
+        _extension(SUBJECT_KEY_IDENTIFIER, OCTET_STRING.encode(key_identifier(public_key_info))),
+    ]
+    if public_key_info != signer.public_key_info:
+        identifier = AuthorityKeyIdentifier(key_identifier=key_identifier(signer.public_key_info))
+        extensions.append(_extension(AUTHORITY_KEY_IDENTIFIER, encode(identifier)))
     tbs = TBSCertificate(
         version=_V3,
-        serial_number=int(mark, 16) + 1,
+        serial_number=serial,
         signature=signer.algorithm,
         issuer=name,
-        validity=Validity(not_before=now, not_after=now + timedelta(days=365 * CA_YEARS)),
+        validity=life,
         subject=name,
-        subject_public_key_info=signer.public_key_info,
-        extensions=extensions,
+        subject_public_key_info=public_key_info,
+        extensions=tuple(extensions),
     )
     return _signed(signer, encode(tbs))
 
@@ -90,10 +114,11 @@ def _signed(signer: Signer, tbs: bytes) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Issuer:
-    """The CA: its key and its certificate."""
+    """The CA: its key, its certificate, and the how manieth it is."""
 
     signer: Signer
     certificate: Certificate
+    generation: int = 1
 
     @property
     def name(self) -> bytes:

@@ -7,20 +7,27 @@ knows a revocation before the CRL says it.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from runner.lab.issuing import crl_entry
-from runner.lab.ledger import IssuedCertificate, State
+from runner.lab.issuing import CRL_DAYS, crl_entry
+from runner.lab.records import IssuedCertificate, State
+from runner.lab.roots import roll_over
+from runner.lab.services import open_service
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
     from runner.ambient import Clock, Entropy
     from runner.lab.asked import Asked
     from runner.lab.issuing import Issuer
-    from runner.lab.ledger import Ledger, Transaction
-    from runner.lab.rules import LabRules
+    from runner.lab.ledger import Ledger
+    from runner.lab.manners import Manners
+    from runner.lab.records import Transaction
+    from runner.lab.roots import RootUpdate
+    from runner.lab.services import Purpose, Service
     from runner.lab.storage import Storage
     from runner.pki.macs import SharedSecret
 
@@ -35,7 +42,7 @@ class Office:
     issuer: Issuer
     ledger: Ledger
     storage: Storage
-    rules: LabRules
+    rules: Manners
     clock: Clock
     entropy: Entropy
     reference: bytes
@@ -44,6 +51,30 @@ class Office:
     """The salt of every MAC that this process makes: the key is derived once."""
     revoked: dict[int, bytes]
     """The entries of the CRL, by serial number."""
+    root_update: RootUpdate | None = None
+    """What leads from the root before to the present one, where there was one."""
+    _crl: tuple[bytes, datetime] | None = None
+    _services: dict[str, Service] = field(default_factory=dict)
+
+    @property
+    def chain(self) -> tuple[bytes, ...]:
+        """The CA's certificates that go with its answers: its own, and the link from the root before."""
+        link = () if self.root_update is None else (self.root_update.new_with_old,)
+        return (self.issuer.certificate.der, *link)
+
+    def service(self, purpose: Purpose) -> Service:
+        """A key of the CA's for a purpose; made when it is first asked for."""
+        if purpose.name not in self._services:
+            made = open_service(self.storage, self.issuer, purpose, self.free_serial(), self.now())
+            self._services[purpose.name] = made
+        return self._services[purpose.name]
+
+    def roll_over(self) -> None:
+        """From now on a new key signs, under the same name."""
+        self.issuer, self.root_update = roll_over(self.storage, self.now())
+        self._services.clear()
+        self._crl = None
+        self.publish()
 
     def now(self) -> datetime:
         """The time of day, in whole seconds."""
@@ -51,43 +82,48 @@ class Office:
 
     def issue(self, asked: Asked, *, confirmed: bool) -> tuple[IssuedCertificate, bytes]:
         """Make a certificate and keep its file; the ledger has yet to be told."""
-        serial = self._free_serial()
+        serial = self.free_serial()
         der = self.issuer.issue(asked, serial)
         self.storage.keep_certificate(serial, der)
         state = State.CONFIRMED if confirmed else State.UNCONFIRMED
         return IssuedCertificate(serial, hashlib.sha256(der).digest(), state), der
 
-    def _free_serial(self) -> int:
-        """Random bits below a first one that is set, so that all serial numbers are positive and of one length."""
+    def free_serial(self) -> int:
+        """A serial number that no certificate has: random bits below a first one that is set, all of one length."""
         serial = _FIRST_BIT | int.from_bytes(self.entropy.octets(_SERIAL_OCTETS), "big") % _FIRST_BIT
         while self.ledger.certificate(serial) is not None:
             serial += 1
         return serial
 
-    def revoke(self, certificate: IssuedCertificate, reason: int, transaction: Transaction) -> None:
-        """Revoke a certificate, as a step of a transaction."""
-        self._change(replace(certificate, state=State.REVOKED, revoked_at=self.now(), reason=reason), transaction)
+    def revoked_now(self, certificate: IssuedCertificate, reason: int) -> IssuedCertificate:
+        """The certificate as it is once it is revoked."""
+        return replace(certificate, state=State.REVOKED, revoked_at=self.now(), reason=reason)
 
-    def release(self, certificate: IssuedCertificate, transaction: Transaction) -> None:
-        """Take a certificate off hold, as a step of a transaction."""
-        self._change(IssuedCertificate(certificate.serial, certificate.fingerprint, State.CONFIRMED), transaction)
+    def change(self, certificates: Sequence[IssuedCertificate], transaction: Transaction) -> None:
+        """The new states of certificates, as one step of a transaction; the CRL follows."""
+        self.ledger.record(*certificates, transaction)
+        news = [self.list_revoked(certificate) for certificate in certificates]
+        if any(news):
+            self._crl = None
+            self.publish()
 
-    def _change(self, certificate: IssuedCertificate, transaction: Transaction) -> None:
-        self.ledger.record(certificate, transaction)
-        self.list_revoked(certificate)
-        self.publish()
-
-    def list_revoked(self, certificate: IssuedCertificate) -> None:
-        """Put a certificate on the list of revoked ones, or take it off, as its state says."""
+    def list_revoked(self, certificate: IssuedCertificate) -> bool:
+        """Put a certificate on the list of revoked ones, or take it off, as its state says; whether that is news."""
         if certificate.revoked_at is None:
-            self.revoked.pop(certificate.serial, None)
-        else:
-            self.revoked[certificate.serial] = crl_entry(certificate, certificate.revoked_at)
+            return self.revoked.pop(certificate.serial, None) is not None
+        self.revoked[certificate.serial] = crl_entry(certificate, certificate.revoked_at)
+        return True
 
     def publish(self) -> None:
         """Publish a new CRL, where there is a place for it."""
         if self.storage.publishes:
-            self.storage.publish_crl(self.revocation_list())
+            self.storage.publish_crl(self.current_crl()[0])
+
+    def current_crl(self) -> tuple[bytes, datetime]:
+        """The CRL (DER) and its thisUpdate; a new one where it changed, or half of its time is over."""
+        if self._crl is None or self.now() > self._crl[1] + timedelta(days=CRL_DAYS) / 2:
+            self._crl = self.revocation_list(), self.now()
+        return self._crl
 
     def revocation_list(self) -> bytes:
         """A CRL (DER) of this moment, with a number of its own."""

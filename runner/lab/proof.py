@@ -14,7 +14,7 @@ from runner.asn1.archive import ENCR_CERT, POPO_PRIV_KEY, PKMACValue
 from runner.asn1.der import read_header
 from runner.asn1.structures import decode, encode
 from runner.errors import Malformed, Unauthentic
-from runner.lab.received import first_inside
+from runner.lab.received import cert_request
 from runner.lab.rules import Rejection
 from runner.lab.senders import SecretSender
 from runner.pki.macs import verify_mac
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from runner.lab.received import Request
 
 _RSA_BITS = (1024, 16_384)
-_CERT_REQUEST_DEPTH = 3
-"""body [n] → CertReqMessages → CertReqMsg → certReq."""
 _SENDER_TAG = 0xA0
 
 
@@ -69,8 +67,9 @@ def by_decryption(message: CertReqMsg) -> bool:
     return inner.name == "subsequentMessage" and inner.value == ENCR_CERT
 
 
-def proven(office: Office, request: Request, message: CertReqMsg, public_key: bytes) -> None:
-    """The requester holds the private key of what is to be certified."""
+def proven(office: Office, request: Request, number: int, public_key: bytes) -> None:
+    """The requester holds the private key of what the request with this number is to certify."""
+    message: CertReqMsg = request.content[number]
     if message.popo is None:
         raise Rejection("badPOP", "there is no proof of possession")
     if by_decryption(message):
@@ -78,15 +77,16 @@ def proven(office: Office, request: Request, message: CertReqMsg, public_key: by
     if message.popo.name != "signature":
         raise Rejection("badPOP", f"proof of possession by {message.popo.name} is not accepted here")
     proof: POPOSigningKey = message.popo.value
-    data = _signed_data(office, request, proof, public_key)
+    data = _signed_data(office, request, number, public_key)
     if not verify_signature(public_key, proof.algorithm, proof.signature, data):
         raise Rejection("badPOP", "the proof of possession is not by the private key of the public key")
 
 
-def _signed_data(office: Office, request: Request, proof: POPOSigningKey, public_key: bytes) -> bytes:
+def _signed_data(office: Office, request: Request, number: int, public_key: bytes) -> bytes:
     """What the proof is a signature over."""
+    proof: POPOSigningKey = request.content[number].popo.value
     if proof.poposk_input is None:
-        return first_inside(request.received.body, _CERT_REQUEST_DEPTH)
+        return cert_request(request.received.body, number)
     if proof.poposk_input.public_key != public_key:
         raise Rejection("badPOP", "poposkInput is about another public key")
     _identified(office, request, proof.poposk_input.auth_info, public_key)

@@ -16,10 +16,12 @@ from runner.asn1.structures import decode
 from runner.errors import Malformed
 
 if TYPE_CHECKING:
+    from runner.lab.records import Part
     from runner.lab.senders import Sender
 
 _PARTS = 4
 """header, body, protection, extraCerts."""
+_CERT_REQ_MESSAGES = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,10 @@ class Request:
     received: Received
     sender: Sender
     nonce: bytes
+    answering: bytes = b""
+    """SHA-256 of the pollReq that our answer answers, where this message was kept back …"""
+    late: Part | None = None
+    """… and how far it had come."""
 
     @property
     def header(self) -> PKIHeader:
@@ -70,6 +76,11 @@ class Request:
         """SHA-256 of its octets."""
         return hashlib.sha256(self.received.octets).digest()
 
+    @property
+    def answers_to(self) -> bytes:
+        """The digest of the message that our answer answers."""
+        return self.answering or self.digest
+
 
 def read(octets: bytes) -> Received:
     """The message whose octets these are; Malformed where they are none."""
@@ -86,10 +97,9 @@ def header_alone(octets: bytes) -> PKIHeader | None:
     return None
 
 
-def first_inside(element: bytes, depth: int) -> bytes:
-    """The first element of the first element … of an element, `depth` levels down, as it came."""
-    for _ in range(depth):
-        _, start, stop = read_header(element, 0, len(element))
-        _, _, stop = read_header(element, start, stop)
-        element = element[start:stop]
-    return element
+def cert_request(body: bytes, number: int) -> bytes:
+    """The certReq of one CertReqMsg in a body, as it came: body [n] → CertReqMessages → CertReqMsg → certReq."""
+    _, start, stop = read_header(body, 0, len(body))
+    messages = body[start:stop]
+    message = elements(messages, *open_sequence(messages), _CERT_REQ_MESSAGES)[number]
+    return elements(message, *open_sequence(message), _PARTS)[0]

@@ -1,12 +1,14 @@
 """The responder: a request's octets to an answer's octets, whatever they are.
 
-The order is that of RFC 9810: read, see who it is, check the header, give an answer again to octets that were
-answered before, check the sender's standing, and hand over to one handler per body type (the tables below). Trouble
-with a message as a whole becomes an error message; trouble with what it asks for, a rejection in its own answer.
+The order is that of RFC 9810: read, see who it is, check the header, open what is nested, give an answer again to
+octets that were answered before, check the sender's standing, keep back what the manners say is late, and hand over
+to one handler per body type (the tables below). Trouble with a message as a whole becomes an error message; trouble
+with what it asks for, a rejection in its own answer.
 """
 
 from __future__ import annotations
 
+import hashlib
 from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -14,10 +16,23 @@ from typing import TYPE_CHECKING
 from runner.errors import Malformed
 from runner.lab.answers import NOBODY, PKICONF, Answer, error, seal
 from runner.lab.checks import EVERY_MESSAGE, follows, opens, standing
-from runner.lab.enrolment import abandon, confirm, enrol, enrolled, poll, still_waiting
-from runner.lab.ledger import Stage, Transaction
+from runner.lab.confirming import abandon, confirm
+from runner.lab.enrolment import enrol, enrolled, refuse_cross_certification
+from runner.lab.nesting import adds_protection, batch, messages_inside
+from runner.lab.polling import (
+    about_the_whole,
+    keep_back,
+    kept_back,
+    kept_message,
+    poll,
+    poll_whole,
+    polled,
+    still_waiting,
+)
+from runner.lab.questions import inform
 from runner.lab.received import Request, header_alone, read
-from runner.lab.revocation import inform, revoke, revoked
+from runner.lab.records import Stage, Transaction
+from runner.lab.revocation import revoke, revoked
 from runner.lab.rules import Rejection
 from runner.lab.senders import Stranger, identify
 
@@ -33,12 +48,6 @@ NONCE_OCTETS = 16
 _KEPT_NONCES = 7
 
 
-def _polled(office: Office, request: Request, transaction: Transaction) -> Answer:
-    if transaction.stage is Stage.WAITING:
-        return still_waiting(office, transaction)
-    return enrolled(office, request, transaction)
-
-
 def _concluded(office: Office, request: Request, transaction: Transaction) -> Answer:  # noqa: ARG001 - nothing to tell
     return PKICONF
 
@@ -50,6 +59,7 @@ _OPENING: dict[str, Opening] = {
     "p10cr": enrol,
     "rr": revoke,
     "genm": inform,
+    "ccr": refuse_cross_certification,
 }
 """Messages that begin a transaction."""
 _FOLLOWING: dict[str, Following] = {
@@ -64,15 +74,18 @@ _AGAIN: dict[str, Following] = {
     "kur": enrolled,
     "p10cr": enrolled,
     "rr": revoked,
-    "pollReq": _polled,
+    "pollReq": polled,
     "certConf": _concluded,
     "error": _concluded,
 }
 """The answers to octets that were answered already."""
 
 
-def respond(office: Office, octets: bytes) -> bytes:
-    """The answer to a message, or to what should have been one. Raises only what is a fault of the lab's own."""
+def respond(office: Office, octets: bytes, depth: int = 0) -> bytes:
+    """The answer to a message, or to what should have been one. Raises only what is a fault of the lab's own.
+
+    `depth` is the number of messages around it.
+    """
     nonce = office.entropy.octets(NONCE_OCTETS)
     try:
         received = read(octets)
@@ -81,10 +94,24 @@ def respond(office: Office, octets: bytes) -> bytes:
         return seal(office, header_alone(octets) or NOBODY, Stranger(rejection), nonce, error(rejection))
     request = Request(received, identify(office, received), nonce)
     try:
+        if request.kind == "nested":
+            return _opened(office, request, depth)
         answer = _answer(office, request)
     except Rejection as rejection:
         answer = error(rejection)
     return seal(office, request.header, request.sender, nonce, answer)
+
+
+def _opened(office: Office, request: Request, depth: int) -> bytes:
+    """The answer to a nested message."""
+    for check in EVERY_MESSAGE:
+        check(request)
+    standing(office, request)
+    messages = messages_inside(office, request, depth)
+    if adds_protection(request, messages):
+        return respond(office, messages[0], depth + 1)
+    answer = batch(respond(office, message, depth + 1) for message in messages)
+    return seal(office, request.header, request.sender, request.nonce, answer)
 
 
 def respond_failure(office: Office, octets: bytes, problem: Exception) -> bytes:
@@ -103,19 +130,48 @@ def _answer(office: Office, request: Request) -> Answer:
     if transaction is not None and request.digest in (transaction.opened_by, transaction.latest):
         return _again(office, request, transaction)
     standing(office, request)
-    if request.kind in _OPENING:
-        opens(request, transaction)
-        return _OPENING[request.kind](office, request)
-    if request.kind not in _FOLLOWING:
+    if request.kind not in _OPENING and request.kind not in _FOLLOWING:
         raise Rejection("badRequest", f"{request.kind} is not taken here")
     if request.kind == "error" and transaction is None:
         return PKICONF
-    return _FOLLOWING[request.kind](office, request, follows(request, transaction))
+    if request.kind in _OPENING:
+        opens(request, transaction)
+    else:
+        transaction = follows(request, transaction)
+    if request.kind in office.rules.delays:
+        return keep_back(office, request, transaction)
+    if transaction is not None and transaction.whole is not None and about_the_whole(request, transaction):
+        return poll_whole(office, request, transaction, transaction.whole, _handled)
+    return _handled(office, request, transaction)
+
+
+def _handled(office: Office, request: Request, transaction: Transaction | None) -> Answer:
+    """The answer of the handler for the body type; a transaction is given to those that go on with one."""
+    if transaction is None:
+        return _OPENING[request.kind](office, request)
+    return _FOLLOWING[request.kind](office, request, transaction)
 
 
 def _again(office: Office, request: Request, transaction: Transaction) -> Answer:
     """The answer to a message that was answered already: the same, under a senderNonce of its own."""
-    answer = _AGAIN[request.kind](office, request, transaction)
+    answer = _told_again(office, request, transaction)
+    latest = office.ledger.transaction(request.identifier) or transaction
     nonces = (*transaction.nonces[-_KEPT_NONCES:], request.nonce)
-    office.ledger.record(replace(transaction, nonces=nonces))
+    office.ledger.record(replace(latest, nonces=nonces))
     return answer
+
+
+def _told_again(office: Office, request: Request, transaction: Transaction) -> Answer:
+    whole = transaction.whole
+    if whole is not None and whole.stage is Stage.WAITING and _is_late(request, transaction):
+        return still_waiting(office, (whole,)) if request.kind == "pollReq" else kept_back()
+    if about_the_whole(request, transaction):
+        request = kept_message(request, transaction)
+    if request.kind in _OPENING and not transaction.parts:
+        return _OPENING[request.kind](office, request)  # it left no trace
+    return _AGAIN[request.kind](office, request, transaction)
+
+
+def _is_late(request: Request, transaction: Transaction) -> bool:
+    """Whether a message is the one that is kept back, or asks about it."""
+    return request.digest == hashlib.sha256(transaction.delayed).digest() or about_the_whole(request, transaction)

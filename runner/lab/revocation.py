@@ -1,4 +1,4 @@
-"""Revocation, and questions: rr and genm (RFC 9810 §5.3.9, §5.3.19; RFC 9483 §4.2, §4.3).
+"""Revocation: rr, about one certificate or several (RFC 9810 §5.3.9, RFC 9483 §4.2).
 
 A certificate's holder may revoke it, and whoever knows the shared secret any certificate. What is on hold may be
 revoked for good or, by removeFromCRL, released.
@@ -6,14 +6,15 @@ revoked for good or, by removeFromCRL, released.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from runner.asn1.cmp import CERTIFICATES, InfoTypeAndValue, RevDetails, RevRepContent
+from runner.asn1.cmp import RevDetails, RevRepContent
 from runner.asn1.crmf import CertId
 from runner.asn1.primitives import ENUMERATED
 from runner.errors import Malformed
 from runner.lab.answers import Answer
-from runner.lab.ledger import IssuedCertificate, Stage, State, Transaction
+from runner.lab.records import IssuedCertificate, Part, Stage, State, Transaction, begun
 from runner.lab.rules import Rejection, rejected, status_info
 from runner.lab.senders import CertificateSender
 from runner.pki.extensions import CRL_REASONS, REASON_CODE, find_extension
@@ -23,44 +24,42 @@ if TYPE_CHECKING:
     from runner.lab.office import Office
     from runner.lab.received import Request
 
-_CURRENT_CRL = "1.3.6.1.5.5.7.4.6"
-_CA_CERTS = "1.3.6.1.5.5.7.4.17"
 _HOLD = CRL_REASONS["certificateHold"]
 _REMOVE = CRL_REASONS["removeFromCRL"]
 
 
 def revoke(office: Office, request: Request) -> Answer:
-    """An rr, about one certificate: rp."""
-    if len(request.content) != 1:
+    """An rr, about one certificate or several: rp with a status for each."""
+    if not request.content or (len(request.content) > 1 and not office.rules.batches):
         raise Rejection("badRequest", f"{len(request.content)} certificates in one rr; one is taken")
-    details: RevDetails = request.content[0]
-    try:
-        certificate, reason = _named(office, request, details), _reason(details)
-        transaction = _done(request, certificate)
-        _carry_out(office, certificate, reason, transaction)
-    except Rejection as rejection:
-        return Answer("rp", RevRepContent(status=(rejected(rejection),)))
+    changed: dict[int, IssuedCertificate] = {}
+    parts = tuple(_part(office, request, number, changed) for number in range(len(request.content)))
+    transaction = begun(request, parts=parts)
+    if changed:
+        office.change(tuple(changed.values()), transaction)
     return revoked(office, request, transaction)
 
 
+def _part(office: Office, request: Request, number: int, changed: dict[int, IssuedCertificate]) -> Part:
+    """What becomes of one RevDetails; `changed` are the certificates as they will be, by serial number."""
+    details: RevDetails = request.content[number]
+    try:
+        certificate, reason = _named(office, request, details), _reason(details)
+        changed[certificate.serial] = _changed(office, changed.get(certificate.serial, certificate), reason)
+    except Rejection as rejection:
+        return Part(number, Stage.DONE, refusal=(rejection.fail_info, rejection.what))
+    return Part(number, Stage.DONE, serial=certificate.serial)
+
+
 def revoked(office: Office, request: Request, transaction: Transaction) -> Answer:  # noqa: ARG001 - a handler's shape
-    """The rp of an rr that was carried out."""
-    named = CertId(issuer=office.issuer.general_name, serial_number=transaction.serial or 0)
-    return Answer("rp", RevRepContent(status=(status_info("accepted"),), rev_certs=(named,)))
-
-
-def _done(request: Request, certificate: IssuedCertificate) -> Transaction:
-    return Transaction(
-        identifier=request.identifier,
-        kind=request.kind,
-        holder=request.sender.holder,
-        cert_req_id=0,
-        opened_by=request.digest,
-        latest=request.digest,
-        nonces=(request.nonce,),
-        stage=Stage.DONE,
-        serial=certificate.serial,
+    """The rp of an rr; revCerts names the certificates where all could be revoked."""
+    statuses = tuple(
+        status_info("accepted") if part.refusal is None else rejected(Rejection(*part.refusal))
+        for part in transaction.parts
     )
+    issuer = office.issuer.general_name
+    named = tuple(CertId(issuer=issuer, serial_number=p.serial) for p in transaction.parts if p.serial is not None)
+    return Answer("rp", RevRepContent(status=statuses, rev_certs=named if len(named) == len(statuses) else ()))
 
 
 def _named(office: Office, request: Request, details: RevDetails) -> IssuedCertificate:
@@ -95,26 +94,14 @@ def _reason(details: RevDetails) -> int:
     return reason
 
 
-def _carry_out(office: Office, certificate: IssuedCertificate, reason: int, transaction: Transaction) -> None:
+def _changed(office: Office, certificate: IssuedCertificate, reason: int) -> IssuedCertificate:
+    """The certificate as it will be."""
     is_revoked = certificate.state is State.REVOKED
     on_hold = is_revoked and certificate.reason == _HOLD
     if reason == _REMOVE:
         if not on_hold:
             raise Rejection("badRequest", "only a certificate on hold is removed from the CRL")
-        office.release(certificate, transaction)
-    elif is_revoked and not (on_hold and reason != _HOLD):
+        return replace(certificate, state=State.CONFIRMED, revoked_at=None, reason=0)
+    if is_revoked and not (on_hold and reason != _HOLD):
         raise Rejection("certRevoked", "the certificate is revoked already")
-    else:
-        office.revoke(certificate, reason, transaction)
-
-
-def inform(office: Office, request: Request) -> Answer:
-    """A genm: genp with what the lab knows of what is asked; of everything, where nothing is named."""
-    asked = {item.info_type for item in request.content} or {_CA_CERTS, _CURRENT_CRL}
-    found = []
-    if _CA_CERTS in asked:
-        value = CERTIFICATES.encode((office.issuer.certificate.der,))
-        found.append(InfoTypeAndValue(info_type=_CA_CERTS, info_value=value))
-    if _CURRENT_CRL in asked:
-        found.append(InfoTypeAndValue(info_type=_CURRENT_CRL, info_value=office.revocation_list()))
-    return Answer("genp", tuple(found))
+    return office.revoked_now(certificate, reason)

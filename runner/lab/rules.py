@@ -1,33 +1,16 @@
-"""How this lab behaves where a CA has a choice, and the word with which it says no.
+"""The word with which the lab says no. Which rule is broken when: checks.py and its neighbours.
 
-PKIStatusInfo and PKIFailureInfo are those of RFC 9810 §5.2.3. Which rule is broken when: checks.py and its neighbours.
+PKIStatusInfo and PKIFailureInfo are those of RFC 9810 §5.2.3. How the lab behaves where it may choose: manners.py.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from runner.asn1.cmp import FAIL_INFO, PKI_STATUS, PKIStatusInfo
 from runner.errors import ProtocolError
+from runner.lab.manners import Manners
 
-
-@dataclass(frozen=True, slots=True)
-class LabRules:
-    """The switches; as they stand, the lab grants what is well made, at once."""
-
-    implicit_confirm: bool = True
-    """Whether implicitConfirm is granted to those who ask for it."""
-    validity_days: int = 365
-    """Days that a certificate lives where the request does not say."""
-    waiting_polls: int = 0
-    """pollReqs that are answered by pollRep before an enrolment is granted; 0: it is granted at once."""
-    check_after: int = 1
-    """Seconds to wait between pollReqs. One that comes sooner is told the seconds that remain, and does not count."""
-    reject_names: tuple[str, ...] = ()
-    """Words that no subject may contain: enrolments that name one are rejected with notAuthorized."""
-
-
-STANDARD_RULES = LabRules()
+LabRules = Manners
+STANDARD_RULES = Manners()
 
 
 class Rejection(ProtocolError):

@@ -1,6 +1,7 @@
 """Where a lab's things are: in memory, or in a folder that later openings find again.
 
-    ca.key (0600), ca.pem     the CA
+    ca.key (0600), ca.pem     the CA; after a roll-over ca-2.key, ca-2.pem and so on, with the links between them
+    encryption.key, .pem      what others encrypt to for the CA, once somebody asked for it
     psk (0600)                reference:key, the secret that newcomers share with it
     issued/SERIAL.crt         every certificate, by its serial number in lower-case hex
     crl.pem                   the current CRL
@@ -39,6 +40,10 @@ class Storage(Protocol):
         """The content of a file; made where there is none."""
         ...
 
+    def has(self, name: str) -> bool:
+        """Whether there is such a file."""
+        ...
+
     def lines(self) -> Iterable[str]:
         """The ledger, line by line; read once, before anything is appended."""
         ...
@@ -71,10 +76,17 @@ class Memory:
 
     def __init__(self) -> None:
         self._certificates: dict[int, bytes] = {}
+        self._files: dict[str, bytes] = {}
 
     def kept(self, name: str, make: Callable[[], bytes], *, secret: bool = False) -> bytes:  # noqa: ARG002
-        """Made anew; nothing was kept."""
-        return make()
+        """The content of a file; made where there is none."""
+        if name not in self._files:
+            self._files[name] = make()
+        return self._files[name]
+
+    def has(self, name: str) -> bool:
+        """Whether there is such a file."""
+        return name in self._files
 
     def lines(self) -> Iterable[str]:
         """No lines."""
@@ -119,6 +131,10 @@ class Folder:
         with _told(path):
             _put(path, content, _OWNER_ONLY if secret else _EVERYBODY, durable=True)
         return content
+
+    def has(self, name: str) -> bool:
+        """Whether there is such a file."""
+        return (self.path / name).exists()
 
     def lines(self) -> Iterator[str]:
         """The ledger, line by line; a torn last line is cut off."""

@@ -92,7 +92,7 @@ class KeyCentre:
         office = lab._office
         info = public_key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
         validity = Validity(not_before=office.now() - timedelta(hours=1), not_after=office.now() + timedelta(days=30))
-        return office.issuer.issue(Asked(subject, info, extensions, validity), office._free_serial())
+        return office.issuer.issue(Asked(subject, info, extensions, validity), office.free_serial())
 
     def _sealed(self, lab, request, private, asked):
         own = [control.value for control in asked.controls if control.type == _PROTOCOL_ENCR_KEY]

@@ -1,0 +1,113 @@
+"""The CA's roots, one after the other: opened, and rolled over with link certificates (RFC 9810 §4.4, §5.3.13).
+
+The first is ca.key and ca.pem, later ones are ca-2.key, ca-2.pem and so on. A new root's certificate is written last:
+a roll-over that was cut short never was. Certificates that the old key signed stay good under newWithOld.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from runner.errors import Malformed, StateError
+from runner.lab.issuing import Issuer, make_link, make_next_root, make_root
+from runner.pki.certificates import Certificate, certificates_in, to_pem
+from runner.pki.signing import PrivateKeySigner
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from runner.lab.storage import Storage
+
+
+@dataclass(frozen=True, slots=True)
+class RootUpdate:
+    """The root before the present one, and the links between them, DER all."""
+
+    old: bytes
+    new_with_old: bytes
+    old_with_new: bytes
+
+
+def open_roots(storage: Storage, mark: str, now: datetime) -> tuple[Issuer, RootUpdate | None]:
+    """The present root, made where there is none, and how one comes to it from the root before."""
+    signer = _signer(storage, 1)
+    issuer = Issuer(signer, _certificate(storage.kept("ca.pem", lambda: to_pem(make_root(signer, mark, now))), signer))
+    update = None
+    while storage.has(_name(issuer.generation + 1, "pem")):
+        issuer, update = _next(storage, issuer, issuer.generation + 1, now)
+    return issuer, update
+
+
+def roll_over(storage: Storage, now: datetime) -> tuple[Issuer, RootUpdate | None]:
+    """A new root under the old name, and the links; as `open_roots` from now on finds them."""
+    issuer, _ = open_roots(storage, "", now)
+    return _next(storage, issuer, issuer.generation + 1, now)
+
+
+def root_file(issuer: Issuer) -> str:
+    """The name of a root's file."""
+    return _name(issuer.generation, "pem")
+
+
+def _next(storage: Storage, old: Issuer, number: int, now: datetime) -> tuple[Issuer, RootUpdate]:
+    signer = _signer(storage, number)
+    draft = Issuer(signer, _certificate(to_pem(make_next_root(signer, old.certificate, now)), signer))
+    links = [
+        storage.kept(f"ca-{number}-with-{number - 1}.pem", lambda: to_pem(_link(old, draft, 1))),
+        storage.kept(f"ca-{number - 1}-with-{number}.pem", lambda: to_pem(_link(draft, old, 2))),
+    ]
+    pem = storage.kept(_name(number, "pem"), lambda: to_pem(draft.certificate.der))
+    new_with_old, old_with_new = (certificates_in(link)[0].der for link in links)
+    return Issuer(signer, _certificate(pem, signer), number), RootUpdate(
+        old.certificate.der, new_with_old, old_with_new
+    )
+
+
+def _link(by: Issuer, about: Issuer, step: int) -> bytes:
+    return make_link(by.signer, about.certificate, by.certificate.serial + step, by.certificate.not_after)
+
+
+def _name(number: int, suffix: str) -> str:
+    return f"ca.{suffix}" if number == 1 else f"ca-{number}.{suffix}"
+
+
+def _signer(storage: Storage, number: int) -> PrivateKeySigner:
+    name = _name(number, "key")
+    return PrivateKeySigner(_key(storage.kept(name, _new_key, secret=True), name))
+
+
+def _new_key() -> bytes:
+    return ec.generate_private_key(ec.SECP256R1()).private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+
+
+def _key(pem: bytes, name: str) -> ec.EllipticCurvePrivateKey:
+    try:
+        key = serialization.load_pem_private_key(pem, password=None)
+    except (ValueError, TypeError) as problem:
+        raise unusable(name, "it is not an unencrypted private key in PEM") from problem
+    if not isinstance(key, ec.EllipticCurvePrivateKey) or not isinstance(key.curve, ec.SECP256R1):
+        raise unusable(name, "it is not a P-256 key")
+    return key
+
+
+def _certificate(pem: bytes, signer: PrivateKeySigner) -> Certificate:
+    try:
+        certificate = certificates_in(pem)[0]
+    except Malformed as problem:
+        raise unusable("ca.pem", problem.what) from problem
+    if certificate.public_key_info != signer.public_key_info:
+        raise unusable("ca.pem", "it does not belong to the key in ca.key")
+    return certificate
+
+
+def unusable(name: str, why: str) -> StateError:
+    """A file of the lab's folder is not what it should be."""
+    return StateError(
+        f"the lab's {name} cannot be used", why=why, next_step="put the right file back, or begin a lab in a new folder"
+    )

@@ -1,0 +1,90 @@
+"""Keys of the CA beside the one that signs certificates, each with a certificate for one purpose.
+
+`encryption` is what others encrypt to for the CA (caProtEncCert, RFC 9810 §5.3.19.1): RSA, since EncryptedValue (CMP
+v2) knows nothing else. They are made when they are first needed; after a roll-over the key stays, and gets another
+certificate under the new root.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from runner.asn1.x509 import Extension, Validity
+from runner.errors import Malformed
+from runner.lab.asked import Asked
+from runner.lab.roots import unusable
+from runner.pki.certificates import Certificate, certificates_in, to_pem
+from runner.pki.extensions import key_usage
+from runner.pki.names import parse_name
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
+
+    from runner.lab.issuing import Issuer
+    from runner.lab.storage import Storage
+
+_YEARS = 5
+_RSA_BITS = 2048
+
+
+@dataclass(frozen=True, slots=True)
+class Purpose:
+    """What a key is for: its files' name, how it is made, and what its certificate allows."""
+
+    name: str
+    make: Callable[[], PrivateKeyTypes]
+    extensions: tuple[Extension, ...]
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Service:
+    """A key and its certificate."""
+
+    key: PrivateKeyTypes
+    certificate: Certificate
+
+
+ENCRYPTION = Purpose(
+    "encryption", lambda: rsa.generate_private_key(65537, _RSA_BITS), (key_usage(("keyEncipherment",)),)
+)
+
+
+def open_service(storage: Storage, issuer: Issuer, purpose: Purpose, serial: int, now: datetime) -> Service:
+    """The key for a purpose, with the certificate that the present root gave it."""
+    key = _key(storage.kept(f"{purpose.name}.key", lambda: _pem(purpose.make()), secret=True), purpose)
+    suffix = "" if issuer.generation == 1 else f"-{issuer.generation}"
+    name = f"{purpose.name}{suffix}.pem"
+    pem = storage.kept(name, lambda: to_pem(issuer.issue(_asked(issuer, purpose, key, now), serial)))
+    try:
+        return Service(key, certificates_in(pem)[0])
+    except Malformed as problem:
+        raise unusable(name, problem.what) from problem
+
+
+def _asked(issuer: Issuer, purpose: Purpose, key: PrivateKeyTypes, now: datetime) -> Asked:
+    mark = issuer.certificate.subject.text.rpartition(" ")[2]
+    end = min(now + timedelta(days=365 * _YEARS), issuer.certificate.not_after)
+    public = key.public_key().public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+    name = parse_name(f"C=FI, O=cmp-batch lab, CN=Lab {purpose.name} NOT FOR PRODUCTION {mark}").der
+    return Asked(name, public, purpose.extensions, Validity(not_before=now, not_after=end))
+
+
+def _pem(key: PrivateKeyTypes) -> bytes:
+    return key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+
+
+def _key(pem: bytes, purpose: Purpose) -> PrivateKeyTypes:
+    try:
+        return serialization.load_pem_private_key(pem, password=None)
+    except (ValueError, TypeError) as problem:
+        raise unusable(f"{purpose.name}.key", "it is not an unencrypted private key in PEM") from problem
