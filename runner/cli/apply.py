@@ -116,6 +116,7 @@ async def _run(workshop: Workshop, journal: Journal, args: Namespace) -> Run:
     from runner.cli.progress import Progress
     from runner.cli.wiring import RUN_ID, Threads
     from runner.execute.executor import Options, execute
+    from runner.execute.restoring import remembered
     from runner.execute.schedule import ANY_NUMBER, Tolerance
 
     run_id, plan = workshop.entropy.octets(RUN_ID).hex(), workshop.situation.plan
@@ -123,6 +124,8 @@ async def _run(workshop: Workshop, journal: Journal, args: Namespace) -> Run:
     tolerance = ANY_NUMBER if limit is None else Tolerance(limit.count, limit.share)
     threads = Threads()
     journal.start_run(run_id, workshop.clock.now(), plan.name)
+    if told := remembered(plan, workshop.situation.inventory, run_id, workshop.clock.now()):
+        journal.record(told)
     try:
         with Progress(len(plan.steps)) as progress:
             chosen = Options(args.parallel or PARALLEL, tolerance, progress.advance)

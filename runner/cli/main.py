@@ -23,6 +23,7 @@ COMMANDS = {
     "validate": "check manifests: every finding with its place, in one run",
     "plan": "show what apply would do, and why",
     "apply": "make it so, over CMP",
+    "status": "show the inventory: what is held, what expires, what drifted",
     "report": "a past run again, in any format; compare two; verify a file",
     "inspect": "print a PKIMessage, key, certificate, request or CRL",
     "schema": "print a JSON Schema",

@@ -78,7 +78,7 @@ def execution(parser: ArgumentParser) -> None:
     """What `apply` alone takes: how it runs, what it may touch, and where it reports."""
     parser.add_argument("--yes", "-y", action="store_true", help="do not ask before the first change")
     parser.add_argument("--parallel", metavar="N", type=positive, help="items that may be under way at once")
-    parser.add_argument("--target", metavar="NAME", nargs="+", action="extend", default=[], help="these items only")
+    selection(parser)
     parser.add_argument(
         "--max-failures",
         metavar="N|P%",
@@ -97,9 +97,16 @@ def execution(parser: ArgumentParser) -> None:
     )
     parser.add_argument("--allow-commands", action="store_true", help="run the commands that the manifest names")
     trace(parser)
+
+
+def selection(parser: ArgumentParser) -> None:
+    """What decides, beside the manifests, what a plan is made of."""
+    parser.add_argument("--target", metavar="NAME", nargs="+", action="extend", default=[], help="these items only")
     parser.add_argument(
         "--retry-unknown", action="store_true", help="enrol anew where the outcome of an earlier run is unknown"
     )
+    words = "revoke or forget what is held and in no manifest any more, as on_remove of its entry said"
+    parser.add_argument("--prune", action="store_true", help=words)
 
 
 def trace(parser: ArgumentParser) -> None:

@@ -20,6 +20,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     """PATH… [--out FILE] [--format text|json|markdown] [--state FILE] [--var NAME=VALUE] [-C DIR] [--verbose]."""
     options.manifest(parser)
     options.state(parser)
+    options.selection(parser)
     options.output_format(parser, "text", "json", "markdown")
     options.verbose(parser)
     parser.add_argument("--out", metavar="FILE", type=Path, help="write the plan as JSON, too")

@@ -1,4 +1,4 @@
-"""`cmp-batch schema`: prints the JSON Schema of manifests, plans or reports, for editors and other programs."""
+"""`cmp-batch schema`: prints a JSON Schema (of manifests, plans, reports, status), for editors and other programs."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from runner.resources import resource_text
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
 
-SCHEMAS = ("manifest", "plan", "report")
+SCHEMAS = ("manifest", "plan", "report", "status")
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    """[manifest|plan|report]."""
+    """[manifest|plan|report|status]."""
     parser.add_argument("name", nargs="?", choices=SCHEMAS, default=SCHEMAS[0], help="which one (manifest)")
     options.example(parser, "cmp-batch schema report > report.schema.json")
 

@@ -73,7 +73,8 @@ def look(document: Document, args: Namespace, clock: SystemClock) -> Situation:
     inventory = read_inventory(state)
     facts = observe(document, folder)
     retry = getattr(args, "retry_unknown", False)
-    plan = make_plan(document, facts, inventory, clock.now(), retry_unknown=retry)
+    prune = getattr(args, "prune", False)
+    plan = make_plan(document, facts, inventory, clock.now(), retry_unknown=retry, prune=prune)
     return Situation(document, state, folder, inventory, facts, only(plan, getattr(args, "target", ())))
 
 

@@ -39,4 +39,7 @@ def held_as(
         key_digest=key_file_facts(Path(key_path)).digest if sealed and key_path else None,
         replaces=about or None,
         stores=record.last.stores,
+        authority=item.authority,
+        credential=item.credential or "",
+        on_remove=item.on_remove,
     )

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from runner.manifest.model import AnyItem, Document
     from runner.plan.steps import Step
 
-_AT_WORK = frozenset(Verb) - {Verb.KEEP, Verb.BLOCKED, Verb.REINSTALL, Verb.ADOPT}
+_AT_WORK = frozenset(Verb) - {Verb.KEEP, Verb.BLOCKED, Verb.REINSTALL, Verb.ADOPT, Verb.FORGET}
 
 
 @dataclass(slots=True)

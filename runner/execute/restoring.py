@@ -17,13 +17,16 @@ from runner.pki.certificates import parse_certificate
 from runner.plan.case import certificate_path_of, key_path_of, key_url_of
 from runner.plan.steps import Verb
 from runner.state.inventory import Held
+from runner.state.journal import Change
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
+    from datetime import datetime
 
     from runner.execute.desk import Desk
     from runner.pki.certificates import Certificate
-    from runner.plan.steps import Step
+    from runner.plan.steps import Plan, Step
+    from runner.state.inventory import Inventory
 
 FROM_STATE = ("certificate-missing", "certificate-damaged", "certificate-replaced")
 """Reasons for which the certificate itself is written again."""
@@ -58,11 +61,37 @@ async def adopt(step: Step, desk: Desk) -> Result:
         key_path=key_path_of(step.item),
         key_digest=_key_digest(step),
         chain=b"".join(each.der for each in path[1:]),
+        authority=step.item.authority,
+        credential=step.item.credential or "",
+        on_remove=step.item.on_remove,
     )
     await Record(step, desk).amend(held)
     if len(step.reasons) > 1:  # its files are not all as they should be
         await _written(step, desk, held)
     return _unchanged(step, certificate, "taken into the state")
+
+
+async def forget(step: Step, desk: Desk) -> Result:
+    """Let the state forget what no manifest speaks of any more; its files are left alone."""
+    held = desk.inventory.held.get(step.item.name)
+    await Record(step, desk).forget()
+    certificate = parse_certificate(held.certificate) if held and held.certificate else None
+    path = held.certificate_path if held else None
+    return replace(_unchanged(step, certificate, "forgotten; its files are left alone"), certificate_path=path)
+
+
+def remembered(plan: Plan, inventory: Inventory, run: str, now: datetime) -> list[Change]:
+    """For items that stay as they are: how they are to be removed one day, where that has changed."""
+    found = []
+    for step in plan.steps:
+        item, held = step.item, inventory.held.get(step.item.name)
+        if step.verb is not Verb.KEEP or held is None or held.certificate is None:
+            continue
+        said = (item.authority, item.credential or "", item.on_remove)
+        if said != (held.authority, held.credential, held.on_remove):
+            told = replace(held, authority=said[0], credential=said[1], on_remove=said[2])
+            found.append(Change(item.name, run, inventory.open.get(item.name), held=told, note="remembered", at=now))
+    return found
 
 
 def _key_digest(step: Step) -> str | None:
@@ -89,7 +118,7 @@ async def _written(step: Step, desk: Desk, held: Held) -> Certificate:
     return certificate
 
 
-def _unchanged(step: Step, certificate: Certificate, words: str) -> Result:
+def _unchanged(step: Step, certificate: Certificate | None, words: str) -> Result:
     return Result(
         name=step.item.name,
         operation=step.verb.value,
@@ -102,5 +131,9 @@ def _unchanged(step: Step, certificate: Certificate, words: str) -> Result:
     )
 
 
-QUIET: Mapping[Verb, Callable[[Step, Desk], Awaitable[Result]]] = {Verb.REINSTALL: reinstall, Verb.ADOPT: adopt}
+QUIET: Mapping[Verb, Callable[[Step, Desk], Awaitable[Result]]] = {
+    Verb.REINSTALL: reinstall,
+    Verb.ADOPT: adopt,
+    Verb.FORGET: forget,
+}
 """Verbs for which no CA is asked → what carries them out."""

@@ -49,6 +49,7 @@ class _Common(TypedDict):
     authority: str
     credential: str | None
     depends_on: tuple[str, ...]
+    on_remove: str
     places: Mapping[str, Place]
 
 
@@ -239,6 +240,7 @@ def _common(row: Row, authority: Authority | None, credential: str | None, world
         "authority": authority.name if authority else "",
         "credential": credential,
         "depends_on": tuple(dict.fromkeys(_needs(row, world))),
+        "on_remove": said.value if (said := row.reader.part.text("on_remove")) else "keep",
         "places": row.places,
     }
 

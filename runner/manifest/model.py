@@ -126,6 +126,8 @@ class Item:
     authority: str
     credential: str | None = None
     depends_on: tuple[str, ...] = ()
+    on_remove: str = "keep"
+    """What --prune does once the entry is gone: `revoke`, `forget` or `keep`."""
     digest: str = ""
     places: Mapping[str, Place] = field(default_factory=dict, compare=False, repr=False)
 

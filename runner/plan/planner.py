@@ -9,6 +9,7 @@ from runner.manifest.model import Enrollment
 from runner.plan.backups import with_backup
 from runner.plan.case import Case, Known
 from runner.plan.needs import makers_of, needs_of, overwriters_of
+from runner.plan.pruning import left_over, pruning
 from runner.plan.reasons import reasons_for
 from runner.plan.steps import Plan, Step, Verb
 from runner.state.inventory import Stage
@@ -28,9 +29,17 @@ _SENDS = {Verb.REKEY: "kur", Verb.RENEW: "kur", Verb.REVOKE: "rr", Verb.RECOVER:
 
 
 def make_plan(
-    document: Document, facts: Facts, inventory: Inventory, now: datetime, *, retry_unknown: bool = False
+    document: Document,
+    facts: Facts,
+    inventory: Inventory,
+    now: datetime,
+    *,
+    retry_unknown: bool = False,
+    prune: bool = False,
 ) -> Plan:
     """Decide every item. `retry_unknown`: operations whose outcome is unknown are begun afresh, not repeated.
+
+    `prune`: what is held and in no manifest is removed as its entry said (runner.plan.pruning).
 
     Raises BadInput where items wait for each other in a circle.
     """
@@ -49,7 +58,9 @@ def make_plan(
     steps = [
         _step(item, with_backup(item, made, document, facts), needs, document, inventory) for item, made in decisions
     ]
-    return Plan(document.name, now, tuple(steps), _orphans(document, inventory))
+    left = left_over(document, facts, inventory, now)
+    steps += pruning(left) if prune else ()
+    return Plan(document.name, now, tuple(steps), _orphans(document, inventory), left, prune)
 
 
 def _orphans(document: Document, inventory: Inventory) -> tuple[Open, ...]:

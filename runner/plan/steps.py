@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from runner.manifest.model import AnyItem
+    from runner.plan.pruning import Left
     from runner.state.inventory import Open
 
 
@@ -33,6 +34,8 @@ class Verb(Enum):
     """krr: fetch private keys that the CA keeps."""
     ADOPT = "adopt"
     """Take into the state what is there already; no CA traffic."""
+    FORGET = "forget"
+    """Let the state forget what no manifest speaks of any more; no CA traffic, and no file is touched."""
     KEEP = "keep"
     """Nothing to do."""
     BLOCKED = "blocked"
@@ -54,6 +57,7 @@ _MARKS = {
     Verb.REVOKE: "-",
     Verb.RECOVER: "^",
     Verb.ADOPT: "<",
+    Verb.FORGET: "x",
     Verb.KEEP: " ",
     Verb.BLOCKED: "!",
 }
@@ -89,12 +93,15 @@ class Plan:
     """The steps in manifest order, as decided at `at`.
 
     `orphans`: operations that the state has open for items that are not in the manifests; nothing is done about them.
+    `left`: what the state holds for such items; with `pruned` the last steps do something about it.
     """
 
     name: str
     at: datetime
     steps: tuple[Step, ...]
     orphans: tuple[Open, ...] = ()
+    left: tuple[Left, ...] = ()
+    pruned: bool = False
 
     @property
     def changes(self) -> bool:

@@ -8,12 +8,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from runner.manifest.model import Enrollment, Recovery, Revocation, Update
+from runner.plan.pruning import IN_NO_MANIFEST
 from runner.report.canonical import rfc3339
 
 if TYPE_CHECKING:
     from runner.errors import Place
     from runner.manifest.model import AnyItem
     from runner.pki.keyurls import KeyUrl
+    from runner.plan.pruning import Left
     from runner.plan.steps import Plan, Step
 
 SCHEMA_VERSION = 1
@@ -34,13 +36,24 @@ def plan_to_json(plan: Plan) -> dict[str, object]:
         "at": rfc3339(plan.at),
         "summary": plan.counts(),
         "steps": [_step(step) for step in plan.steps],
+        "left": [_left(left) for left in plan.left],
+    }
+
+
+def _left(left: Left) -> dict[str, object]:
+    (reason,) = left.decision.reasons
+    return {
+        "item": left.held.item,
+        "certificate": left.held.certificate_path,
+        "prune": left.decision.verb.value,
+        "reason": {"code": reason.code, "text": reason.text},
     }
 
 
 def _step(step: Step) -> dict[str, object]:
     return {
         "item": step.item.name,
-        "section": SECTIONS[type(step.item)],
+        "section": "state" if step.item.place is IN_NO_MANIFEST else SECTIONS[type(step.item)],
         "verb": step.verb.value,
         "request": step.request or None,
         "reasons": [{"code": reason.code, "text": reason.text} for reason in step.reasons],

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 _STYLES = {
     Verb.ENROLL: "green",
     Verb.REVOKE: "red",
+    Verb.FORGET: "red",
     Verb.BLOCKED: "bold red",
     Verb.REISSUE: "yellow",
     Verb.REKEY: "yellow",
@@ -38,7 +39,7 @@ def plan_text(plan: Plan, layout: Layout) -> str:
         wrapped(f"plan of {clean(plan.name)}: {_tied(plan)}", layout, first="", rest="  ") + "\n",
         render(_HEADERS, rows, layout),
         folded_note(len(plan.steps) - len(shown)),
-        "".join(f"{clean(line)}\n" for line in _orphaned(plan)),
+        "".join(f"{clean(line)}\n" for line in (*_orphaned(plan), *_left(plan))),
     )
     return "\n".join(part for part in parts if part)
 
@@ -50,6 +51,25 @@ def _orphaned(plan: Plan) -> list[str]:
         f" its key is {operation.key_path or 'nowhere'}"
         for operation in plan.orphans
     ]
+
+
+_MOST_LEFT = 10
+_PRUNES = {
+    Verb.REVOKE: "--prune would revoke it",
+    Verb.FORGET: "--prune would forget it",
+    Verb.BLOCKED: "--prune cannot revoke it",
+}
+
+
+def _left(plan: Plan) -> list[str]:
+    """What is held and in no manifest: a step of its own with --prune, and a line here without."""
+    told = [left for left in plan.left if left.decision.verb is Verb.KEEP or not plan.pruned]
+    lines = [
+        "; ".join(filter(None, (f"{left.held.item}: {left.decision.reasons[0].text}", _PRUNES.get(left.decision.verb))))
+        for left in told[:_MOST_LEFT]
+    ]
+    more = len(told) - _MOST_LEFT
+    return [*lines, f"and {more} more that are held and in no manifest (status lists them)"] if more > 0 else lines
 
 
 def _blocked_first(plan: Plan) -> list[Step]:
@@ -90,7 +110,7 @@ def plan_markdown(plan: Plan) -> str:
     if kept:
         names = [f"- {markdown_code(step.item.name)}" for step in kept]
         lines += [f"<details><summary>{len(kept)} unchanged</summary>", "", *names, "", "</details>", ""]
-    lines += [f"- {markdown_code(line)}" for line in _orphaned(plan)]
+    lines += [f"- {markdown_code(line)}" for line in (*_orphaned(plan), *_left(plan))]
     return "\n".join(lines)
 
 

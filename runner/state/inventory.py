@@ -55,6 +55,10 @@ class Held:
     """The CA certificates of its path, DER after DER, the issuer first; empty where they are not known."""
     seals: str = ""
     """The key stores as they were written, `SHA-256 path`, one a line."""
+    authority: str = ""
+    credential: str = ""
+    on_remove: str = "keep"
+    """What --prune does when no manifest speaks of it any more: `revoke`, `forget` or `keep`."""
 
 
 @dataclass(frozen=True, slots=True)

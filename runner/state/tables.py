@@ -43,6 +43,11 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "ALTER TABLE held ADD COLUMN chain BLOB NOT NULL DEFAULT x''",
         "ALTER TABLE held ADD COLUMN seals TEXT NOT NULL DEFAULT ''",
     ),
+    (
+        "ALTER TABLE held ADD COLUMN authority TEXT NOT NULL DEFAULT ''",
+        "ALTER TABLE held ADD COLUMN credential TEXT NOT NULL DEFAULT ''",
+        "ALTER TABLE held ADD COLUMN on_remove TEXT NOT NULL DEFAULT 'keep'",
+    ),
 )
 """The statements that lead from each schema version to the next; PRAGMA user_version counts those that were done."""
 HELD = tuple(field.name for field in fields(Held))

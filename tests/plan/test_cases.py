@@ -36,9 +36,12 @@ def test_the_plan_is_what_the_case_says(case, tmp_path):
             plan_of(case, tmp_path)
         return
     plan = plan_of(case, tmp_path)
-    orphans, why = then.pop("orphans", []), then.pop("why", {})
+    orphans, why, left = then.pop("orphans", []), then.pop("why", {}), then.pop("left", {})
     assert {step.item.name: told(step) for step in plan.steps} == then
     assert [orphan.item for orphan in plan.orphans] == orphans
+    if left:
+        decided = {each.held.item: each.decision for each in plan.left}
+        assert {name: f"{said.verb.value} {said.reasons[0].code}" for name, said in decided.items()} == left
     for step in plan.steps:
         assert why.get(step.item.name, "") in "; ".join(reason.text for reason in step.reasons)
 

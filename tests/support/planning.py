@@ -188,6 +188,9 @@ class Given:
             key_path=key_path_of(item) if item else None,
             key_digest=more.get("key_digest"),
             chain=b"".join(self.certificates.get(each) or ca(each) for each in more.get("chain", ())),
+            authority=more.get("authority", "ca"),
+            credential=more.get("credential", ""),
+            on_remove=more.get("on_remove", "keep"),
             seals="\n".join(f"{seal} {self.path(path)}" for path, seal in more.get("seals", {}).items()),
             stores="\n".join(self.path(path) for path in more.get("seals", {})),
         )
@@ -214,7 +217,9 @@ class Given:
         document = document or self.document()
         retry = self.words.get("retry_unknown", False)
         facts, inventory = self.facts(document), self.inventory(document)
-        plan = make_plan(document, facts, inventory, self.now, retry_unknown=retry)
+        plan = make_plan(
+            document, facts, inventory, self.now, retry_unknown=retry, prune=self.words.get("prune", False)
+        )
         return only(plan, self.words.get("targets", ()))
 
 

@@ -23,6 +23,7 @@ from runner.execute.grouped import Grouped
 from runner.execute.line import Line
 from runner.execute.observe import observe
 from runner.execute.preflight import Findings, preflight
+from runner.execute.restoring import remembered
 from runner.keystores.folders import Folder
 from runner.keystores.keys import KeyMaker
 from runner.keystores.secrets import SecretReader
@@ -109,10 +110,11 @@ class Stage:
     def document(self):
         return load_manifest([self.manifest])
 
-    def plan(self, *, retry_unknown=False, targets=()):
+    def plan(self, *, retry_unknown=False, prune=False, targets=()):
         document = self.document()
         facts = observe(document, self.guard)
-        plan = make_plan(document, facts, self.inventory, self.clock.now(), retry_unknown=retry_unknown)
+        now = self.clock.now()
+        plan = make_plan(document, facts, self.inventory, now, retry_unknown=retry_unknown, prune=prune)
         return only(plan, targets)
 
     @property
@@ -125,12 +127,15 @@ class Stage:
     def codes(self, **options):
         return {step.item.name: [reason.code for reason in step.reasons] for step in self.plan(**options).steps}
 
-    def apply(self, *, retry_unknown=False, stop=None, when=None, **options):
+    def apply(self, *, retry_unknown=False, prune=False, stop=None, when=None, **options):
         """The Run of one apply. `when(desk)` is a coroutine that plays beside it; `stop` an event's time."""
         with closing(Journal.open(self.state, create=True)) as journal:
             document = self.document()
             facts = observe(document, self.guard)
-            plan = make_plan(document, facts, journal.inventory(), self.clock.now(), retry_unknown=retry_unknown)
+            now, held = self.clock.now(), journal.inventory()
+            plan = make_plan(document, facts, held, now, retry_unknown=retry_unknown, prune=prune)
+            if told := remembered(plan, held, "run", now):
+                journal.record(told)
             desk = self.desk(document, facts, journal)
             findings = Findings()
             preflight(plan.steps, document, self.guard, desk.keyring, desk.maker, findings)
