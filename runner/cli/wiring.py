@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from runner.cli import options
 from runner.cli.trace import Trace, TracingTransport
 from runner.execute.access import Access, Keyring, open_access
-from runner.execute.desk import Desk, create_files, install_files
+from runner.execute.desk import Desk, create_files, install_files, record_changes
 from runner.execute.grouped import Grouped
 from runner.execute.line import Line
 from runner.execute.observe import observe
@@ -159,7 +159,7 @@ class Workshop:
             accesses=self.accesses,
             keyring=self.keyring,
             maker=self.maker,
-            journal=Grouped(journal.record, threads.journal),
+            journal=Grouped(partial(record_changes, journal), threads.journal),
             creations=Grouped(partial(create_files, folder, entropy), threads.files),
             installations=Grouped(partial(install_files, folder, entropy), threads.files),
             key_threads=threads.keys,

@@ -72,7 +72,10 @@ class Dialogue:
     """The state that polling goes on from."""
     whole: bool = False
     """The message was put off as a whole, not its one CertResponse."""
+    of: int = 1
+    """How many requests the first message carries. Each has a Dialogue of its own; they share the transaction."""
     cert_req_id: int = CERT_REQ_ID
+    """Which of them this is: its certReqId, or its place in an rr."""
     certificate: bytes = b""
     private_key: bytes = b""
     """EncryptedKey: the private key of that certificate as it came, where the CA made it."""
@@ -145,10 +148,14 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """The CA said no, and its word is authentic. `after_issue`: it had issued a certificate before."""
+    """The CA said no, and its word is authentic. `after_issue`: it had issued a certificate before.
+
+    `whole`: it said so of the message, in an error, not of one of its requests.
+    """
 
     status: Status
     after_issue: bool = False
+    whole: bool = False
 
 
 Action = Send | Wait | Challenged | GivenUp | Offered | Done | Rejected

@@ -13,7 +13,18 @@ from typing import Any
 from runner.cmp.dialogue import Dialogue, State
 
 _PLAIN = frozenset(
-    {"kind", "granted", "cert_req_id", "confirmed", "refused", "confirm_by", "about", "whole", "key_is_signed_for"}
+    {
+        "kind",
+        "granted",
+        "of",
+        "cert_req_id",
+        "confirmed",
+        "refused",
+        "confirm_by",
+        "about",
+        "whole",
+        "key_is_signed_for",
+    }
 )
 """Fields that are text, numbers or truth values already."""
 _DEFAULTS = tuple((field.name, field.default) for field in fields(Dialogue))

@@ -35,6 +35,7 @@ from runner.pki.extensions import (
 from runner.pki.names import directory_name
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
     from datetime import datetime
 
     from runner.asn1.x509 import Extension
@@ -79,18 +80,33 @@ class Order:
     invalid_since: datetime | None = None
 
 
-def request_body(order: Order, proof: Signer | None, parties: Parties | None = None) -> Chosen:
-    """The body of the first message. `proof` is the private key to be certified (proof-of-possession by signature).
+@dataclass(frozen=True, slots=True)
+class Request:
+    """An Order with what answering for it takes: the private key to be certified, where it signs, and who asks.
 
-    `parties` say who asks, where the template names nobody and the proof has to.
+    `parties` matter where the template names nobody and the proof has to.
     """
-    if order.kind == "rr":
-        return Chosen("rr", (_revocation(order),))
-    if order.kind == "p10cr":
-        return Chosen("p10cr", order.csr or _made_request(order, proof))
-    request = CertRequest(cert_req_id=CERT_REQ_ID, cert_template=_template(order), controls=_controls(order))
-    message = CertReqMsg(cert_req=request, popo=proof_for(request, order, proof, parties), reg_info=order.reg_info)
-    return Chosen(order.kind, (message,))
+
+    order: Order
+    proof: Signer | None = field(default=None, repr=False)
+    parties: Parties | None = None
+
+
+def request_body(requests: Sequence[Request]) -> Chosen:
+    """The body of the first message, for orders of one kind; their certReqIds, or places in an rr, count from 0."""
+    first = requests[0].order
+    if first.kind == "rr":
+        return Chosen("rr", tuple(_revocation(each.order) for each in requests))
+    if first.kind == "p10cr":
+        return Chosen("p10cr", first.csr or _made_request(first, requests[0].proof))
+    return Chosen(first.kind, tuple(_message(number, each) for number, each in enumerate(requests, CERT_REQ_ID)))
+
+
+def _message(number: int, asked: Request) -> CertReqMsg:
+    order = asked.order
+    request = CertRequest(cert_req_id=number, cert_template=_template(order), controls=_controls(order))
+    proof = proof_for(request, order, asked.proof, asked.parties)
+    return CertReqMsg(cert_req=request, popo=proof, reg_info=order.reg_info)
 
 
 def _made_request(order: Order, proof: Signer | None) -> bytes:
@@ -144,14 +160,12 @@ def _revocation(order: Order) -> RevDetails:
     return RevDetails(cert_details=details, crl_entry_details=(reason_code(order.reason), *since))
 
 
-def confirmation_body(certificate: Certificate, cert_req_id: int, problem: BadCertificate | None, pvno: int) -> Chosen:
-    """The body of certConf: acceptance, or rejection with the failInfo and words of `problem` (RFC 9810 §5.3.18)."""
+def cert_status(certificate: Certificate, cert_req_id: int, problem: BadCertificate | None, pvno: int) -> CertStatus:
+    """One certificate in certConf: accepted, or rejected with failInfo and words of `problem` (RFC 9810 §5.3.18)."""
     digest, named = confirmation_hash(certificate)
     algorithm = AlgorithmIdentifier(algorithm=named) if named and pvno >= CMP_2021 else None
     status = None if problem is None else _rejection(problem)
-    return Chosen(
-        "certConf", (CertStatus(cert_hash=digest, cert_req_id=cert_req_id, status_info=status, hash_alg=algorithm),)
-    )
+    return CertStatus(cert_hash=digest, cert_req_id=cert_req_id, status_info=status, hash_alg=algorithm)
 
 
 def _rejection(problem: BadCertificate) -> PKIStatusInfo:
@@ -162,6 +176,6 @@ def _rejection(problem: BadCertificate) -> PKIStatusInfo:
     )
 
 
-def poll_body(cert_req_id: int) -> Chosen:
+def poll_body(cert_req_ids: Iterable[int]) -> Chosen:
     """The body of pollReq (RFC 9810 §5.3.22)."""
-    return Chosen("pollReq", (PollReq(cert_req_id=cert_req_id),))
+    return Chosen("pollReq", tuple(PollReq(cert_req_id=number) for number in cert_req_ids))

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import os
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
+from runner.execute.lobby import Lobby
 from runner.keystores import files
 from runner.keystores.keys import key_is_there, promote_key
 
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from runner.pki.keyurls import KeyUrl
     from runner.plan.facts import Facts
     from runner.state.inventory import Inventory
-    from runner.state.journal import Change
+    from runner.state.journal import Change, Journal
 
 
 T = TypeVar("T")
@@ -66,20 +67,21 @@ class Desk:
     accesses: Mapping[str, Access]
     keyring: Keyring
     maker: KeyMaker
-    journal: Grouped[Change]
+    journal: Grouped[Sequence[Change]]
     creations: Grouped[NewFile]
     installations: Grouped[Installation]
     key_threads: Executor
     clock: Clock
     entropy: Entropy
+    lobby: Lobby = field(default_factory=Lobby)
 
     def access(self, authority: str) -> Access:
         """The authority of an item."""
         return self.accesses[authority]
 
-    async def record(self, change: Change) -> None:
-        """Journal a change; returns when it is durable."""
-        await self.journal.do(change)
+    async def record(self, changes: Sequence[Change]) -> None:
+        """Journal changes, all or none; returns when they are durable."""
+        await self.journal.do(changes)
 
     async def make_key(self, url: KeyUrl, path: Path) -> StoredKey:
         """A new key, durable at `path` before this returns (design §5 promise 1)."""
@@ -110,6 +112,11 @@ class Desk:
     def load_key(self, url: KeyUrl, path: str | None = None) -> StoredKey:
         """The key at a URL, or at `path` with the URL's passphrase."""
         return self.keyring.key(url if path is None else replace(url, path=path))
+
+
+def record_changes(journal: Journal, group: Sequence[Sequence[Change]]) -> None:
+    """The writer behind Desk.journal: one commit for the group."""
+    journal.record([change for changes in group for change in changes])
 
 
 def create_files(folder: Folder, entropy: Entropy, group: Sequence[NewFile]) -> None:

@@ -1,18 +1,35 @@
-"""How a conversation with a CA ends, as data, and the words for it. Which one it is is decided in conversation.py."""
+"""How a transaction can end, and what an ending means: decided here and nowhere else.
+
+    state of the transaction   no answer, or one that is not acceptable   an authentic no
+    REQUESTED                  Unsure; Lost where nothing can have been    Lost; Unsure after an unanswered attempt
+                               processed, or where somebody says no
+    POLLING                    Parked                                      Lost; Unsure after an unanswered attempt
+    CONFIRMING                 Unsure                                      Lost; Unsure after an unanswered attempt,
+                                                                           Won where that was heard (certConfirmed)
+
+A certificate that we reject ends as Lost in every case.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from runner.cmp.dialogue import Done, GivenUp, Rejected, State
+from runner.errors import Busy, Claimed, Malformed, NotCmp, NotSent, Unauthentic
 from runner.execute.results import Failure
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from runner.cmp.dialogue import Dialogue, Offered, Rejected
+    from runner.cmp.dialogue import Dialogue, Offered
     from runner.cmp.response import Status
-    from runner.errors import BadCertificate
+    from runner.errors import BadCertificate, CmpBatchError
+
+TRY_LATER = ("systemUnavail", "systemFailure")
+"""failInfo that asks for another transaction later (dossier §3.13)."""
+_TOO_MUCH = frozenset({"badRequest", "badDataFormat", "badCertTemplate", "systemFailure"})
+"""failInfo with which a CA may refuse a message for what all of its requests together are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,12 +43,16 @@ class Won:
 
 @dataclass(frozen=True, slots=True)
 class Lost:
-    """It came to nothing. `try_later`: the CA asks for another transaction; `aside`: a certificate to put aside."""
+    """It came to nothing. `try_later`: the CA asks for another transaction; `aside`: a certificate to put aside.
+
+    `alone`: the CA refused several requests in one message as such; each may be asked by itself.
+    """
 
     failure: Failure
     status: Status | None = None
     try_later: bool = False
     aside: bytes = b""
+    alone: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +75,53 @@ class Parked:
 Ending = Won | Lost | Unsure | Parked
 
 
-def rejected_by_us(problem: BadCertificate, offered: Offered, *, confirmed: bool) -> Lost:
-    """We refuse the certificate; `confirmed`: the CA counts it as accepted all the same."""
+def ending(dialogue: Dialogue, action: Done | Rejected | GivenUp, offered: Offered | None, *, doubt: bool) -> Ending:
+    """The ending of a transaction that is over. `doubt`: a message may have been processed and was not answered."""
+    if isinstance(action, GivenUp):
+        return Lost(Failure(action.problem.what, action.problem.why, action.problem.next_step))
+    if offered is not None and offered.problem is not None:
+        return _rejected_by_us(offered.problem, offered, confirmed=dialogue.confirmed)
+    if isinstance(action, Done):
+        return Won(dialogue, offered.status if offered else action.status, offered)
+    if doubt:
+        if offered is not None and "certConfirmed" in action.status.fail_info:
+            return Won(dialogue, offered.status, offered)
+        return Unsure(_refusal(action), action.status)
+    # Another transaction after a certificate came would be another certificate.
+    later = not action.after_issue and any(bit in TRY_LATER for bit in action.status.fail_info)
+    alone = dialogue.of > 1 and action.whole and not (set(action.status.fail_info) - _TOO_MUCH)
+    aside = dialogue.certificate if action.after_issue else b""
+    return Lost(_refusal(action), action.status, later and not alone, aside, alone=alone and not action.after_issue)
+
+
+def without_answer(
+    dialogue: Dialogue, problem: CmpBatchError, offered: Offered | None, now: datetime, *, doubt: bool
+) -> Ending:
+    """The ending of a transaction whose message found no answer, or none that can be used."""
+    unusable = isinstance(problem, Malformed | Unauthentic) and not isinstance(problem, Claimed)
+    what = f"the CA's answer cannot be used: {problem.what}" if unusable else problem.what
+    failure = Failure(what, problem.why, problem.next_step)
+    if offered is not None and offered.problem is not None:
+        return _rejected_by_us(offered.problem, offered, confirmed=False)
+    processed = doubt or not isinstance(problem, _NOTHING_PROCESSED)
+    if dialogue.state is State.POLLING:
+        return Parked(now, words_of(problem), doubt=processed)
+    if dialogue.state is State.REQUESTED and not processed:
+        return Lost(failure)
+    return Unsure(failure)
+
+
+def words_of(problem: CmpBatchError) -> str:
+    """What happened and why, in one line."""
+    return f"{problem.what}: {problem.why}" if problem.why else problem.what
+
+
+_NOTHING_PROCESSED = (NotSent, NotCmp, Busy, Claimed)
+"""Failures after which no CA is at work on the request. Claimed is among them although nothing proves it: see
+.github/decisions, "unauthenticated refusals"."""
+
+
+def _rejected_by_us(problem: BadCertificate, offered: Offered, *, confirmed: bool) -> Lost:
     if not confirmed:
         return Lost(Failure(problem.what, problem.why, problem.next_step), offered.status)
     serial = f"{offered.certificate.serial:x}"
@@ -63,8 +129,7 @@ def rejected_by_us(problem: BadCertificate, offered: Offered, *, confirmed: bool
     return Lost(Failure(problem.what, problem.why, told), offered.status, aside=offered.certificate.der)
 
 
-def refusal(action: Rejected) -> Failure:
-    """The CA's own no, with what may be done about it."""
+def _refusal(action: Rejected) -> Failure:
     what = f"the CA refused: {action.status}"
     if action.after_issue:
         return Failure(what, "it had issued the certificate and then did not accept our certConf", "ask the CA")

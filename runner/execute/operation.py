@@ -9,15 +9,15 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from runner.cmp.transaction import start
 from runner.errors import CmpBatchError, KeyStoreError, ProtocolError
 from runner.execute.central import is_central, keep_key, served_once
-from runner.execute.conversation import Conversation
+from runner.execute.company import again, company
 from runner.execute.desk import Installation
 from runner.execute.endings import Lost, Parked, Unsure, Won
 from runner.execute.groundwork import Preparation
 from runner.execute.holding import held_as
 from runner.execute.install import aside, installation, is_taken, key_target, refuse_lost_key
+from runner.execute.lobby import Ticket
 from runner.execute.preparation import prepare
 from runner.execute.record import Record, dialogue_of
 from runner.execute.recovering import store_recovered
@@ -33,7 +33,7 @@ from runner.state.inventory import Stage
 from runner.values import replace
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Hashable
 
     from runner.cmp.dialogue import Dialogue
     from runner.cmp.response import Status
@@ -100,39 +100,41 @@ class Operation:
         await self.record.enter(Stage.KEYED)
 
     async def _converse(self, prepared: Prepared) -> Ending:
-        """Talk; begin again with a new transaction where the CA asks for that."""
-        desk, proof = self.desk, prepared.key.signer if prepared.key else None
-        line = desk.access(self.item.authority).line
-        attempt = 0
+        """Talk; begin again with a new transaction where the CA asks for that, and alone where it wants that."""
+        line, alone, attempt = self.desk.access(self.item.authority).line, False, 0
         while True:
-            conversation = self._conversation(prepared)
-            dialogue = start(prepared.order, prepared.parties, proof, desk.clock.now(), desk.entropy)
-            ending = await self._counted(conversation, conversation.begin(dialogue))
-            if not (isinstance(ending, Lost) and ending.try_later) or attempt == line.retries:
+            ending = await self._talk(prepared, alone=alone)
+            if not isinstance(ending, Lost) or not (ending.alone or (ending.try_later and attempt < line.retries)):
                 return ending
-            await line.pause(attempt)
-            attempt += 1
+            alone |= ending.alone
+            if ending.try_later:
+                await line.pause(attempt)
+                attempt += 1
 
-    async def _counted(self, conversation: Conversation, talk: Awaitable[Ending]) -> Ending:
+    async def _talk(self, prepared: Prepared, *, alone: bool) -> Ending:
+        ticket = self._ticket(prepared)
+        size = 1 if alone else self.desk.access(self.item.authority).authority.batch_size
+        return await self._told(ticket, company(self.item, prepared), size)
+
+    async def _told(self, ticket: Ticket, key: Hashable, size: int) -> Ending:
         """What comes of a talk; its messages are counted however it ends."""
-        try:
-            return await talk
-        finally:
-            self.record.sent(conversation.tally.attempts)
+        told = await self.desk.lobby.talk(self.desk, ticket, key, size)
+        self.record.sent(told.messages)
+        if isinstance(told.outcome, Exception):
+            raise told.outcome
+        return told.outcome
 
-    def _conversation(self, prepared: Prepared) -> Conversation:
-        access, now = self.desk.access(self.item.authority), self.desk.clock.monotonic()
-        self.until = self.until or now + access.authority.max_wait
-        return Conversation(
-            order=prepared.order,
-            parties=prepared.parties,
-            line=access.line,
-            clock=self.desk.clock,
-            entropy=self.desk.entropy,
-            note=self.record.enter,
-            max_wait=self.until - now,
-            keep=partial(keep_key, self.desk, self.record, self.url),
+    def _ticket(self, prepared: Prepared, before: Open | None = None) -> Ticket:
+        now = self.desk.clock.monotonic()
+        self.until = self.until or now + self.desk.access(self.item.authority).authority.max_wait
+        return Ticket(
+            authority=self.item.authority,
+            prepared=prepared,
+            change=self.record.change,
+            keep_key=partial(keep_key, self.desk, self.record, self.url),
             rest=self.rest,
+            max_wait=self.until - now,
+            before=before,
         )
 
     async def _resume(self, before: Open) -> Result:
@@ -144,10 +146,8 @@ class Operation:
             return await self._install(dialogue, self._path_of(dialogue), None, ())
         await self._miss_no_key(before)
         prepared = await self._prepare()
-        conversation = self._conversation(prepared)
-        talk = conversation.resume(dialogue, before.stage, before.check_after, before.reference)
-        ending = await self._counted(conversation, talk)
-        return await self._settle(ending, prepared)
+        ticket = self._ticket(prepared, before)
+        return await self._settle(await self._told(ticket, again(before, dialogue), dialogue.of), prepared)
 
     def _refuse_other_kinds(self, before: Open) -> None:
         kinds = {"rr": Revocation, "krr": Recovery}

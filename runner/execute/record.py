@@ -71,15 +71,22 @@ class Record:
         """So many more messages went out; journalled with the next transition."""
         self.last = replace(self.last, attempts=self.last.attempts + messages)
 
-    async def enter(
+    async def enter(self, stage: Stage, dialogue: Dialogue | None = None) -> None:
+        """The operation is now in `stage`."""
+        await self._desk.record([self.change(stage, dialogue)])
+
+    def change(
         self,
         stage: Stage,
         dialogue: Dialogue | None = None,
         check_after: datetime | None = None,
         reference: str = "",
-    ) -> None:
-        """The operation is now in `stage`; `reference` is the transport's, where the answer is delivered later."""
-        await self._record(
+    ) -> Change:
+        """What the journal is to be told: that the operation is now in `stage`.
+
+        `reference` is the transport's, where the answer is delivered later.
+        """
+        return self._changed(
             stage=stage,
             note="",
             check_after=check_after,
@@ -93,14 +100,16 @@ class Record:
         await self._record(note=note, **changes)
 
     async def _record(self, **changes: Any) -> None:
-        self.last = replace(self.last, at=self._desk.clock.now(), **changes)
-        last = self.last
-        await self._desk.record(Change(last.item, self._desk.run, last, at=last.at, note=last.note))
+        await self._desk.record([self._changed(**changes)])
+
+    def _changed(self, **changes: Any) -> Change:
+        self.last = last = replace(self.last, at=self._desk.clock.now(), **changes)
+        return Change(last.item, self._desk.run, last, at=last.at, note=last.note)
 
     async def amend(self, held: Held) -> None:
         """What is held is now `held`; an operation that is under way stays as it is."""
         now = self._desk.clock.now()
-        await self._desk.record(Change(self.last.item, self._desk.run, self.before, held=held, at=now))
+        await self._desk.record([Change(self.last.item, self._desk.run, self.before, held=held, at=now)])
 
     async def forget(self) -> None:
         """Nothing is held any more for this item."""
@@ -110,7 +119,7 @@ class Record:
     async def close(self, held: Held | None, note: str = "") -> None:
         """The operation is over; `held` is what came of it."""
         now = self._desk.clock.now()
-        await self._desk.record(Change(self.last.item, self._desk.run, None, held=held, note=note, at=now))
+        await self._desk.record([Change(self.last.item, self._desk.run, None, held=held, note=note, at=now)])
 
 
 def dialogue_of(operation: Open) -> Dialogue:

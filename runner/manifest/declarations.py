@@ -96,6 +96,7 @@ def _authority(name: str, reader: Reader, declared: Declared) -> Authority | Non
         limits=_limits(reader),
         reach=read_reach(reader, urls, declared.logins),
         max_wait=_max_wait(reader),
+        batch_size=_batch_size(part),
     )
     complete = (urls or authority.reach.folder) and (
         authority.credential is not None or "credential" not in part.values
@@ -137,6 +138,11 @@ def _parse_timeout(text: str) -> float:
     if not seconds:
         raise ValueError("no answer comes in no time; for example 30s")
     return seconds
+
+
+def _batch_size(part: Part) -> int:
+    batching = part.part("batching")
+    return int(batching.number("size", 1)) if batching else 1
 
 
 def _max_wait(reader: Reader) -> float:

@@ -92,6 +92,9 @@ class Authority:
     max_wait: float = 60.0
     """Longest time to poll for a pending answer within one run, in seconds; after it the item stays `pending`."""
 
+    batch_size: int = 1
+    """How many requests may share a message (`batching:`)."""
+
     @property
     def is_lab(self) -> bool:
         """Whether this is the embedded lab CA."""

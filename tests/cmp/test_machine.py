@@ -30,9 +30,9 @@ from support.recipients import key_of
 
 from runner.asn1.cmp import PKI_BODY, KeyRecRepContent, PKIStatusInfo
 from runner.asn1.infotypes import POPO_DEC_KEY_CHALL
+from runner.cmp.answers import ANSWERS, REPLIES
 from runner.cmp.dialogue import Challenged, Done, Offered, Rejected, Send, State, Wait
 from runner.cmp.record import from_record, to_record
-from runner.cmp.transaction import ANSWERS, REPLIES
 from runner.errors import Claimed, Mismatch, ProtocolError, Unauthentic
 from runner.pki.names import directory_name
 from runner.pki.opening import PrivateKeyDecrypter

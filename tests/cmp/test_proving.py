@@ -14,7 +14,7 @@ from runner.asn1.crmf import PROOF_OF_POSSESSION
 from runner.asn1.der import read_header
 from runner.asn1.structures import Chosen, decode, encode
 from runner.cmp.protection import MacProtection, Peer
-from runner.cmp.request import request_body
+from runner.cmp.request import Request, request_body
 from runner.pki.mac_parameters import MacParameters
 from runner.pki.names import directory_name, parse_name
 from runner.pki.profile import Profile
@@ -24,7 +24,7 @@ NOBODY = Profile(parse_name(""))
 
 def asked(proof, parties, wanted=NOBODY):
     """The one CertReqMsg."""
-    (message,) = request_body(order(wanted=wanted, proof=proof), PROOF, parties).value
+    (message,) = request_body([Request(order(wanted=wanted, proof=proof), PROOF, parties)]).value
     return message
 
 
@@ -66,7 +66,7 @@ def test_a_nonce_of_gmac_never_serves_the_proof_too():
 
 
 def test_a_request_with_a_subject_has_no_input():
-    (message,) = request_body(order(proof="signature"), PROOF, by_secret()).value
+    (message,) = request_body([Request(order(proof="signature"), PROOF, by_secret())]).value
     assert message.popo.value.poposk_input is None
     KEY.public_key().verify(message.popo.value.signature, encode(message.cert_req))
 
@@ -83,4 +83,4 @@ def test_a_challenge_is_asked_for():
 
 def test_no_signature_of_a_key_that_makes_none():
     with pytest.raises(ValueError, match="makes none"):
-        request_body(order(proof="signature"), None, by_secret())
+        request_body([Request(order(proof="signature"), None, by_secret())])

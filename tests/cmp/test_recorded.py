@@ -21,7 +21,7 @@ from runner.asn1.structures import decode
 from runner.cmp.dialogue import Dialogue, Done, Offered, Parties, State, Wait
 from runner.cmp.message import read_message
 from runner.cmp.protection import MacProtection, Peer, check_protection
-from runner.cmp.request import Order, confirmation_body
+from runner.cmp.request import Order, cert_status
 from runner.cmp.transaction import poll, receive
 from runner.errors import ProtocolError, Unauthentic
 from runner.pki.certificate_hashes import confirmation_hash
@@ -219,7 +219,7 @@ def test_the_recorded_cert_hash_is_the_one_that_we_would_send(vectors):
     certificate = parse_certificate(pair.cert_or_enc_cert.value)
     (told,) = message_of(vectors, "openssl-msgs/CertConf_Insta.der").body.value
     assert told.cert_hash == hashlib.sha256(certificate.der).digest() == confirmation_hash(certificate)[0]
-    assert confirmation_body(certificate, 0, None, 2).value[0].cert_hash == told.cert_hash
+    assert cert_status(certificate, 0, None, 2).cert_hash == told.cert_hash
 
 
 def test_the_recorded_answers_are_taken(insta):
@@ -304,7 +304,7 @@ def test_a_recorded_request_that_waits_is_polled_for(vectors, entropy):
     assert isinstance(action, Wait)
     poll_request = message_of(vectors, "openssl-msgs/PollReq_Insta.der")
     assert dialogue.peer_nonce == poll_request.header.recip_nonce
-    dialogue = poll(dialogue, more[1], now, entropy)
+    (dialogue,) = poll([dialogue], more[1], now, entropy)
     ours = decode(PKIMessage, dialogue.request)
     assert ours.body == poll_request.body
     polling = dialogue_of(poll_request, State.POLLING, b"", kind="ir", delayed_nonce=request.header.sender_nonce)

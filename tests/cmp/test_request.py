@@ -21,7 +21,7 @@ from runner.asn1.cmp import FAIL_INFO, PKI_BODY
 from runner.asn1.crmf import OLD_CERT_ID, Control
 from runner.asn1.structures import Chosen, decode, encode
 from runner.asn1.x509 import Extension, Signed
-from runner.cmp.request import Order, confirmation_body, poll_body, request_body
+from runner.cmp.request import Order, Request, cert_status, poll_body, request_body
 from runner.errors import BadCertificate
 from runner.pki.certificates import parse_certificate
 from runner.pki.extensions import CRL_REASONS
@@ -56,7 +56,7 @@ ARGUMENTS = {
 @pytest.mark.parametrize("request_type", ["ir", "cr", "kur"])
 def test_the_proof_is_a_signature_over_the_request(kind, request_type):
     signer = PrivateKeySigner(KEYS[kind]())
-    body = request_body(replace(order(request_type), public_key_info=signer.public_key_info), signer)
+    body = request_body([Request(replace(order(request_type), public_key_info=signer.public_key_info), signer)])
     message = only(body)
     assert (body.name, message.popo.name) == (request_type, "signature")
     assert message.popo.value.poposk_input is None
@@ -67,7 +67,7 @@ def test_the_proof_is_a_signature_over_the_request(kind, request_type):
 @pytest.mark.parametrize(("proof", "asked"), [(None, ""), (PROOF, "encryption")])
 def test_a_key_that_does_not_sign_is_proved_by_opening_the_certificate(proof, asked):
     """subsequentMessage encrCert (RFC 4211 §4.2, §4.3): 0, in the tag of a key that agrees on secrets."""
-    popo = only(request_body(replace(order(), proof=asked), proof)).popo
+    popo = only(request_body([Request(replace(order(), proof=asked), proof)])).popo
     assert popo == Chosen("keyAgreement", b"\x81\x01\x00")
 
 
@@ -78,7 +78,7 @@ def test_the_template_says_what_is_wanted_and_no_more():
         ("digitalSignature", "keyEncipherment"),
         ("1.3.6.1.5.5.7.3.1",),
     )
-    request = only(request_body(replace(order(), wanted=wanted), PROOF)).cert_req
+    request = only(request_body([Request(replace(order(), wanted=wanted), PROOF)])).cert_req
     template = request.cert_template
     assert (request.cert_req_id, request.controls) == (0, ())
     assert (template.subject, template.public_key) == (parse_name(SUBJECT).der, PROOF.public_key_info)
@@ -93,13 +93,13 @@ def test_the_template_says_what_is_wanted_and_no_more():
 
 def test_alternative_names_are_critical_where_there_is_no_subject():
     wanted = Profile(parse_name(""), (parse_general_name("dns=a.example"),))
-    template = only(request_body(replace(order(), wanted=wanted), PROOF)).cert_req.cert_template
+    template = only(request_body([Request(replace(order(), wanted=wanted), PROOF)])).cert_req.cert_template
     assert template.subject == b"\x30\x00"
     assert [(e.extn_id, e.critical) for e in template.extensions] == [("2.5.29.17", True)]
 
 
 def test_an_update_names_the_certificate_that_it_replaces():
-    controls = only(request_body(order("kur"), PROOF)).cert_req.controls
+    controls = only(request_body([Request(order("kur"), PROOF)])).cert_req.controls
     assert [control.type for control in controls] == [OLD_CERT_ID]
     issuer = x509.DirectoryName(CA.certificate.subject)
     told = x509.SubjectAlternativeName([issuer]).public_bytes()[2:]
@@ -110,19 +110,19 @@ def test_an_update_names_the_certificate_that_it_replaces():
 
 def test_controls_go_along():
     token = Control(type="1.3.6.1.5.5.7.5.1.1", value=b"\x0c\x01t")
-    assert only(request_body(order(controls=(token,)), PROOF)).cert_req.controls == (token,)
-    kur = only(request_body(order("kur", controls=(token,)), PROOF)).cert_req.controls
+    assert only(request_body([Request(order(controls=(token,)), PROOF)])).cert_req.controls == (token,)
+    kur = only(request_body([Request(order("kur", controls=(token,)), PROOF)])).cert_req.controls
     assert [control.type for control in kur] == [OLD_CERT_ID, token.type]
 
 
 def test_a_request_that_nobody_described():
     with pytest.raises(ValueError, match="ir needs to know what is wanted"):
-        request_body(Order("ir"), PROOF)
+        request_body([Request(Order("ir"), PROOF)])
 
 
 @pytest.mark.parametrize("reason", CRL_REASONS)
 def test_a_revocation_names_issuer_serial_and_reason(reason):
-    details = only(request_body(Order("rr", certificate=DEVICE.ours, reason=reason), None))
+    details = only(request_body([Request(Order("rr", certificate=DEVICE.ours, reason=reason), None)]))
     template = details.cert_details
     filled = {name for name in template.__dataclass_fields__ if getattr(template, name) not in (None, ())}
     assert filled == {"serial_number", "issuer"}
@@ -135,25 +135,27 @@ def test_a_revocation_names_issuer_serial_and_reason(reason):
 
 def test_a_revocation_by_issuer_and_serial_alone():
     by_number = Order("rr", issuer=parse_name("CN=The CA"), serial=77)
-    details = only(request_body(by_number, None)).cert_details
+    details = only(request_body([Request(by_number, None)])).cert_details
     assert (details.serial_number, details.issuer) == (77, parse_name("CN=The CA").der)
 
 
 def test_a_revocation_that_says_since_when():
     since = datetime(2026, 2, 1, tzinfo=UTC)
-    entries = only(request_body(Order("rr", certificate=DEVICE.ours, invalid_since=since), None)).crl_entry_details
+    entries = only(
+        request_body([Request(Order("rr", certificate=DEVICE.ours, invalid_since=since), None)])
+    ).crl_entry_details
     judge = x509.InvalidityDate(since.replace(tzinfo=None)).public_bytes()
     assert [(e.extn_id, e.extn_value) for e in entries[1:]] == [("2.5.29.24", judge)]
 
 
 def test_a_revocation_of_nothing():
     with pytest.raises(ValueError, match="rr needs the certificate"):
-        request_body(Order("rr"), None)
+        request_body([Request(Order("rr"), None)])
 
 
 def test_a_poll():
-    assert PKI_BODY.encode(poll_body(0)) == bytes.fromhex("b907300530030201 00".replace(" ", ""))
-    assert only(poll_body(-1)).cert_req_id == -1
+    assert PKI_BODY.encode(poll_body([0])) == bytes.fromhex("b907300530030201 00".replace(" ", ""))
+    assert only(poll_body([-1])).cert_req_id == -1
 
 
 # certConf.
@@ -180,7 +182,7 @@ def test_the_hash_of_a_certificate_as_openssl_computes_it(openssl, kind, digest,
     der = builder.sign(KEYS[kind](), digest, **more).public_bytes(Encoding.DER)
     length = ["-xoflen", "64"] if option == "-shake256" else []
     told = subprocess.run([openssl, "dgst", option, *length, "-binary"], input=der, capture_output=True, check=True)
-    status = only(confirmation_body(parse_certificate(der), 0, None, 2))
+    status = cert_status(parse_certificate(der), 0, None, 2)
     assert status.cert_hash == told.stdout
     assert (status.cert_req_id, status.status_info, status.hash_alg) == (0, None, None)
 
@@ -190,8 +192,8 @@ def test_a_certificate_whose_signature_names_no_hash():
     certificate = replace(
         parse_certificate(issued()), signature_algorithm=AlgorithmIdentifier(algorithm="2.16.840.1.101.3.4.3.17")
     )
-    by_3 = only(confirmation_body(certificate, 0, None, 3))
-    by_2 = only(confirmation_body(certificate, 0, None, 2))
+    by_3 = cert_status(certificate, 0, None, 3)
+    by_2 = cert_status(certificate, 0, None, 2)
     assert by_3.cert_hash == by_2.cert_hash
     assert by_3.cert_hash in (hashlib.sha256(certificate.der).digest(), hashlib.sha512(certificate.der).digest())
     assert by_3.hash_alg is not None
@@ -201,7 +203,7 @@ def test_a_certificate_whose_signature_names_no_hash():
 @pytest.mark.parametrize("fail_info", ["badCertTemplate", "incorrectData", "signerNotTrusted"])
 def test_a_rejection_says_why(fail_info):
     problem = BadCertificate("it is not ours", why="not told to the CA", fail_info=fail_info)
-    status = only(confirmation_body(parse_certificate(issued()), -1, problem, 2))
+    status = cert_status(parse_certificate(issued()), -1, problem, 2)
     assert status.cert_req_id == -1
     assert (status.status_info.status, status.status_info.status_string) == (2, ("it is not ours",))
     assert [FAIL_INFO[bit] for bit in status.status_info.fail_info] == [fail_info]

@@ -26,10 +26,10 @@ from support.answering import (
 
 from runner.asn1.cmp import CERT_PROFILE, CertifiedKeyPair, CertRepMessage, PKIMessage
 from runner.asn1.structures import Chosen, decode
+from runner.cmp.answers import ANSWERS
 from runner.cmp.dialogue import Done, Offered, Rejected, Send, State, Wait
 from runner.cmp.judging import judge
 from runner.cmp.response import MAX_TEXT
-from runner.cmp.transaction import ANSWERS
 from runner.errors import Malformed, Mismatch, Unauthentic
 from runner.pki.mac_parameters import MacParameters
 from runner.pki.names import directory_name, parse_name
@@ -137,7 +137,7 @@ def test_a_rejection_that_brings_a_certificate_is_a_rejection():
 
 def test_an_error_instead_of_an_answer():
     action = Talk().hears("error", error("rejection", "no", bits=(24, 40), code=7, details=("why",)))
-    assert action == Rejected(action.status, after_issue=False)
+    assert action == Rejected(action.status, after_issue=False, whole=True)
     assert str(action.status) == "rejection (systemUnavail, bit 40): no; why; errorCode 7"
 
 

@@ -17,7 +17,8 @@ from runner.cmp.dialogue import Parties, State
 from runner.cmp.protection import MacProtection, Peer
 from runner.cmp.request import Order
 from runner.cmp.transaction import start
-from runner.execute.conversation import Conversation, Lost, Parked, Unsure, Won
+from runner.execute.conversation import Conversation, Member
+from runner.execute.endings import Lost, Parked, Unsure, Won
 from runner.execute.line import Line
 from runner.lab.authority import open_lab
 from runner.lab.rules import LabRules
@@ -49,31 +50,35 @@ class Talk:
     def __post_init__(self):
         self.ca.watch = lambda *event: self.heard.append(event)
 
-    async def note(self, stage, dialogue, check_after, reference=""):
-        self.heard.append(("journal", stage.value, dialogue.state.value))
-        self.noted.append((stage, dialogue, check_after))
+    async def keep(self, changes):
+        for stage, dialogue, check_after, _reference in changes:
+            self.heard.append(("journal", stage.value, dialogue.state.value))
+            self.noted.append((stage, dialogue, check_after))
 
     async def rest(self, seconds):
         self.heard.append(("rest", seconds))
         self.hours.loop.jump(seconds)
 
-    def conversation(self, **more):
+    def conversation(self, dialogue, **more):
         limits = Limits(retries=RETRIES)
         line = Line(self.ca, limits, self.hours.clock, CountingEntropy())
-        options = {"max_wait": 60.0, "keep": None, "rest": self.rest, **more}
-        return Conversation(self.order, self.parties, line, self.hours.clock, self.entropy, self.note, **options)
+        options = {"max_wait": 60.0, "rest": self.rest, **more}
+        self.member = Member(self.order, self.parties, dialogue, lambda *change: change, None)
+        return Conversation([self.member], line, self.hours.clock, self.entropy, self.keep, **options)
 
     def begin(self, *script, **more):
         self.ca.script.extend(script)
         dialogue = start(self.order, self.parties, self.signer, self.hours.clock.now(), self.entropy)
-        return self.hours.run(self.conversation(**more).begin(dialogue))
+        self.hours.run(self.conversation(dialogue, **more).begin())
+        return self.member.ending
 
     def resume(self, *script, noted=-1, **more):
         """What another process does with what the journal has."""
         stage, dialogue, check_after = self.noted[noted]
         self.heard.clear()
         self.ca.script.extend(script)
-        return self.hours.run(self.conversation(**more).resume(dialogue, stage, check_after))
+        self.hours.run(self.conversation(dialogue, **more).resume(stage, check_after))
+        return self.member.ending
 
 
 def make_talk(hours, *, implicit=False, strange=False, **rules):

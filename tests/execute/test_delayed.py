@@ -14,7 +14,8 @@ from runner.cmp.protection import MacProtection, Peer
 from runner.cmp.request import Order
 from runner.cmp.transaction import start
 from runner.errors import Delayed, NotCmp, Unanswered
-from runner.execute.conversation import Conversation, Lost, Parked, Unsure, Won
+from runner.execute.conversation import Conversation, Member
+from runner.execute.endings import Lost, Parked, Unsure, Won
 from runner.execute.line import Line
 from runner.lab.authority import open_lab
 from runner.manifest.model import Limits
@@ -63,25 +64,28 @@ class Trip:
         self.order = Order("ir", Profile(parse_name("CN=web")), self.signer.public_key_info)
         self.journal = []
 
-    async def note(self, stage, dialogue, check_after, reference=""):
-        self.journal.append((stage, dialogue, check_after, reference, len(self.ca.polled)))
+    async def keep(self, changes):
+        self.journal.extend((*change, len(self.ca.polled)) for change in changes)
 
     async def rest(self, seconds):
         self.hours.loop.jump(seconds)
 
-    def conversation(self, max_wait=600.0):
+    def conversation(self, dialogue, max_wait=600.0):
         line = Line(self.ca, Limits(retries=0), self.hours.clock, CountingEntropy())
         clock = self.hours.clock
-        return Conversation(self.order, self.parties, line, clock, CountingEntropy(), self.note, max_wait, self.rest)
+        self.member = Member(self.order, self.parties, dialogue, lambda *change: change, None)
+        return Conversation([self.member], line, clock, CountingEntropy(), self.keep, max_wait, self.rest)
 
     def begin(self, **more):
         now = self.hours.clock.now()
         dialogue = start(self.order, self.parties, self.signer, now, CountingEntropy())
-        return self.hours.run(self.conversation(**more).begin(dialogue))
+        self.hours.run(self.conversation(dialogue, **more).begin())
+        return self.member.ending
 
     def resume(self, **more):
         stage, dialogue, check_after, reference, _ = self.journal[-1]
-        return self.hours.run(self.conversation(**more).resume(dialogue, stage, check_after, reference))
+        self.hours.run(self.conversation(dialogue, **more).resume(stage, check_after, reference))
+        return self.member.ending
 
 
 @pytest.fixture

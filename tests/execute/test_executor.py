@@ -198,8 +198,8 @@ class TestBrokenJournal:
     def test_it_is_raised_and_nothing_more_is_sent(self, many, monkeypatch):
         heard = []
 
-        def broken(self, journal, changes):
-            heard.extend(change.stage for change in changes)
+        def broken(self, journal, group):
+            heard.extend(change.stage for changes in group for change in changes)
             if "sent" in heard:
                 raise StateError("the disk is gone")
 

@@ -35,10 +35,11 @@ from runner.asn1.cmp import (
 from runner.asn1.der import tlv
 from runner.asn1.structures import Chosen, decode, encode
 from runner.asn1.x509 import Extension, Signed, TBSCertificate, Validity
+from runner.cmp.answers import REPLIES
 from runner.cmp.dialogue import Parties
 from runner.cmp.protection import MacProtection, Peer, SignatureProtection
 from runner.cmp.request import Order
-from runner.cmp.transaction import REPLIES, confirm, poll, prove, receive, start
+from runner.cmp.transaction import confirm, poll, prove, receive, start
 from runner.pki.extensions import subject_alt_name
 from runner.pki.mac_parameters import MacParameters
 from runner.pki.macs import SharedSecret
@@ -221,7 +222,7 @@ class Talk:
         return self.hears(self.reply, content, **more)
 
     def decides(self, problem=None):
-        self.dialogue, action = confirm(self.dialogue, self.parties, problem, self.now, self.entropy)
+        ((self.dialogue, action),) = confirm([(self.dialogue, problem)], self.parties, self.now, self.entropy)
         return action
 
     def proves(self, challenged):
@@ -229,5 +230,5 @@ class Talk:
         return action
 
     def polls(self):
-        self.dialogue = poll(self.dialogue, self.parties, self.now, self.entropy)
+        (self.dialogue,) = poll([self.dialogue], self.parties, self.now, self.entropy)
         return self

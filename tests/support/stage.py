@@ -210,7 +210,8 @@ class Stage:
         self.fatal -= 1
         self.events.append(event)
 
-    def _recorded(self, journal, changes):
+    def _recorded(self, journal, group):
+        changes = [change for each in group for change in each]
         for change in changes:
             self.tell("before journal", change.item, change.stage)
         journal.record(changes)

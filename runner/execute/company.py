@@ -1,0 +1,37 @@
+"""Who may share a message with whom: keys for the lobby, equal for operations that may go together.
+
+One message has one kind of request, one protection, one header. A request that a certificate signs by its own key, a
+PKCS #10 request, a key recovery and a challenge are alone in theirs; CMP version 1 knows no certConf to answer several
+with.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from runner.asn1.cmp import CMP_2000
+from runner.cmp.proving import CHALLENGE
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable
+
+    from runner.cmp.dialogue import Dialogue
+    from runner.execute.groundwork import Prepared
+    from runner.manifest.model import AnyItem
+    from runner.state.inventory import Open
+
+_ALONE = ("p10cr", "krr")
+
+
+def company(item: AnyItem, prepared: Prepared) -> Hashable:
+    """The key of an operation that begins; None: it goes alone."""
+    order, parties = prepared.order, prepared.parties
+    signs_itself = item.credential is None and order.kind in ("kur", "rr") and getattr(item, "key", None) is not None
+    if signs_itself or order.kind in _ALONE or order.proof == CHALLENGE or parties.pvno < CMP_2000:
+        return None
+    return (item.authority, item.credential, order.kind, parties.pvno, parties.cert_profile, parties.general_info)
+
+
+def again(before: Open, dialogue: Dialogue) -> Hashable:
+    """The key of an operation that is continued: that of those who have the same message out, or the same wait."""
+    return (before.transaction_id, before.stage, dialogue.request) if dialogue.of > 1 else None

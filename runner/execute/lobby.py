@@ -1,0 +1,137 @@
+"""Where operations meet that may share a message: `batching:` of an authority (RFC 4211 §3, RFC 9810 §5.3).
+
+An operation that goes alone passes through at once. Others wait until as many have come as one message takes, or until
+nobody has come for a moment, and then have one transaction together; each gets an ending of its own. Operations that
+another process left in the middle of a shared transaction find each other again by its transactionID.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from runner.cmp.request import Request
+from runner.cmp.transaction import start_together
+from runner.execute.conversation import Conversation, Member
+from runner.execute.record import dialogue_of
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Hashable
+    from typing import Any
+
+    from runner.cmp.dialogue import Dialogue
+    from runner.execute.desk import Desk
+    from runner.execute.endings import Ending
+    from runner.execute.groundwork import Prepared
+    from runner.state.inventory import Open
+
+PATIENCE = 0.25
+"""Seconds without a newcomer after which those who are there go."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """An operation that wants to talk to an authority. `before` is where another process left it, if one did."""
+
+    authority: str
+    prepared: Prepared
+    change: Callable[..., Any]
+    keep_key: Callable[[bytes], Awaitable[None]]
+    rest: Callable[[float], Awaitable[None]]
+    max_wait: float
+    before: Open | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What came of it, which may be an exception, and how many messages that took."""
+
+    outcome: Ending | Exception
+    messages: int
+
+
+@dataclass(slots=True)
+class _Party:
+    """Those who have come for one message."""
+
+    tickets: list[Ticket] = field(default_factory=list)
+    answers: list[asyncio.Future[Told]] = field(default_factory=list)
+    timer: asyncio.TimerHandle | None = None
+
+
+class Lobby:
+    """One for a run."""
+
+    def __init__(self) -> None:
+        self._parties: dict[Hashable, _Party] = {}
+        self._talks: set[asyncio.Task[None]] = set()
+
+    async def talk(self, desk: Desk, ticket: Ticket, key: Hashable = None, size: int = 1) -> Told:
+        """Talk alone (no `key`), or together with at most `size` in all who come with the same key."""
+        if key is None or size == 1:
+            return (await _talked(desk, [ticket]))[0]
+        party = self._parties.setdefault(key, _Party())
+        answer: asyncio.Future[Told] = asyncio.get_running_loop().create_future()
+        party.tickets.append(ticket)
+        party.answers.append(answer)
+        if party.timer is not None:
+            party.timer.cancel()
+        if len(party.tickets) >= size:
+            self._go(desk, key)
+        else:
+            party.timer = asyncio.get_running_loop().call_later(PATIENCE, self._go, desk, key)
+        return await answer
+
+    def _go(self, desk: Desk, key: Hashable) -> None:
+        party = self._parties.pop(key)
+        talk = asyncio.ensure_future(self._answered(desk, party))
+        self._talks.add(talk)
+        talk.add_done_callback(self._talks.discard)
+        for answer in party.answers:
+            answer.add_done_callback(lambda done: talk.cancel() if done.cancelled() else None)
+
+    async def _answered(self, desk: Desk, party: _Party) -> None:
+        """Everybody's answer. Who is cut off by a signal cuts off the talk."""
+        for answer, told in zip(party.answers, await _talked(desk, party.tickets), strict=True):
+            if not answer.done():
+                answer.set_result(told)
+
+
+async def _talked(desk: Desk, tickets: list[Ticket]) -> list[Told]:
+    """One conversation. What is raised in it befalls those who have no ending yet."""
+    before = tickets[0].before
+    members = _resumed(tickets) if before is not None else _begun(desk, tickets)
+    conversation = Conversation(
+        members=members,
+        line=desk.access(tickets[0].authority).line,
+        clock=desk.clock,
+        entropy=desk.entropy,
+        keep=desk.record,
+        max_wait=max(ticket.max_wait for ticket in tickets),
+        rest=tickets[0].rest,
+    )
+    problem: Exception = AssertionError("a conversation is over when every member has an ending")
+    try:
+        if before is None:
+            await conversation.begin()
+        else:
+            await conversation.resume(before.stage, before.check_after, before.reference)
+    except Exception as raised:  # noqa: BLE001 - carried to everybody whom it befell
+        problem = raised
+    return [Told(member.ending or problem, conversation.tally.attempts) for member in members]
+
+
+def _begun(desk: Desk, tickets: list[Ticket]) -> list[Member]:
+    prepared = [ticket.prepared for ticket in tickets]
+    requests = [Request(each.order, each.key.signer if each.key else None, each.parties) for each in prepared]
+    dialogues = start_together(requests, prepared[0].parties, desk.clock.now(), desk.entropy)
+    return [_member(ticket, dialogue) for ticket, dialogue in zip(tickets, dialogues, strict=True)]
+
+
+def _resumed(tickets: list[Ticket]) -> list[Member]:
+    return [_member(ticket, dialogue_of(ticket.before)) for ticket in tickets if ticket.before is not None]
+
+
+def _member(ticket: Ticket, dialogue: Dialogue) -> Member:
+    return Member(ticket.prepared.order, ticket.prepared.parties, dialogue, ticket.change, ticket.keep_key)
