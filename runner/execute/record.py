@@ -114,7 +114,7 @@ class Record:
     async def forget(self) -> None:
         """Nothing is held any more for this item."""
         now = self._desk.clock.now()
-        await self._desk.record(Change(self.last.item, self._desk.run, None, forget=True, note="pruned", at=now))
+        await self._desk.record([Change(self.last.item, self._desk.run, None, forget=True, note="pruned", at=now)])
 
     async def close(self, held: Held | None, note: str = "") -> None:
         """The operation is over; `held` is what came of it."""
