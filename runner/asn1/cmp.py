@@ -1,7 +1,7 @@
 """Certificate Management Protocol messages, RFC 9810 Appendix A (and RFC 4210): EXPLICIT tags (dossier §1.2, §1.3).
 
-Bodies that nothing here reads yet (announcements, challenges, nested messages) are kept as octets, so that every
-message decodes and encodes again. GeneralNames, Names, keys and certificates are octets throughout.
+Bodies that are rarely met (announcements, challenges, nested messages) are kept as octets, and read by bodies.py.
+GeneralNames, Names, keys and certificates are octets throughout.
 """
 
 from __future__ import annotations
@@ -155,9 +155,14 @@ class KeyRecRepContent:
 
 @sequence
 class RevDetails:
-    """RevDetails ::= SEQUENCE { certDetails CertTemplate, crlEntryDetails Extensions OPTIONAL }."""
+    """RevDetails: SEQUENCE { certDetails CertTemplate, crlEntryDetails Extensions OPTIONAL }.
+
+    RFC 2510 has two more between them: revocationReason ReasonFlags OPTIONAL, badSinceDate GeneralizedTime OPTIONAL.
+    """
 
     cert_details: CertTemplate
+    revocation_reason: Annotated[frozenset[int], NAMED_BITS] = frozenset()
+    bad_since_date: Annotated[datetime | None, GENERALIZED_TIME] = None
     crl_entry_details: Annotated[tuple[Extension, ...], EXTENSIONS] = ()
 
 

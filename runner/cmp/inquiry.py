@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from runner.asn1.algorithms import DER_NULL
+from runner.asn1.bodies import nested_content
 from runner.asn1.cmp import CMP_2000, IMPLICIT_CONFIRM, InfoTypeAndValue, PKIHeader, PKIMessage
-from runner.asn1.der import SEQUENCE_TAG, tlv
 from runner.asn1.structures import Chosen, encode
 from runner.asn1.x509 import NULL_DN
 from runner.cmp.protection import protect, sender_kid_of, sender_of
@@ -63,7 +63,7 @@ def inquire(
 
 def inquire_together(parties: Parties, inquiries: Sequence[Inquiry], now: datetime, entropy: Entropy) -> Inquiry:
     """Several questions in one nested message."""
-    messages = tlv(SEQUENCE_TAG, b"".join(inquiry.request for inquiry in inquiries))
+    messages = nested_content(tuple(inquiry.request for inquiry in inquiries))
     return _inquiry(_header(parties, now, entropy), Chosen("nested", messages), parties)
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from runner.asn1.algorithms import DER_NULL
+from runner.asn1.bodies import nested_content
 from runner.asn1.cmp import IMPLICIT_CONFIRM, InfoTypeAndValue, PKIHeader
 from runner.asn1.der import SEQUENCE_TAG, elements, open_sequence, tlv
 from runner.asn1.infotypes import INFO_TYPES
@@ -116,7 +117,7 @@ def batch(messages: Sequence[bytes], marks: Marks, parties: Parties, now: dateti
 
 
 def _holding(messages: Sequence[bytes]) -> Chosen:
-    return Chosen("nested", tlv(SEQUENCE_TAG, b"".join(messages)))
+    return Chosen("nested", nested_content(tuple(messages)))
 
 
 def answers_in(message: PKIMessage, wanted: Iterable[bytes], limit: int = 64) -> dict[bytes, bytes]:

@@ -12,6 +12,7 @@ from re import DOTALL
 from re import compile as regex
 from typing import TYPE_CHECKING
 
+from runner.asn1.bodies import MAX_NESTING
 from runner.asn1.cmp import PKI_BODY, PKIHeader
 from runner.asn1.crmf import CERT_REQ_MESSAGES
 from runner.asn1.der import SEQUENCE_TAG, elements, open_sequence, read_header, tlv
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
 
 MAX_REQUEST = 256 * 1024
 """Octets of a request; the largest that are real, with post-quantum keys and chains, have a tenth of it."""
-MAX_NESTING = 4
-"""How deep messages may be nested, ours around the others included (dossier §3.12)."""
 OPENING = ("ir", "cr", "kur", "p10cr", "rr")
 """The messages that ask for something that an RA has to judge."""
 _PEM = regex(rb"-----BEGIN ([A-Z0-9 ]{1,40})-----\s(.*?)-----END \1-----", DOTALL)

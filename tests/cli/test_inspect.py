@@ -265,7 +265,7 @@ MESSAGES = {
     "RP_Insta": ["Type = rp", "Status = accepted", "ProtectionAlg = rsa-pkcs1-sha256"],
     "Error_Insta": ["Type = error", "Status = rejection", "FailInfo = badMessageCheck"],
     "P10CR_Insta": ["Type = p10cr", "CertificateRequest ="],
-    "GenP_Insta": ["Type = genp", "InfoType = 1.3.6.1.5.5.7.4.2"],
+    "GenP_Insta": ["Type = genp", "InfoType = signKeyPairTypes"],
     "IP_waitingStatus_PBM": ["Type = ip", "Status = waiting", "CAPubs ="],
     "CR_protected_PBM_1234": ["ProtectionAlg = PasswordBasedMac"],
     "IR_unprotected": ["Type = ir", "Protection = none"],

@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.requester import cert_req, new_key
 
+from runner.asn1.bodies import MAX_NESTING
 from runner.asn1.cmp import PKI_BODY, PKIHeader, PKIMessage
 from runner.asn1.crmf import CERT_REQ_MESSAGES
 from runner.asn1.der import tlv
@@ -24,7 +25,7 @@ from runner.pki.names import directory_name
 from runner.ra.amending import Amendment
 from runner.ra.asked import asked_in
 from runner.ra.cases import look
-from runner.ra.reading import MAX_NESTING, MAX_REQUEST, header_alone, read_pki_message, read_submission
+from runner.ra.reading import MAX_REQUEST, header_alone, read_pki_message, read_submission
 
 NOBODY = directory_name(NULL_DN)
 

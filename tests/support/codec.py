@@ -146,7 +146,15 @@ contents = {
         ca_certs=some(sequences),
         key_pair_hist=some(key_pairs),
     ),
-    "rr": some(st.builds(RevDetails, cert_details=templates, crl_entry_details=some(extensions))),
+    "rr": some(
+        st.builds(
+            RevDetails,
+            cert_details=templates,
+            revocation_reason=flags,
+            bad_since_date=maybe(times),
+            crl_entry_details=some(extensions),
+        )
+    ),
     "rp": st.builds(
         RevRepContent,
         status=some(statuses),

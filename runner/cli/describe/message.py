@@ -9,10 +9,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from runner.asn1.algorithms import HASHES, HMACS, PASSWORD_BASED_MAC, AlgorithmIdentifier, PBMParameter
-from runner.asn1.cmp import CONFIRM_WAIT_TIME, FAIL_INFO, IMPLICIT_CONFIRM, PKI_STATUS, PKIMessage
+from runner.asn1.bodies import CONTENTS, MAX_NESTING, nested_in
+from runner.asn1.cmp import FAIL_INFO, PKI_STATUS, PKIMessage
+from runner.asn1.infotypes import INFO_TYPE_NAMES
 from runner.asn1.structures import decode
 from runner.cli.describe.blocks import Entry, present
 from runner.cli.describe.keys import key_type
+from runner.cli.describe.rare import describe_rare, within
 from runner.cli.describe.x509 import (
     algorithm_name,
     describe_certificate,
@@ -45,14 +48,17 @@ if TYPE_CHECKING:
         RevRepContent,
     )
     from runner.asn1.crmf import CertReqMsg, CertTemplate
-
-_INFO_TYPES = {IMPLICIT_CONFIRM: "implicitConfirm", CONFIRM_WAIT_TIME: "confirmWaitTime"}
+    from runner.asn1.structures import Chosen
 
 
 def describe_message(der: bytes) -> Entry:
     """A PKIMessage. Malformed where it is not one."""
+    return _message(der, 1)
+
+
+def _message(der: bytes, depth: int) -> Entry:
     message = decode(PKIMessage, der)
-    body = _BODIES.get(message.body.name, _unsaid)(message.body.value)
+    body = _body(message.body, depth)
     protection = "none" if message.protection is None else f"{len(message.protection)} octets, not checked here"
     return "PKIMessage", [
         ("Header", _header(message.header)),
@@ -60,6 +66,24 @@ def describe_message(der: bytes) -> Entry:
         ("Protection", protection),
         *present(("ExtraCerts", _certificates(message.extra_certs))),
     ]
+
+
+def _body(body: Chosen, depth: int) -> list[Entry]:
+    """What the body says; of nested messages each one, as deep as messages may be nested."""
+    if body.name == "nested":
+        return _nested(body.value, depth + 1)
+    if body.name in CONTENTS:
+        return describe_rare(body.name, body.value)
+    return _BODIES[body.name](body.value)
+
+
+def _nested(content: bytes, depth: int) -> list[Entry]:
+    if depth > MAX_NESTING:
+        return [("Unreadable", "messages are nested too deep")]
+    try:
+        return [within(lambda der: _message(der, depth), message) for message in nested_in(content)]
+    except Malformed:
+        return [("Unreadable", f"{len(content)} octets")]
 
 
 def _header(header: PKIHeader) -> list[Entry]:
@@ -109,19 +133,11 @@ def _protection(algorithm: AlgorithmIdentifier | None) -> str:
 
 
 def _info_types(infos: Iterable[InfoTypeAndValue]) -> str:
-    return ", ".join(_INFO_TYPES.get(info.info_type, info.info_type) for info in infos)
+    return ", ".join(INFO_TYPE_NAMES.get(info.info_type, info.info_type) for info in infos)
 
 
 def _certificates(certificates: Sequence[bytes]) -> list[Entry]:
-    return [_within(describe_certificate, der) for der in certificates]
-
-
-def _within(describe: Callable[[bytes], Entry], der: bytes) -> Entry:
-    """A part of the message; one that cannot be read does not keep the rest from being shown."""
-    try:
-        return describe(der)
-    except Malformed:
-        return "Unreadable", f"{len(der)} octets"
+    return [within(describe_certificate, der) for der in certificates]
 
 
 def _requests(messages: Sequence[CertReqMsg]) -> list[Entry]:
@@ -168,14 +184,16 @@ def _response(response: CertResponse) -> list[Entry]:
     return [
         ("CertReqID", str(response.cert_req_id)),
         *_status(response.status),
-        *([] if pair is None else [_key_pair(pair)]),
+        *([] if pair is None else _key_pair(pair)),
     ]
 
 
-def _key_pair(pair: CertifiedKeyPair) -> Entry:
+def _key_pair(pair: CertifiedKeyPair) -> list[Entry]:
     if pair.cert_or_enc_cert.name == "certificate":
-        return _within(describe_certificate, pair.cert_or_enc_cert.value)
-    return "EncryptedCertificate", "not opened"
+        certificate = within(describe_certificate, pair.cert_or_enc_cert.value)
+    else:
+        certificate = ("EncryptedCertificate", "not opened")
+    return [certificate, *present(("PrivateKey", "encrypted, not opened" if pair.private_key else None))]
 
 
 def _status(info: PKIStatusInfo) -> list[Entry]:
@@ -187,8 +205,11 @@ def _status(info: PKIStatusInfo) -> list[Entry]:
 def _recovered(content: KeyRecRepContent) -> list[Entry]:
     return [
         *_status(content.status),
-        *present(("CACerts", _certificates(content.ca_certs))),
-        *map(_key_pair, content.key_pair_hist),
+        *present(
+            ("NewSigCert", [within(describe_certificate, content.new_sig_cert)] if content.new_sig_cert else None),
+            ("CACerts", _certificates(content.ca_certs)),
+        ),
+        *[("KeyPair", _key_pair(pair)) for pair in content.key_pair_hist],
     ]
 
 
@@ -202,7 +223,7 @@ def _reason(details: RevDetails) -> str:
 
 def _revoked(content: RevRepContent) -> list[Entry]:
     answers: list[Entry] = [("Response", _status(info)) for info in content.status]
-    crls = [_within(describe_crl, der) for der in content.crls]
+    crls = [within(describe_crl, der) for der in content.crls]
     return [*answers, *crls]
 
 
@@ -247,17 +268,14 @@ def _poll_answers(answers: Sequence[PollRep]) -> list[Entry]:
 
 
 def _general(infos: Sequence[InfoTypeAndValue]) -> list[Entry]:
-    return [("InfoType", _INFO_TYPES.get(info.info_type, info.info_type)) for info in infos]
-
-
-def _unsaid(_value: object) -> list[Entry]:
-    return []
+    return [("InfoType", INFO_TYPE_NAMES.get(info.info_type, info.info_type)) for info in infos]
 
 
 _BODIES: dict[str, Callable[[Any], list[Entry]]] = {
     **dict.fromkeys(("ir", "cr", "kur", "krr", "ccr"), _requests),
     **dict.fromkeys(("ip", "cp", "kup", "ccp"), _responses),
-    "p10cr": lambda der: [_within(describe_request, der)],
+    "pkiconf": lambda _: [],
+    "p10cr": lambda der: [within(describe_request, der)],
     "krp": _recovered,
     "rr": _revocations,
     "rp": _revoked,
@@ -268,4 +286,4 @@ _BODIES: dict[str, Callable[[Any], list[Entry]]] = {
     "pollReq": _polls,
     "pollRep": _poll_answers,
 }
-"""Body types that are put into words; of the others the type alone is said."""
+"""Body types whose content PKI_BODY reads; the others are in runner.asn1.bodies."""
