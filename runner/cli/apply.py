@@ -9,17 +9,21 @@ import asyncio
 import os
 import signal
 import sys
-from typing import TYPE_CHECKING
+from contextlib import closing
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple
 
 from runner.cli import console, exits, options
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
+    from collections.abc import Sequence
 
+    from runner.cli.hiring import Hired
     from runner.cli.wiring import Situation, Workshop
     from runner.cmp.protection import SignatureProtection
     from runner.execute.results import Run
-    from runner.state.journal import Journal
+    from runner.state.journal import Change, Entry, Journal
     from runner.system import SystemClock
 
 SWITCH_INTERVAL = 0.001
@@ -70,8 +74,9 @@ def _agreed(situation: Situation, args: Namespace) -> bool:
 
 def _locked(workshop: Workshop, args: Namespace, clock: SystemClock, signer: SignatureProtection | None) -> int:
     """Under the lock: look again, since another apply may have come between, and carry the plan out."""
+    from runner.cli.hiring import hire, how_many, see_off
+    from runner.cli.wiring import RUN_ID, look
     from runner.cli.wiring import Workshop as Fresh
-    from runner.cli.wiring import look
     from runner.state.journal import Journal
     from runner.state.lock import StateLock, this_process
     from runner.state.reading import read_inventory
@@ -81,20 +86,32 @@ def _locked(workshop: Workshop, args: Namespace, clock: SystemClock, signer: Sig
     with StateLock(state.with_name("lock"), owner):
         if read_inventory(state) != workshop.situation.inventory:
             workshop = Fresh.open(look(workshop.situation.document, args, clock), args, clock)
-        journal = Journal.open(state, create=True)
+        run_id = workshop.entropy.octets(RUN_ID).hex()
+        count = how_many(workshop, args)
+        hired = hire(workshop, run_id, count) if count > 1 else []
         try:
-            return _carried_out(workshop, journal, args, signer)
+            with closing(Journal.open(state, create=True)) as journal:
+                return _carried_out(workshop, journal, args, signer, Crew(run_id, hired))
         finally:
-            journal.close()
+            see_off(hired)
 
 
-def _carried_out(workshop: Workshop, journal: Journal, args: Namespace, signer: SignatureProtection | None) -> int:
+class Crew(NamedTuple):
+    """Who does it: the run's id, and the workers; none: this process."""
+
+    run: str
+    hired: list[Hired]
+
+
+def _carried_out(
+    workshop: Workshop, journal: Journal, args: Namespace, signer: SignatureProtection | None, crew: Crew
+) -> int:
     from runner.errors import StateError
 
-    _tune()
+    tune()
     workshop.open_lab()
     try:
-        run_record = asyncio.run(_run(workshop, journal, args))
+        run_record = asyncio.run(_run(workshop, journal, args, crew))
     except StateError as problem:
         console.error(problem)
         return exits.FAILED
@@ -103,7 +120,7 @@ def _carried_out(workshop: Workshop, journal: Journal, args: Namespace, signer: 
     return _reported(run_record, journal, args, signer)
 
 
-def _tune() -> None:
+def tune() -> None:
     """For a process that makes much that is soon let go of, beside a plan that stays and is not looked through."""
     import gc
 
@@ -112,25 +129,34 @@ def _tune() -> None:
     gc.set_threshold(GARBAGE, 20, 50)
 
 
-async def _run(workshop: Workshop, journal: Journal, args: Namespace) -> Run:
+async def _run(workshop: Workshop, journal: Journal, args: Namespace, crew: Crew) -> Run:
+    from runner.cli.hiring import cores
     from runner.cli.progress import Progress
-    from runner.cli.wiring import RUN_ID, Threads
+    from runner.cli.wiring import Threads
     from runner.execute.executor import Options, execute
+    from runner.execute.desk import record_changes
+    from runner.execute.grouped import Grouped
     from runner.execute.restoring import remembered
     from runner.execute.schedule import ANY_NUMBER, Tolerance
+    from runner.execute.workers import Workers
 
-    run_id, plan = workshop.entropy.octets(RUN_ID).hex(), workshop.situation.plan
-    limit = args.max_failures
+    plan, limit = workshop.situation.plan, args.max_failures
     tolerance = ANY_NUMBER if limit is None else Tolerance(limit.count, limit.share)
-    threads = Threads()
-    journal.start_run(run_id, workshop.clock.now(), plan.name)
-    if told := remembered(plan, workshop.situation.inventory, run_id, workshop.clock.now()):
+    threads = Threads(cores())
+    recorded: Grouped[Sequence[Change | Entry]] = Grouped(partial(record_changes, journal), threads.journal)
+    desk = workshop.desk(crew.run, recorded, threads)
+    workers = Workers([worker.end for worker in crew.hired], desk.document, recorded)
+    journal.start_run(crew.run, workshop.clock.now(), plan.name)
+    if told := remembered(plan, workshop.situation.inventory, crew.run, workshop.clock.now()):
         journal.record(told)
     try:
+        await workers.begin()
         with Progress(len(plan.steps)) as progress:
-            chosen = Options(args.parallel or PARALLEL, tolerance, progress.advance)
-            return await execute(plan, workshop.desk(run_id, journal, threads), chosen, _stop_on_signals())
+            run = workers.run if crew.hired else None
+            chosen = Options(args.parallel or PARALLEL, tolerance, progress.advance, run)
+            return await execute(plan, desk, chosen, _stop_on_signals())
     finally:
+        workers.dismiss()
         threads.close()
         for access in workshop.accesses.values():
             await access.line.close()

@@ -34,12 +34,13 @@ from runner.system import SystemClock, SystemEntropy
 if TYPE_CHECKING:
     from argparse import Namespace
 
+    from runner.execute.desk import Durable
     from runner.lab.authority import Lab
     from runner.manifest.model import Authority, Document
     from runner.plan.facts import Facts
     from runner.plan.steps import Plan
     from runner.state.inventory import Inventory
-    from runner.state.journal import Journal
+    from runner.state.journal import Change
     from runner.transports.base import Transport
 
 RUN_ID = 6
@@ -148,8 +149,13 @@ class Workshop:
         if self.lab is not None:
             self.lab.close()
 
-    def desk(self, run: str, journal: Journal, threads: Threads) -> Desk:
-        """Where the executor finds everything."""
+    def share(self, number: int, of: int) -> None:
+        """Keep to one worker's part of what each authority bears."""
+        for access in self.accesses.values():
+            access.line.share(number, of)
+
+    def desk(self, run: str, journal: Durable[Sequence[Change]], threads: Threads) -> Desk:
+        """Where the executor finds everything; transitions go to `journal`."""
         folder, entropy = self.situation.folder, self.entropy
         return Desk(
             run=run,
@@ -159,7 +165,7 @@ class Workshop:
             accesses=self.accesses,
             keyring=self.keyring,
             maker=self.maker,
-            journal=Grouped(partial(record_changes, journal), threads.journal),
+            journal=journal,
             creations=Grouped(partial(create_files, folder, entropy), threads.files),
             installations=Grouped(partial(install_files, folder, entropy), threads.files),
             key_threads=threads.keys,
@@ -169,12 +175,12 @@ class Workshop:
 
 
 class Threads:
-    """One thread writes the journal, one the files, one for each core makes RSA keys."""
+    """One thread writes the journal, one the files (both where the disk is slow), `makers` make RSA keys."""
 
-    def __init__(self) -> None:
+    def __init__(self, makers: int) -> None:
         self.journal = ThreadPoolExecutor(1, "journal")
         self.files = ThreadPoolExecutor(1, "files")
-        self.keys = ThreadPoolExecutor(os.cpu_count() or 1, "keys")
+        self.keys = ThreadPoolExecutor(makers, "keys")
 
     def close(self) -> None:
         """Wait for what is being written; drop what was not begun."""

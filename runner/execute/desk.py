@@ -6,7 +6,7 @@ import asyncio
 import os
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from runner.execute.lobby import Lobby
 from runner.keystores import files
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
     from runner.ambient import Clock, Entropy
     from runner.execute.access import Access, Keyring
-    from runner.execute.grouped import Grouped
     from runner.keystores.base import StoredKey
     from runner.keystores.files import Mark, NewFile
     from runner.keystores.folders import Folder
@@ -28,10 +27,19 @@ if TYPE_CHECKING:
     from runner.pki.keyurls import KeyUrl
     from runner.plan.facts import Facts
     from runner.state.inventory import Inventory
-    from runner.state.journal import Change, Journal
+    from runner.state.journal import Change, Entry, Journal
 
 
 T = TypeVar("T")
+WorkT_contra = TypeVar("WorkT_contra", contravariant=True)
+
+
+class Durable(Protocol[WorkT_contra]):
+    """Where work is made durable: by a group of this process, or by the parent of this worker."""
+
+    async def do(self, work: WorkT_contra) -> None:
+        """Returns when the work is durable; raises what stood in the way."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +75,9 @@ class Desk:
     accesses: Mapping[str, Access]
     keyring: Keyring
     maker: KeyMaker
-    journal: Grouped[Sequence[Change]]
-    creations: Grouped[NewFile]
-    installations: Grouped[Installation]
+    journal: Durable[Sequence[Change]]
+    creations: Durable[NewFile]
+    installations: Durable[Installation]
     key_threads: Executor
     clock: Clock
     entropy: Entropy
@@ -114,7 +122,7 @@ class Desk:
         return self.keyring.key(url if path is None else replace(url, path=path))
 
 
-def record_changes(journal: Journal, group: Sequence[Sequence[Change]]) -> None:
+def record_changes(journal: Journal, group: Sequence[Sequence[Change | Entry]]) -> None:
     """The writer behind Desk.journal: one commit for the group."""
     journal.record([change for changes in group for change in changes])
 

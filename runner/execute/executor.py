@@ -22,7 +22,7 @@ from runner.plan.case import certificate_path_of, key_path_of
 from runner.plan.steps import Verb
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
     from datetime import datetime
 
     from runner.execute.desk import Desk
@@ -41,6 +41,8 @@ class Options:
     parallel: int = 32
     tolerance: Tolerance = ANY_NUMBER
     on_result: Callable[[Result], None] = lambda _: None
+    run: Callable[[Step, Later | None], Awaitable[Result | Later]] | None = None
+    """Who carries out a step; None: this process."""
 
 
 async def execute(plan: Plan, desk: Desk, options: Options, stop: asyncio.Event) -> Run:
@@ -129,7 +131,10 @@ class _Crew:
         return len(self._tasks) < self._options.parallel and not self._schedule.too_many_failures
 
     def _start(self, step: Step, later: Later | None = None) -> None:
-        task = asyncio.create_task(run_step(step, self._desk, rest_or_let_go, later))
+        if self._options.run is None:
+            task = asyncio.create_task(run_step(step, self._desk, rest_or_let_go, later))
+        else:
+            task = asyncio.ensure_future(self._options.run(step, later))
         self._tasks[task] = step
         task.add_done_callback(self._is_done)
 

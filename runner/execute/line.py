@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from runner.errors import Busy, NotSent, Unanswered
 from runner.execute.places import Places
+from runner.values import replace
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -46,6 +47,14 @@ class Line:
         self._entropy = entropy
         self._places = Places(limits.concurrency)
         self._next_moment = 0.0
+
+    def share(self, number: int, of: int) -> None:
+        """Keep to the part that the worker `number` has of the authority's limits, before anything was sent."""
+        whole = self._limits
+        part = whole.concurrency // of + (number < whole.concurrency % of)
+        rate = whole.messages_per_second
+        self._limits = replace(whole, concurrency=part, messages_per_second=rate and rate * part / whole.concurrency)
+        self._places = Places(part)
 
     @property
     def retries(self) -> int:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from runner.errors import StateError
 from runner.state.database import connect, told
@@ -61,6 +61,28 @@ class Change:
         return self.held.outcome if self.held is not None else "closed"
 
 
+class Entry(NamedTuple):
+    """A Change as the rows that it becomes: plain values, which are quickly handed to another process."""
+
+    item: str
+    open: tuple[object, ...] | None
+    held: tuple[object, ...] | None
+    forget: bool
+    operation: str
+    """Empty where the change ends it: the journal knows which one that is."""
+    transition: tuple[str, str, str, str, str]
+    """Item, run, stage, time and note."""
+
+
+def entry_of(change: Change) -> Entry:
+    """The rows of a change."""
+    transition = (change.item, change.run, change.stage, moment_text(change.at), change.note)
+    held = None if change.held is None else stored(change.held)
+    if change.open is None:
+        return Entry(change.item, None, held, change.forget, "", transition)
+    return Entry(change.item, stored(change.open), held, change.forget, change.open.operation, transition)
+
+
 class Journal:
     """The open journal. Every method raises StateError where the disk or the file does not let it do its work."""
 
@@ -97,11 +119,11 @@ class Journal:
         with told(self.path):
             return load_inventory(self._db)
 
-    def record(self, changes: Sequence[Change]) -> None:
+    def record(self, changes: Sequence[Change | Entry]) -> None:
         """Make a group of changes durable, all or none, in the given order."""
         with self._writing() as db:
             for change in changes:
-                _apply(db, change)
+                _apply(db, change if isinstance(change, Entry) else entry_of(change))
 
     def start_run(self, run: str, started: datetime, manifest: str) -> None:
         """Note that an apply has begun."""
@@ -123,19 +145,19 @@ class Journal:
             yield db
 
 
-def _apply(db: sqlite3.Connection, change: Change) -> None:
-    if change.open is not None:
-        operation = change.open.operation
-        db.execute(_SET_OPEN, stored(change.open))
+def _apply(db: sqlite3.Connection, entry: Entry) -> None:
+    operation = entry.operation
+    if entry.open is not None:
+        db.execute(_SET_OPEN, entry.open)
     else:
-        row = db.execute("SELECT operation FROM open WHERE item = ?", (change.item,)).fetchone()
+        row = db.execute("SELECT operation FROM open WHERE item = ?", (entry.item,)).fetchone()
         operation = row[0] if row else ""
-        db.execute("DELETE FROM open WHERE item = ?", (change.item,))
-    if change.held is not None:
-        db.execute(_SET_HELD, stored(change.held))
-    elif change.forget:
-        db.execute("DELETE FROM held WHERE item = ?", (change.item,))
-    db.execute(_ADD_TRANSITION, (operation, change.item, change.run, change.stage, moment_text(change.at), change.note))
+        db.execute("DELETE FROM open WHERE item = ?", (entry.item,))
+    if entry.held is not None:
+        db.execute(_SET_HELD, entry.held)
+    elif entry.forget:
+        db.execute("DELETE FROM held WHERE item = ?", (entry.item,))
+    db.execute(_ADD_TRANSITION, (operation, *entry.transition))
 
 
 def _make(path: Path, *, allowed: bool) -> None:

@@ -1,0 +1,107 @@
+"""How many processes an apply has, and the forking of them.
+
+Workers are forked once everything has been read and nothing been opened that a second process must not have: no
+journal, no connection, no thread. They inherit the lock, which therefore lasts until the last of them is gone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+from typing import TYPE_CHECKING, NamedTuple, NoReturn
+
+from runner.cli.wiring import Threads, Workshop
+from runner.execute.worker import serve
+from runner.plan.case import key_url_of
+from runner.plan.steps import Verb
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+    from collections.abc import Iterable, Sequence
+
+    from runner.plan.steps import Step
+
+ITEMS_WORTH_A_WORKER = 100
+"""A process takes some 30 ms to begin: below this many items for each, fewer are started."""
+
+
+def how_many(workshop: Workshop, args: Namespace) -> int:
+    """The worker processes of this apply: as asked for, else one for each core where there is enough to do; 1: none."""
+    steps = [step for step in workshop.situation.plan.steps if step.verb not in (Verb.KEEP, Verb.BLOCKED)]
+    if workshop.trace is not None or not hasattr(os, "fork") or _must_stay_together(steps, workshop):
+        return 1
+    wanted = args.workers or min(cores(), len(steps) // ITEMS_WORTH_A_WORKER)
+    return max(1, min(wanted, len(steps)))
+
+
+def cores() -> int:
+    """Those that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _must_stay_together(steps: Sequence[Step], workshop: Workshop) -> bool:
+    """Requests that share a message, or did when they were sent, are talked about in one place."""
+    opened = (workshop.situation.inventory.open.get(step.item.name) for step in steps)
+    transactions = [one.transaction_id for one in opened if one is not None and one.transaction_id]
+    shared = len(set(transactions)) < len(transactions)
+    return shared or any(_must_stay(step, workshop) for step in steps)
+
+
+def _must_stay(step: Step, workshop: Workshop) -> bool:
+    """The embedded lab is in this process, and so are the sessions of tokens, and messages for several items."""
+    document, item = workshop.situation.document, step.item
+    if document.authorities[item.authority].batching > 1:
+        return True
+    credential = document.credentials.get(item.credential) if item.credential else None
+    urls = (key_url_of(item), getattr(item, "key", None), getattr(credential, "key", None))
+    return document.authorities[item.authority].is_lab or any(url is not None and url.kept == "token" for url in urls)
+
+
+class Hired(NamedTuple):
+    """A worker: its process, and our end of the line to it. It ends when the line does."""
+
+    pid: int
+    end: socket.socket
+
+
+def hire(workshop: Workshop, run: str, count: int) -> list[Hired]:
+    """Fork `count` workers."""
+    hired: list[Hired] = []
+    sys.stdout.flush()
+    sys.stderr.flush()
+    for number in range(count):
+        here, there = socket.socketpair()
+        pid = os.fork()
+        if pid == 0:
+            for end in (*(other.end for other in hired), here):
+                end.close()
+            _work(workshop, run, number, count, there)
+        there.close()
+        hired.append(Hired(pid, here))
+    return hired
+
+
+def see_off(hired: Iterable[Hired]) -> None:
+    """Wait until the workers are gone: the lock is theirs, too."""
+    for worker in hired:
+        worker.end.close()
+        os.waitpid(worker.pid, 0)
+
+
+def _work(workshop: Workshop, run: str, number: int, count: int, end: socket.socket) -> NoReturn:
+    """A worker's whole life. Signals are the parent's: a terminal sends them to all of us."""
+    from runner.cli.apply import tune
+
+    try:
+        for name in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(name, signal.SIG_IGN)
+        tune()
+        workshop.share(number, count)
+        threads = Threads(max(1, cores() // count))
+        steps = {step.item.name: step for step in workshop.situation.plan.steps}
+        asyncio.run(serve(end, steps, lambda journal: workshop.desk(run, journal, threads)))
+    finally:
+        os._exit(1)

@@ -1,0 +1,134 @@
+"""Worker processes, as their parent sees them: who gets which item, and whose transitions are written.
+
+The parent alone writes the journal, in groups of what all workers want noted, so that one commit serves many and the
+order of an item's transitions is that in which it had them noted. A worker that dies takes its items with it: they are
+in the journal, and the next apply goes on with them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from runner.errors import CmpBatchError, StateError
+from runner.execute.channel import Broken, Channel, Ended, Note, Noted, Task
+from runner.execute.results import Failure, Outcome, Result
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Sequence
+
+    from runner.execute.channel import Trouble
+    from runner.execute.desk import Durable
+    from runner.execute.running import Later
+    from runner.manifest.model import Document
+    from runner.plan.steps import Step
+    from runner.state.journal import Entry
+
+
+class WorkerMistakeError(Exception):
+    """A worker met something that should not exist; the words tell where, without values."""
+
+
+@dataclass(slots=True, eq=False)
+class _Worker:
+    number: int
+    channel: Channel
+    under_way: dict[str, asyncio.Future[Any]] = field(default_factory=dict)
+    reader: asyncio.Task[None] | None = None
+    gone: bool = False
+
+
+class Workers:
+    """The workers at the other ends of `ends`, and the journal that is written for them."""
+
+    def __init__(self, ends: Sequence[socket.socket], document: Document, journal: Durable[Sequence[Entry]]) -> None:
+        self._ends = ends
+        self._document = document
+        self._journal = journal
+        self._workers: list[_Worker] = []
+        self._writing: set[asyncio.Task[None]] = set()
+
+    async def begin(self) -> None:
+        """Listen to them."""
+        for number, end in enumerate(self._ends):
+            worker = _Worker(number, await Channel.over(end))
+            worker.reader = asyncio.create_task(self._listen(worker))
+            self._workers.append(worker)
+
+    async def run(self, step: Step, later: Later | None) -> Result | Later:
+        """What runner.execute.running.run_step gives, done by the worker that has least to do."""
+        worker = self._free(step)
+        if worker is None:
+            return _lost(step)
+        done = worker.under_way[step.item.name] = asyncio.get_running_loop().create_future()
+        worker.channel.send(Task(step.item.name, later))
+        try:
+            ended: Result | Later | None = await done
+        finally:
+            worker.under_way.pop(step.item.name, None)
+        return ended or _lost(step)
+
+    def _free(self, step: Step) -> _Worker | None:
+        """An authority that bears fewer messages than there are workers is left to the first of them."""
+        bears = self._document.authorities[step.item.authority].limits.concurrency
+        fit = [worker for worker in self._workers if not worker.gone and worker.number < bears]
+        return min(fit, key=lambda worker: len(worker.under_way), default=None)
+
+    async def _listen(self, worker: _Worker) -> None:
+        while True:
+            try:
+                message = await worker.channel.receive()
+            except EOFError:
+                break
+            if isinstance(message, Note):
+                task = asyncio.create_task(self._note(worker, message))
+                self._writing.add(task)
+                task.add_done_callback(self._writing.discard)
+            else:
+                _settle(worker.under_way.get(message.item), message)
+        worker.gone = True
+        for done in worker.under_way.values():
+            if not done.done():
+                done.set_result(None)
+
+    async def _note(self, worker: _Worker, note: Note) -> None:
+        outcomes = await asyncio.gather(*map(self._journal.do, note.entries), return_exceptions=True)
+        worker.channel.send(Noted(note.number, tuple(_words(outcome) for outcome in outcomes)))
+
+    def dismiss(self) -> None:
+        """Hang up: each of them ends at once."""
+        for worker in self._workers:
+            if worker.reader is not None:
+                worker.reader.cancel()
+            worker.channel.close()
+
+
+def _words(outcome: BaseException | None) -> Trouble | None:
+    if outcome is None:
+        return None
+    if isinstance(outcome, CmpBatchError):
+        return outcome.what, outcome.why, outcome.next_step
+    return "the journal cannot be written", type(outcome).__name__, "look at what was said before"
+
+
+def _settle(done: asyncio.Future[Any] | None, message: Ended | Broken) -> None:
+    if done is None or done.done():
+        return
+    if isinstance(message, Ended):
+        done.set_result(message.result)
+    elif message.trouble is None:
+        done.set_exception(WorkerMistakeError(message.words))
+    else:
+        what, why, next_step = message.trouble
+        done.set_exception(StateError(what, why=why, next_step=next_step))
+
+
+def _lost(step: Step) -> Result:
+    failure = Failure(
+        "its worker process ended",
+        "somebody killed it, or it had no memory left",
+        "run apply again: it continues there",
+    )
+    return Result(step.item.name, step.verb.value, Outcome.FAILED, failure=failure)
