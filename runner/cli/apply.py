@@ -133,8 +133,8 @@ async def _run(workshop: Workshop, journal: Journal, args: Namespace, crew: Crew
     from runner.cli.hiring import cores
     from runner.cli.progress import Progress
     from runner.cli.wiring import Threads
-    from runner.execute.executor import Options, execute
     from runner.execute.desk import record_changes
+    from runner.execute.executor import Options, execute
     from runner.execute.grouped import Grouped
     from runner.execute.restoring import remembered
     from runner.execute.schedule import ANY_NUMBER, Tolerance

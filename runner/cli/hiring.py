@@ -53,7 +53,7 @@ def _must_stay_together(steps: Sequence[Step], workshop: Workshop) -> bool:
 def _must_stay(step: Step, workshop: Workshop) -> bool:
     """The embedded lab is in this process, and so are the sessions of tokens, and messages for several items."""
     document, item = workshop.situation.document, step.item
-    if document.authorities[item.authority].batching > 1:
+    if document.authorities[item.authority].batch_size > 1:
         return True
     credential = document.credentials.get(item.credential) if item.credential else None
     urls = (key_url_of(item), getattr(item, "key", None), getattr(credential, "key", None))

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from runner.cli import options
 from runner.cli.trace import Trace, TracingTransport
 from runner.execute.access import Access, Keyring, open_access
-from runner.execute.desk import Desk, create_files, install_files, record_changes
+from runner.execute.desk import Desk, create_files, install_files
 from runner.execute.grouped import Grouped
 from runner.execute.line import Line
 from runner.execute.observe import observe
@@ -33,6 +33,7 @@ from runner.system import SystemClock, SystemEntropy
 
 if TYPE_CHECKING:
     from argparse import Namespace
+    from collections.abc import Sequence
 
     from runner.execute.desk import Durable
     from runner.lab.authority import Lab
