@@ -37,14 +37,15 @@ class Severity(Enum):
 
 @dataclass(frozen=True, slots=True, order=True)
 class Place:
-    """A spot in a text file; line and column count from 1."""
+    """A spot in a text file; line and column count from 1. Of a table's row, `cell` is the name of its column."""
 
     file: str
     line: int
     column: int
+    cell: str = ""
 
     def __str__(self) -> str:
-        return f"{self.file}:{self.line}:{self.column}"
+        return f"{self.file}:{self.line}:{self.cell or self.column}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ Each group is added to a command's parser by one call. A value that does not fit
 
 from __future__ import annotations
 
+import os
 import re
 from argparse import ArgumentParser, ArgumentTypeError
 from dataclasses import dataclass
@@ -48,11 +49,30 @@ def base_and_variables(parser: ArgumentParser) -> None:
         type=_variable,
         help="set ${NAME}; may be repeated",
     )
+    parser.add_argument(
+        "--vars-file",
+        dest="vars_files",
+        metavar="FILE",
+        action="append",
+        default=[],
+        type=Path,
+        help="a YAML or JSON file with variables; may be repeated",
+    )
+    parser.add_argument(
+        "--allow-env",
+        dest="allowed_variables",
+        metavar="NAME",
+        action="append",
+        default=[],
+        help="let ${env:NAME} stand in any text, where everybody can read its value",
+    )
 
 
 def variables(args: Namespace) -> dict[str, str]:
-    """The variables that `--var` set; the last of a name wins."""
-    return dict(args.variables)
+    """The variables that `--var`, `--vars-file` and the environment set; the last of a name wins."""
+    from runner.manifest.given import read_given
+
+    return read_given(dict(args.variables), args.vars_files, os.environ, args.allowed_variables)
 
 
 def state(parser: ArgumentParser) -> None:
@@ -103,7 +123,8 @@ def execution(parser: ArgumentParser) -> None:
 
 def selection(parser: ArgumentParser) -> None:
     """What decides, beside the manifests, what a plan is made of."""
-    parser.add_argument("--target", metavar="NAME", nargs="+", action="extend", default=[], help="these items only")
+    words = "these items only, and what they wait for: names, patterns (web-*), labels (site=north)"
+    parser.add_argument("--target", metavar="NAME|LABEL=VALUE", nargs="+", action="extend", default=[], help=words)
     parser.add_argument(
         "--retry-unknown", action="store_true", help="enrol anew where the outcome of an earlier run is unknown"
     )

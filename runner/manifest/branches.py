@@ -67,13 +67,17 @@ def _wanted(branches: Sequence[Mapping[str, Any]]) -> str:
 def _by_keys(error: Any, branches: Sequence[tuple[int, Mapping[str, Any]]]) -> Choice:
     scores = [_score(error.instance, branch) for _, branch in branches]
     best = max(scores)
+    free = [index for index, branch in branches if "properties" not in branch]
+    if best[0] == 0 and free:
+        return Choice(_errors(error, free[0]))
     if best[0] == 0 and scores.count(best) > 1:
         return _undecided(error, branches)
     return Choice(_errors(error, branches[scores.index(best)][0]))
 
 
 def _score(value: Mapping[str, Any], branch: Mapping[str, Any]) -> tuple[int, int]:
-    return sum(key in value for key in branch["required"]), sum(key in branch["properties"] for key in value)
+    needed, known = branch.get("required", ()), branch.get("properties", ())
+    return sum(key in value for key in needed), sum(key in known for key in value)
 
 
 def _undecided(error: Any, branches: Sequence[tuple[int, Mapping[str, Any]]]) -> Choice:

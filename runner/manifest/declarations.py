@@ -15,6 +15,7 @@ from runner.manifest.durations import parse_duration
 from runner.manifest.model import LAB_URL, Authority, Limits
 from runner.manifest.reaching import read_reach, read_urls
 from runner.manifest.reader import Reader, cached_name
+from runner.manifest.shared import extended
 from runner.manifest.templates import check_template
 from runner.manifest.wishing import read_asking
 from runner.pki.keyspecs import KeySpec, parse_key_spec
@@ -51,9 +52,10 @@ def read_declarations(roots: Sequence[Part], variables: Mapping[str, str], ledge
             declared.credentials[name] = read_credential(name, reader)
     for name, part in _unique(roots, "authorities", ledger):
         declared.authorities[name] = _authority(name, Reader(part, variables, ledger), declared)
-    for name, part in _unique(roots, "templates", ledger):
-        declared.templates[name] = part
+    templates = dict(_unique(roots, "templates", ledger))
+    for part in templates.values():
         check_template(Reader(part, variables, ledger))
+    declared.templates = extended(templates, ledger)
     return declared
 
 

@@ -6,11 +6,16 @@ A row is an entry with one set of variables. What the row asks for is read by ru
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from collections import ChainMap
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from runner.manifest.foreach import variable_sets
 from runner.manifest.reader import Reader
-from runner.manifest.variables import expand
+from runner.manifest.rowplaces import placed_at
+from runner.manifest.schema import example_of
+from runner.manifest.shared import with_defaults
+from runner.manifest.tables import Record
 from runner.manifest.words import shortened
 
 if TYPE_CHECKING:
@@ -22,6 +27,12 @@ if TYPE_CHECKING:
 
 SECTIONS = ("enrollments", "updates", "revocations", "recoveries")
 
+_REQUIRED = {
+    "enrollments": ("output",),
+    "updates": ("certificate", "key", "output"),
+    "recoveries": ("output",),
+}
+"""Keys that an entry must have, or the defaults: the schema, which sees one file, cannot ask for them."""
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]*")
 _LONGEST_NAME = 128
 """Names become parts of file names."""
@@ -37,58 +48,52 @@ class Row:
     name: str | None
     reader: Reader
     places: Mapping[str, Place]
+    record: Record = field(default=Record({}))
+    """Its variables, and where they are written if that is in a table."""
+
+    @property
+    def place(self) -> Place:
+        """Where the row is written: in a table, or in the manifest."""
+        return self.record.place or self.reader.part.place
 
 
-def read_rows(roots: Sequence[Part], variables: Mapping[str, str], ledger: Ledger) -> list[Row]:
+def read_rows(
+    roots: Sequence[Part], variables: dict[str, str], defaults: Mapping[str, Part], ledger: Ledger
+) -> list[Row]:
     """All rows of all files, section by section, in the order in which they are written."""
     rows = [
         row
         for section in SECTIONS
         for root in roots
         for entry in root.entries(section)
-        for row in _rows_of(section, entry, variables, ledger)
+        for row in _rows_of(section, with_defaults(section, entry, defaults), variables, ledger)
     ]
     return list(_uniquely_named(rows, ledger))
 
 
-def _rows_of(section: str, entry: Part, variables: Mapping[str, str], ledger: Ledger) -> Iterator[Row]:
+def _rows_of(section: str, entry: Part, variables: dict[str, str], ledger: Ledger) -> Iterator[Row]:
+    if not _complete(section, entry, ledger):
+        ledger.partial = True
     places = entry.places()
-    sets = _variable_sets(entry, variables, ledger)
-    if sets is None:
+    records = variable_sets(entry, variables, ledger)
+    if records is None:
         ledger.partial = True
         return
-    for values in sets:
-        name = _name(Reader(entry, {**variables, **values}, ledger))
+    for record in records:
+        mark = len(ledger.diagnostics)
+        name = _name(Reader(entry, {**variables, **record.values}, ledger))
+        if len(ledger.diagnostics) > mark:
+            placed_at(record, (entry,), ledger, mark)
         ledger.partial |= name is None
-        own = {**variables, "name": name or _STAND_IN, **values}
-        yield Row(section, name, Reader(entry, own, ledger), places)
+        own = ChainMap(record.values, {"name": name or _STAND_IN}, variables)
+        yield Row(section, name, Reader(entry, own, ledger), places, record)
 
 
-def _variable_sets(entry: Part, variables: Mapping[str, str], ledger: Ledger) -> list[dict[str, str]] | None:
-    """The variables of each row; None where `for_each` cannot be read."""
-    if "for_each" not in entry.values:
-        return [{}]
-    part = entry.part("for_each")
-    columns = {key: _column(key, Reader(part, variables, ledger)) for key in part.values} if part else {}
-    readable = {key: column for key, column in columns.items() if column is not None}
-    if not readable or len(readable) < len(columns):
-        return None
-    if len({len(column) for column in readable.values()}) > 1:
-        ledger.partial = True
-        why = ", ".join(f"{key} has {len(column)}" for key, column in readable.items())
-        step = "give each variable one value for each row"
-        ledger.error("the lists of for_each are not equally long", entry.place_of("for_each"), why=why, next_step=step)
-    return [dict(zip(readable, row, strict=True)) for row in zip(*readable.values(), strict=False)]
-
-
-def _column(key: str, reader: Reader) -> list[str] | None:
-    """The values of one variable, as they are written (`1.10` is not 1.1); None where one cannot be read."""
-    texts = reader.part.scalars(key)
-    if texts is None:
-        return None
-    values = [expand(text, reader.variables, reader.ledger) for text in texts]
-    column = [value for value in values if value is not None]
-    return column if len(column) == len(values) else None
+def _complete(section: str, entry: Part, ledger: Ledger) -> bool:
+    missing = [key for key in _REQUIRED.get(section, ()) if key not in entry.values]
+    for key in missing:
+        ledger.error(f"missing key {key!r} in {entry.spelled}", entry.place, next_step=example_of(section, key))
+    return not missing
 
 
 def _name(reader: Reader) -> str | None:
@@ -114,8 +119,12 @@ def _uniquely_named(rows: Sequence[Row], ledger: Ledger) -> Iterator[Row]:
             yield row
             continue
         yield replace(row, name=None)
-        place, before = row.reader.part.place_of("name"), first.reader.part.place_of("name")
+        place, before = _place_of_name(row), _place_of_name(first)
         if place == before:
             ledger.error(f"several rows are named {row.name!r}", place, next_step="use a variable of for_each in it")
         else:
             ledger.error(f"two items are named {row.name!r}", place, why=f"the first is at {before}")
+
+
+def _place_of_name(row: Row) -> Place:
+    return row.record.place or row.reader.part.place_of("name")

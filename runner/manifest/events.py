@@ -1,7 +1,7 @@
 """YAML text to a bounded stream of parser events, aliases already replaced by what they stand for.
 
 The parser is PyYAML's (in C where it is there). What is added: friendly words at the place of a syntax error, a
-limit to what aliases may multiply (the "billion laughs"), to the number of nodes and to the number of documents.
+limit to what aliases may multiply (the "billion laughs") and to the number of nodes.
 Building values from the events is left to runner.manifest.source.
 """
 
@@ -39,9 +39,9 @@ def unreadable(summary: str, place: Place, *, why: str = "", next_step: str = ""
 
 
 def node_events(file: str, text: str) -> Iterator[yaml.Event]:
-    """The events of the one document in `text`, from its first node to its end; nothing where there is none.
+    """The events of all documents in `text`: for each a DocumentStartEvent, then those of its nodes.
 
-    Raises BadInput at the place of a syntax error, of a second document, or where a limit is passed.
+    Raises BadInput at the place of a syntax error, or where a limit is passed.
     """
     try:
         yield from _Expander(file).expanded(yaml.parse(text, Loader=_LOADER))
@@ -59,7 +59,7 @@ class _Recording:
 
 
 class _Expander:
-    """Follows the anchors of one document, so that each alias can be answered with the events of what it names."""
+    """Follows the anchors of each document, so that each alias can be answered with the events of what it names."""
 
     def __init__(self, file: str) -> None:
         self.file = file
@@ -69,23 +69,14 @@ class _Expander:
         self.repeated = 0
 
     def expanded(self, events: Iterator[yaml.Event]) -> Iterator[yaml.Event]:
-        documents = 0
         for event in events:
             if isinstance(event, yaml.DocumentStartEvent):
-                documents += 1
-                self._refuse_second(documents, event)
+                self.anchors.clear()
+                yield event
             elif isinstance(event, yaml.AliasEvent):
                 yield from self._answer(event)
             elif isinstance(event, yaml.NodeEvent | yaml.CollectionEndEvent):
                 yield self._passed(event)
-
-    def _refuse_second(self, documents: int, event: yaml.Event) -> None:
-        if documents > 1:
-            raise unreadable(
-                "a second YAML document begins here",
-                place_of(self.file, event.start_mark),
-                next_step="keep one manifest in a file; a folder of manifests can be given instead",
-            )
 
     def _answer(self, alias: yaml.AliasEvent) -> Iterator[yaml.Event]:
         place = place_of(self.file, alias.start_mark)

@@ -11,19 +11,21 @@ from typing import TYPE_CHECKING, TypedDict
 
 from runner.manifest.care import Circumstances, read_care
 from runner.manifest.digests import digest_of
-from runner.manifest.model import Enrollment, Recovery, Revocation, Template, Update
+from runner.manifest.model import NO_LABELS, Enrollment, Recovery, Revocation, Template, Update
 from runner.manifest.outputs import read_output
 from runner.manifest.reader import cached_name
 from runner.manifest.recoveries import check_recovered, read_saved
 from runner.manifest.renewing import read_renewal
 from runner.manifest.requests import check_request, check_revoked
+from runner.manifest.rowplaces import placed_at
 from runner.manifest.templates import read_template
+from runner.manifest.variables import expand
 from runner.manifest.wishing import parse_moment, parse_serial, read_asking
 from runner.manifest.words import listed
 from runner.pki.extensions import CRL_REASONS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping
 
     from runner.errors import Place
     from runner.manifest.declarations import Declared
@@ -51,15 +53,24 @@ class _Common(TypedDict):
     depends_on: tuple[str, ...]
     on_remove: str
     places: Mapping[str, Place]
+    labels: Mapping[str, str]
 
 
-def read_items(rows: Sequence[Row], declared: Declared, ledger: Ledger) -> tuple[AnyItem, ...]:
-    """The items of all rows that can be read. `ledger.partial` is set where one cannot."""
+def read_items(rows: list[Row], declared: Declared, ledger: Ledger) -> tuple[AnyItem, ...]:
+    """The items of all rows that can be read. `ledger.partial` is set where one cannot. The rows are used up."""
     world = World(declared, {row.name: None for row in rows if row.name}.keys())
-    items = [_item(row, world) for row in rows]
-    whole = tuple(item for item in items if item is not None)
-    ledger.partial |= len(whole) < len(items)
-    return whole
+    items: list[AnyItem] = []
+    count = len(rows)
+    rows.reverse()
+    while rows:
+        mark, row = len(ledger.diagnostics), rows.pop()
+        item = _item(row, world)
+        if len(ledger.diagnostics) > mark:
+            placed_at(row.record, (row.reader.part, *declared.templates.values()), ledger, mark)
+        if item is not None:
+            items.append(item)
+    ledger.partial |= len(items) < count
+    return tuple(items)
 
 
 def _item(row: Row, world: World) -> AnyItem | None:
@@ -236,13 +247,29 @@ def _need_credential(row: Row, authority: Authority | None, credential: str | No
 def _common(row: Row, authority: Authority | None, credential: str | None, world: World) -> _Common:
     return {
         "name": row.name or "",
-        "place": row.reader.part.place,
+        "place": row.place,
+        "labels": _labels(row, world),
         "authority": authority.name if authority else "",
         "credential": credential,
         "depends_on": tuple(dict.fromkeys(_needs(row, world))),
         "on_remove": said.value if (said := row.reader.part.text("on_remove")) else "keep",
         "places": row.places,
     }
+
+
+def _labels(row: Row, world: World) -> Mapping[str, str]:
+    """The labels of its template, and its own, which win."""
+    name = row.reader.part.text("template")
+    shared = world.declared.templates.get(name.value) if name else None
+    found: dict[str, str] = {}
+    for part in filter(None, (shared, row.reader.part)):
+        inner = part.part("labels")
+        for key in inner.values if inner else ():
+            text = inner.plain(key) if inner else None
+            value = expand(text, row.reader.variables, row.reader.ledger) if text else None
+            if value is not None:
+                found[key] = value
+    return found or NO_LABELS
 
 
 def _needs(row: Row, world: World) -> tuple[str, ...]:

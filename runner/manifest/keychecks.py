@@ -27,7 +27,7 @@ def check_key(reader: Reader, key: str, url: KeyUrl, place: Place, *, generate: 
         reader.ledger.error(f"{key}: a reference cannot stand in the path of a key", place, why=why)
     elif url.spec is None:
         if url.is_file:
-            reader.ledger.expect(reader.absolute(url.path), place, url.path)
+            reader.ledger.expect(reader.absolute(key, url.path), place, url.path)
     elif not generate:
         step = f"write {'file:' if url.is_file else ''}{url.path} if that is the key"
         reader.ledger.error(f"{key}: this key must exist already", place, next_step=step)

@@ -27,6 +27,8 @@ class Ledger:
     expected: dict[tuple[str, Place], str] = field(default_factory=dict)
     """(absolute path, where it is named) → the path as written: input files that must exist or be produced."""
     partial: bool = False
+    moved: dict[Place, int] = field(default_factory=dict)
+    """How many findings about a text were moved to the rows of a table that made it wrong."""
 
     def error(self, summary: str, place: Place | None, *, why: str = "", next_step: str = "") -> None:
         """Note something that must be put right."""

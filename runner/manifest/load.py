@@ -1,7 +1,8 @@
 """Manifest files to one Document: the door of this package (design §2, PATH).
 
 PATH is a manifest or a folder of them (*.yaml and *.yml, by name, in folders below too; hidden files and folders are
-passed over). Everything that is wrong in all of them is told in one BadInput; nothing that they name is run or opened.
+passed over), and what they include. Everything that is wrong in all of them is told in one BadInput; nothing that they
+name is run, and nothing opened but what they include and the tables of for_each.
 """
 
 from __future__ import annotations
@@ -11,11 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runner.errors import BadInput, Place, Severity
+from runner.manifest.including import Gathering, words_of
 from runner.manifest.ledger import Ledger
 from runner.manifest.paths import is_file, is_folder
 from runner.manifest.resolve import resolve
-from runner.manifest.schema import check_schema, is_manifest
-from runner.manifest.source import MAX_SIZE, Source, read_source
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -37,10 +37,12 @@ def load_manifest(
     if base is not None and not is_folder(str(base)):
         ledger.error(f"{base} is not a folder", None, why="relative paths were to start from it")
     files = _files(paths, ledger)
-    sources = [source for file in files if (source := _source(file, base, ledger))]
-    ledger.partial = len(sources) < len(files)
-    folder = _absolute(base or _folder_of(paths, files))
-    name = files[0].stem if files else ""
+    gathering = Gathering(_absolute(base) if base else None, ledger)
+    for file, top in files.items():
+        gathering.add(file, _absolute(top))
+    sources, ledger.partial = gathering.sources, not gathering.whole
+    folder = _absolute(base or _folder_of(paths, [*files]))
+    name = next((file.stem for file in files), "")
     document = resolve(sources, name=name, base=folder, variables=variables or {}, ledger=ledger)
     if errors := ledger.told(Severity.ERROR):
         raise BadInput(
@@ -61,15 +63,16 @@ def _folder_of(paths: Sequence[Path], files: Sequence[Path]) -> Path:
     return first if is_folder(str(first)) or not files else files[0].parent
 
 
-def _files(paths: Sequence[Path], ledger: Ledger) -> list[Path]:
-    """The manifest files at `paths`, each once."""
-    found: dict[str, Path] = {}
+def _files(paths: Sequence[Path], ledger: Ledger) -> dict[Path, Path]:
+    """The manifest files at `paths`, each once, and the folder below which what they include is found."""
+    found: dict[str, tuple[Path, Path]] = {}
     if not paths:
         ledger.error("no manifest is given", None, next_step="name a manifest, or a folder of them")
     for path in paths:
+        top = path if is_folder(str(path)) else path.parent
         for file in _files_at(path, ledger):
-            found.setdefault(os.path.realpath(file), file)
-    return list(found.values())
+            found.setdefault(os.path.realpath(file), (file, top))
+    return dict(found.values())
 
 
 def _files_at(path: Path, ledger: Ledger) -> list[Path]:
@@ -84,36 +87,9 @@ def _files_at(path: Path, ledger: Ledger) -> list[Path]:
 
 def _manifests_below(folder: Path, ledger: Ledger) -> Iterator[Path]:
     def unreadable(problem: OSError) -> None:
-        ledger.error(f"cannot look into {problem.filename}", Place(str(folder), 1, 1), why=_words(problem))
+        ledger.error(f"cannot look into {problem.filename}", Place(str(folder), 1, 1), why=words_of(problem))
 
     for here, folders, names in os.walk(folder, onerror=unreadable):
         folders[:] = [name for name in folders if not name.startswith(".")]
         candidates = (Path(here, name) for name in names if name.endswith(SUFFIXES) and not name.startswith("."))
         yield from (file for file in candidates if is_file(str(file)))
-
-
-def _source(file: Path, base: Path | None, ledger: Ledger) -> Source | None:
-    """One file, read; None, with findings, where it cannot be read or is no manifest."""
-    try:
-        source = read_source(str(file), _octets(file), _absolute(base or file.parent))
-    except OSError as problem:
-        step = "check the path" if isinstance(problem, FileNotFoundError) else ""
-        ledger.error(f"cannot read {file}", Place(str(file), 1, 1), why=_words(problem), next_step=step)
-        return None
-    except BadInput as problem:
-        ledger.diagnostics.extend(problem.diagnostics)
-        return None
-    if is_manifest(source):
-        ledger.diagnostics.extend(source.findings)
-    ledger.diagnostics.extend(check_schema(source))
-    return source if is_manifest(source) else None
-
-
-def _octets(file: Path) -> bytes:
-    """The file's octets, one more than are read of it at most, so that read_source sees what is too large."""
-    with file.open("rb") as stream:
-        return stream.read(MAX_SIZE + 1)
-
-
-def _words(problem: OSError) -> str:
-    return (problem.strerror or str(problem)).lower()

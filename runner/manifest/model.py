@@ -7,6 +7,7 @@ manifest's folder. Secrets are references; a literal one is kept out of every re
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from runner.manifest.calendar import AT_ONCE
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from runner.pki.names import GeneralName, Name
     from runner.pki.servers import ServerProfile, Tolerance
 
+NO_LABELS: Mapping[str, str] = MappingProxyType({})
+"""Of items without labels."""
 LAB_URL = "lab:"
 """The URL of the embedded lab CA."""
 BOTH_KINDS = frozenset({"mac", "signature"})
@@ -133,6 +136,8 @@ class Item:
     """What --prune does once the entry is gone: `revoke`, `forget` or `keep`."""
     digest: str = ""
     places: Mapping[str, Place] = field(default_factory=dict, compare=False, repr=False)
+    labels: Mapping[str, str] = field(default_factory=lambda: NO_LABELS, hash=False)
+    """Words of the user's own, to choose items by (--target label=value); they ask for nothing."""
 
     def at(self, key: str) -> Place:
         """Where `key` of this entry was written; the entry itself where it was not."""

@@ -6,26 +6,30 @@ so that everything else in the file can still be told in the same run.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from runner.manifest.variables import Text
 from runner.manifest.words import spelled
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from runner.errors import Place
-    from runner.manifest.source import Source, ValuePath
+    from runner.manifest.source import Source, ValuePath, Written
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """The mapping at `path` of a source."""
+    """The mapping at `path` of a source.
+
+    `borrowed`: the parts that some of its values come from (a template that it extends, defaults): key → part.
+    """
 
     source: Source
     path: ValuePath
     values: Mapping[str, Any] = field(repr=False)
+    borrowed: Mapping[str, Part] = field(default_factory=dict, repr=False)
 
     @property
     def place(self) -> Place:
@@ -42,13 +46,31 @@ class Part:
         """Where its own key is; where it begins, for an entry of a list."""
         return self.source.key_place(self.path)
 
+    def over(self, other: Part, *, without: Collection[str] = ()) -> Part:
+        """This mapping, and from `other` the values of keys that it does not have itself."""
+        lent = {key: other.borrowed.get(key, other) for key in other.values.keys() - self.values.keys() - set(without)}
+        if not lent:
+            return self
+        values = {**self.values, **{key: other.values[key] for key in other.values if key in lent}}
+        return replace(self, values=values, borrowed={**self.borrowed, **lent})
+
+    def owner(self, key: str) -> Part:
+        """The part in which `key` is written."""
+        return self.borrowed.get(key, self)
+
+    def base_of(self, key: str) -> str:
+        """The folder that a relative path at `key` starts from: that of the file in which it is written."""
+        return self.owner(key).source.base
+
     def place_of(self, key: str) -> Place:
         """Where the value of `key` is; where the mapping begins if it has none."""
-        return self.source.place((*self.path, key))
+        owner = self.owner(key)
+        return owner.source.place((*owner.path, key))
 
     def place_of_key(self, key: str) -> Place:
         """Where `key` itself is."""
-        return self.source.key_place((*self.path, key))
+        owner = self.owner(key)
+        return owner.source.key_place((*owner.path, key))
 
     def places(self) -> dict[str, Place]:
         """Where the value of each key is."""
@@ -56,7 +78,7 @@ class Part:
 
     def limited(self, values: Mapping[str, Any]) -> Part:
         """The same mapping with some of its values only."""
-        return Part(self.source, self.path, values)
+        return replace(self, values=values)
 
     def text(self, key: str) -> Text | None:
         """The text at `key`."""
@@ -65,16 +87,21 @@ class Part:
     def scalar(self, key: str) -> Text | None:
         """The text at `key`, or the figures there as they are written."""
         value = self.values.get(key)
-        if isinstance(value, bool) or not isinstance(value, str | int):
+        return None if isinstance(value, bool | float) else self.plain(key)
+
+    def plain(self, key: str) -> Text | None:
+        """What stands at `key` as it is written, whatever it is to YAML; None for nothing, a list or a mapping."""
+        value = self.values.get(key)
+        if not isinstance(value, str | int | float):
             return None
-        written = self.source.written[(*self.path, key)]
+        written = self._written(key)
         return Text(value if isinstance(value, str) else written.text, written)
 
     def texts(self, key: str) -> tuple[Text, ...]:
         """The texts in the list at `key`, or the one text there."""
         value = self.values.get(key)
         if isinstance(value, str):
-            return (Text(value, self.source.written[(*self.path, key)]),)
+            return (Text(value, self._written(key)),)
         found = (self._text(each, key, index) for index, each in enumerate(value if isinstance(value, list) else ()))
         return tuple(text for text in found if text)
 
@@ -83,7 +110,7 @@ class Part:
         values = self.values.get(key)
         if not isinstance(values, list) or not all(isinstance(value, str | int | float) for value in values):
             return None
-        written = (self.source.written[(*self.path, key, index)] for index in range(len(values)))
+        written = (self._written(key, index) for index in range(len(values)))
         return tuple(Text(each.text, each) for each in written)
 
     def number(self, key: str, default: float) -> float:
@@ -98,22 +125,30 @@ class Part:
     def part(self, key: str) -> Part | None:
         """The mapping at `key`."""
         value = self.values.get(key)
-        return Part(self.source, (*self.path, key), value) if isinstance(value, dict) else None
+        return self._inner(value, key) if isinstance(value, dict) else None
 
     def named(self, key: str) -> list[tuple[str, Part]]:
         """The mappings in the mapping at `key`, with their names; an empty one stands for what is no mapping."""
         value = self.values.get(key)
         entries = value.items() if isinstance(value, dict) else ()
-        return [(name, Part(self.source, (*self.path, key, name), _mapping(each))) for name, each in entries]
+        return [(name, self._inner(_mapping(each), key, name)) for name, each in entries]
 
     def entries(self, key: str) -> list[Part]:
         """The mappings in the list at `key`."""
         value = self.values.get(key)
         found = enumerate(value if isinstance(value, list) else ())
-        return [Part(self.source, (*self.path, key, index), each) for index, each in found if isinstance(each, dict)]
+        return [self._inner(each, key, index) for index, each in found if isinstance(each, dict)]
 
-    def _text(self, value: Any, *steps: str | int) -> Text | None:
-        return Text(value, self.source.written[(*self.path, *steps)]) if isinstance(value, str) else None
+    def _inner(self, value: Mapping[str, Any], key: str, *steps: str | int) -> Part:
+        owner = self.owner(key)
+        return Part(owner.source, (*owner.path, key, *steps), value)
+
+    def _text(self, value: Any, key: str, *steps: int) -> Text | None:
+        return Text(value, self._written(key, *steps)) if isinstance(value, str) else None
+
+    def _written(self, key: str, *steps: int) -> Written:
+        owner = self.owner(key)
+        return owner.source.written[(*owner.path, key, *steps)]
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:

@@ -48,3 +48,9 @@ def is_file(path: str) -> bool:
 def exists(path: str) -> bool:
     """Whether anything is there, as far as we may look."""
     return os.path.exists(path)
+
+
+def is_below(path: str, folder: str) -> bool:
+    """Whether `path`, with all links followed, is in `folder` or below it."""
+    top = os.path.realpath(folder)
+    return os.path.commonpath([top, os.path.realpath(path)]) == top

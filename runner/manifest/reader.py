@@ -97,11 +97,11 @@ class Reader:
     def input(self, key: str) -> str | None:
         """The path at `key` of a file that must exist, or be produced by an item."""
         text = self.part.text(key)
-        return self._input(text) if text else None
+        return self._input(key, text) if text else None
 
     def inputs(self, key: str) -> tuple[str, ...]:
         """The paths at `key` of files that must exist."""
-        found = (self._input(text) for text in self.part.texts(key))
+        found = (self._input(key, text) for text in self.part.texts(key))
         return tuple(path for path in found if path is not None)
 
     def key_url(self, key: str, *, generate: bool) -> KeyUrl | None:
@@ -117,7 +117,7 @@ class Reader:
         if not url.is_file:
             self.spellings.setdefault(url.path, url.path)
             return url
-        return replace(url, path=self.absolute(url.path), sealing=read_sealing(self, url))
+        return replace(url, path=self.absolute(key, url.path), sealing=read_sealing(self, url))
 
     def target(self, key: str) -> str | None:
         """The path at `key` of a file or folder of ours; what ends in a slash or dots is a finding."""
@@ -128,7 +128,7 @@ class Reader:
             place, step = self.part.place_of(key), "end it with a name"
             self.ledger.error(f"{key}: {text!r} is a folder", place, next_step=step)
             return None
-        return self.absolute(text)
+        return self.absolute(key, text)
 
     def _parsed(self, key: str, text: Text, parse: Callable[[str], T], known: Collection[str]) -> T | None:
         expanded = expand(text, self.variables, self.ledger)
@@ -145,16 +145,16 @@ class Reader:
             self.ledger.error(f"{key}: {problem}", text.place, next_step=step)
             return None
 
-    def _input(self, text: Text) -> str | None:
+    def _input(self, key: str, text: Text) -> str | None:
         expanded = expand(text, self.variables, self.ledger)
         if expanded is None:
             return None
-        path = self.absolute(expanded)
+        path = self.absolute(key, expanded)
         self.ledger.expect(path, text.place, self.spellings[path])
         return path
 
-    def absolute(self, path: str) -> str:
-        """`path` made absolute against the manifest's folder; how it was spelled is kept."""
-        full = absolute(self.part.source.base, path)
+    def absolute(self, key: str, path: str) -> str:
+        """`path`, written at `key`, made absolute against that manifest's folder; how it was spelled is kept."""
+        full = absolute(self.part.base_of(key), path)
         self.spellings.setdefault(full, folded(path))
         return full

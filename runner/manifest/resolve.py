@@ -16,6 +16,7 @@ from runner.manifest.items import read_items
 from runner.manifest.model import Document, EntropyFile
 from runner.manifest.parts import Part
 from runner.manifest.reader import Reader
+from runner.manifest.shared import read_defaults, read_vars
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -32,13 +33,14 @@ def resolve(
     `name` is the document's name where no source gives one. Only a Document whose ledger has no errors is whole.
     """
     roots = [Part(source, (), source.value) for source in sources]
-    declared = read_declarations(roots, variables, ledger)
-    rows = read_rows(roots, variables, ledger)
+    values = read_vars(roots, variables, ledger)
+    declared = read_declarations(roots, values, ledger)
+    rows = read_rows(roots, values, read_defaults(roots, ledger), ledger)
     items = read_items(rows, declared, ledger)
     entropy = tuple(
         EntropyFile(path, root.place_of("entropy"))
         for root in roots
-        for path in Reader(root, variables, ledger).inputs("entropy")
+        for path in Reader(root, values, ledger).inputs("entropy")
     )
     check_items(items, declared, ledger)
     return Document(

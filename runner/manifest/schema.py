@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 API_VERSION = "cmp-batch/v1"
 
+OWN_KEYS = ("name", "for_each")
+"""What no default can give: each entry's own."""
 _FOR_EXAMPLE = "for example "
 _LONGEST_EXAMPLE = 80
 _SPOKEN_BOOLEANS = ("yes", "no", "on", "off")
@@ -55,7 +57,18 @@ def _stranger(source: Source) -> Diagnostic | None:
 def _validator() -> Any:
     from jsonschema import Draft202012Validator  # noqa: PLC0415 - slow to import, and only a manifest needs it
 
-    return Draft202012Validator(inlined(json.loads(resource_text("schemas", "manifest.schema.json"))))
+    return Draft202012Validator(with_defaults(inlined(json.loads(resource_text("schemas", "manifest.schema.json")))))
+
+
+def with_defaults(schema: dict[str, Any]) -> dict[str, Any]:
+    """The schema, in which defaults of a section are held against what its entries may say (nothing is required)."""
+    top = schema["properties"]
+    sections = top["defaults"]["properties"]
+    for section in sections.keys() & top.keys():
+        entry = top[section]["items"]
+        known = {key: value for key, value in entry["properties"].items() if key not in OWN_KEYS}
+        sections[section] = {**entry, "properties": known, "required": []}
+    return schema
 
 
 def inlined(schema: dict[str, Any]) -> dict[str, Any]:
@@ -150,6 +163,12 @@ def _not_listed(error: Any, source: Source) -> Iterator[Diagnostic]:
     said = source.written[_path(error)].text
     summary = f"{_where(error)} cannot be {shortened(said)}"
     yield Diagnostic(summary, source.place(_path(error)), next_step=choose(said, known))
+
+
+def example_of(section: str, key: str) -> str:
+    """The next step for somebody who left `key` out of an entry."""
+    known = _validator().schema["properties"][section]["items"]["properties"]
+    return _example(known[key], f"{key}: ")
 
 
 def _unfit_text(error: Any, source: Source) -> Iterator[Diagnostic]:

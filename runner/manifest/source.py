@@ -59,9 +59,9 @@ class Written:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One file, read: its values, where each was written, and what was wrong with the writing.
+    """One document of a file, read: its values, where each was written, and what was wrong with the writing.
 
-    `base` is the folder that its relative paths start from.
+    `base` is the folder that its relative paths start from, `top` the one that files read with it stay below.
     """
 
     file: str
@@ -69,6 +69,7 @@ class Source:
     value: Any = field(repr=False)
     written: Mapping[ValuePath, Written] = field(repr=False)
     findings: tuple[Diagnostic, ...] = ()
+    top: str = ""
 
     def place(self, path: ValuePath) -> Place:
         """Where the value at `path` is; where it is not, the nearest value around it."""
@@ -82,12 +83,25 @@ class Source:
         return written.key if written and written.key else self.place(path)
 
 
+def read_sources(file: str, octets: bytes, base: str, top: str = "") -> tuple[Source, ...]:
+    """The documents in a file's octets. BadInput, with its place, where they cannot be read to the end."""
+    events = node_events(file, _hidden(decoded(file, octets)))
+    found: list[Source] = []
+    while next(events, None) is not None:  # the start of a document
+        builder = _Builder(file, events)
+        value = builder.document()
+        found.append(Source(file, base, value, builder.written, tuple(builder.findings), top or base))
+    if not found:
+        raise unreadable("the manifest is empty", Place(file, 1, 1), next_step="`cmp-batch init` writes one")
+    return tuple(each for each in found if each.value is not None) or (found[0],)
+
+
 def read_source(file: str, octets: bytes, base: str) -> Source:
-    """The values in a file's octets. BadInput, with its place, where they cannot be read to the end."""
-    text = _decoded(file, octets)
-    builder = _Builder(file, node_events(file, _hidden(text)))
-    value = builder.document()
-    return Source(file, base, value, builder.written, tuple(builder.findings))
+    """The one document in a file's octets. BadInput where there are several."""
+    first, *more = read_sources(file, octets, base)
+    if more:
+        raise unreadable("a second YAML document begins here", more[0].place(()))
+    return first
 
 
 def _hidden(text: str) -> str:
@@ -95,7 +109,8 @@ def _hidden(text: str) -> str:
     return _LAB.sub(rf"\1{_COLON}", _REFERENCE.sub(rf"${_OPEN}\1{_CLOSE}", text))
 
 
-def _decoded(file: str, octets: bytes) -> str:
+def decoded(file: str, octets: bytes) -> str:
+    """A file's octets as text. BadInput, with its place, where it is no UTF-8, or holds what does not belong there."""
     if len(octets) > MAX_SIZE:
         raise unreadable("this file is too large", Place(file, 1, 1), why=f"more than {MAX_SIZE} octets")
     try:
@@ -129,12 +144,7 @@ class _Builder:
         self.findings: list[Diagnostic] = []
 
     def document(self) -> Any:
-        first = next(self.events, None)
-        if first is None:
-            raise unreadable("the manifest is empty", Place(self.file, 1, 1), next_step="`cmp-batch init` writes one")
-        value = self._value(first, (), None)
-        next(self.events, None)  # a second document, or rubbish after the first, shows itself here
-        return value
+        return self._value(next(self.events), (), None)
 
     def _value(self, event: yaml.Event, path: ValuePath, key: Place | None) -> Any:
         if isinstance(event, yaml.ScalarEvent):

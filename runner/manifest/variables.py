@@ -1,7 +1,8 @@
 """`${name}` in the texts of a manifest: found, replaced, and missed at its place (design §3).
 
-`$$` is a dollar; a dollar before anything but a brace is itself. `${env:…}` and `${file:…}` are passphrase
-references: they stay as they are inside key URLs, where keystores resolve them, and belong nowhere else.
+`$$` is a dollar; a dollar before anything but a brace is itself. Inside key URLs `${env:…}` and `${file:…}` are
+passphrase references: they stay as they are, and keystores resolve them. Elsewhere `${env:…}` is a value like any
+other, of those variables alone that somebody who runs us has said may be shown.
 """
 
 from __future__ import annotations
@@ -22,6 +23,12 @@ if TYPE_CHECKING:
 _DOLLAR = re.compile(r"\$(?:\$|\{([^}]*)(\}?))")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 _SECRETS = ("env:", "file:")
+FREE_PREFIX = "CMP_BATCH_VAR_"
+"""Environment variables with this prefix are meant to be shown; any other one is, where --allow-env names it."""
+_WHY_NOT = {
+    "env": "a plan shows what stands here, and the variable may be a secret",
+    "file": "a manifest takes secrets in the passphrases of key URLs only, and values from --var",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,10 +84,11 @@ def _miss(found: re.Match[str], text: Text, variables: Mapping[str, str], ledger
         ledger.error(
             f"{found[0]} cannot stand here",
             place,
-            why="a manifest takes secrets in the passphrases of key URLs only, and values from --var",
+            why=_WHY_NOT[name[: name.index(":")]],
+            next_step=f"set {FREE_PREFIX}…, or say --allow-env {name[4:]}" if name.startswith("env:") else "",
         )
     elif not _VARIABLE.fullmatch(name):
         ledger.error(f"{shortened(name)} is no name of a variable", place, next_step="write $${ for the text ${")
     else:
-        why = f"neither for_each nor --var {name}=… gives it a value"
+        why = f"neither for_each nor vars nor --var {name}=… gives it a value"
         ledger.error(f"undefined variable {shortened(name)}", place, why=why, next_step=choose(name, sorted(variables)))

@@ -31,6 +31,11 @@ FILES = [
     "device.csr",
     "authenticator",
 ]
+TABLES = {
+    "hosts.csv": "n;address\n7;192.0.2.7\n",
+    "hosts.jsonl": '{"host": "one"}\n',
+    "conf.d/more.yaml": "apiVersion: cmp-batch/v1\n",
+}
 KEYWORDS_WITHOUT_WORDS = {"oneOf", "anyOf", "const", "properties", "items", "propertyNames"}
 ANNOTATIONS = {"$schema", "$id", "$defs", "title", "description", "examples", "default", "writeOnly"}
 
@@ -93,14 +98,16 @@ def test_every_way_of_writing_a_value_can_be_told_apart():
     assert branches
     for branch in branches:
         assert "enum" in branch or isinstance(branch["type"], str)
-        assert branch.get("type") != "object" or branch["required"]
+        assert branch.get("type") != "object" or "properties" not in branch or branch["required"]
 
 
 def test_the_example_of_the_schema_is_accepted(bench):
     (example,) = SCHEMA["examples"]
     bench.touch(*FILES)
+    for name, text in TABLES.items():
+        bench.write(text, name)
     document = load_manifest([bench.write(json.dumps(example))])
-    assert len(document.items) == 12
+    assert len(document.items) == 18
     assert not document.warnings
 
 

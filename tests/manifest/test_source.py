@@ -121,7 +121,7 @@ def test_a_byte_order_mark_and_windows_line_ends_are_no_trouble():
         ("", "1:1 the manifest is empty"),
         ("# a comment\n", "1:1 the manifest is empty"),
         ("a:\n\tb: 1\n", "2:1 a tab where YAML wants spaces"),
-        ("a: 1\n---\nb: 2\n", "2:1 a second YAML document begins here"),
+        ("a: 1\n---\nb: 2\n", "3:1 a second YAML document begins here"),
         ("a: *b\n", "1:4 nothing is anchored as &b"),
         ("a: &b [*b]\n", "1:8 *b stands inside what it refers to"),
     ],
