@@ -25,6 +25,7 @@ COMMANDS = {
     "apply": "make it so, over CMP",
     "status": "show the inventory: what is held, what expires, what drifted",
     "report": "a past run again, in any format; compare two; verify a file",
+    "recovery-drill": "fetch the keys of recoveries into memory only, and say whether they can be used",
     "inspect": "print a PKIMessage, key, certificate, request or CRL",
     "schema": "print a JSON Schema",
     "init": "write a starter manifest",
@@ -32,7 +33,12 @@ COMMANDS = {
     "lab": "run the lab CA on this machine",
     "completion": "print a completion script, or the manual page",
 }
-"""A command, which is also its module, and what it does."""
+"""A command and what it does; its module has the same name, with underscores."""
+
+
+def module_of(command: str) -> str:
+    """The module of a command."""
+    return f"runner.cli.{command.replace('-', '_')}"
 
 
 class _Parser(argparse.ArgumentParser):
@@ -61,7 +67,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(argv: Sequence[str]) -> int:
     parser, commands = _parsers()
-    command = import_module(f"runner.cli.{argv[0]}") if argv and argv[0] in COMMANDS else None
+    command = import_module(module_of(argv[0])) if argv and argv[0] in COMMANDS else None
     if command is not None:
         command.add_arguments(commands[argv[0]])
     try:
@@ -77,7 +83,7 @@ def full_parser() -> argparse.ArgumentParser:
     """The parser with every command's options in it: what the manual and completion scripts are made from."""
     parser, commands = _parsers()
     for name, command in commands.items():
-        import_module(f"runner.cli.{name}").add_arguments(command)
+        import_module(module_of(name)).add_arguments(command)
     return parser
 
 

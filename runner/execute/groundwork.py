@@ -16,9 +16,10 @@ if TYPE_CHECKING:
     from runner.cmp.dialogue import Parties
     from runner.cmp.protection import Protection
     from runner.cmp.request import Order
+    from runner.execute.access import Access, Keyring
     from runner.execute.desk import Desk
     from runner.keystores.base import StoredKey
-    from runner.manifest.model import AnyItem
+    from runner.manifest.model import AnyItem, Document
     from runner.pki.keyurls import KeyUrl
     from runner.plan.steps import Step
     from runner.state.inventory import Open
@@ -58,10 +59,14 @@ class Preparation:
 
 def protection_of(desk: Desk, item: AnyItem) -> Protection:
     """The item's credential; the embedded lab has one for everybody."""
+    return protection_at(desk.access(item.authority), desk.keyring, desk.document, item)
+
+
+def protection_at(access: Access, keyring: Keyring, document: Document, item: AnyItem) -> Protection:
+    """The same, of what there is without a desk."""
     if item.credential is not None:
-        usual = desk.access(item.authority).authority.server.mac
-        return desk.keyring.protection(desk.document.credentials[item.credential], usual)
-    handed_out = desk.access(item.authority).handed_out
+        return keyring.protection(document.credentials[item.credential], access.authority.server.mac)
+    handed_out = access.handed_out
     if handed_out is None:
         raise SecretError(
             f"{item.name} has no credential",

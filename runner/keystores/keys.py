@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
     from runner.ambient import Entropy
     from runner.keystores.secrets import Secret, SecretReader
+    from runner.pki.keyspecs import KeySpec
     from runner.pki.keyurls import KeyUrl, Sealing
 
 KeyT = TypeVar("KeyT", bound="PrivateKeyTypes")
@@ -147,6 +148,10 @@ class KeyMaker:
         seal = self._seal(url) if url.passphrase else None
         content = write_private_key(key, url.savetype, seal)
         return _stored(key, path), NewFile(path, content, KEY_MODE)
+
+    def fleeting(self, spec: KeySpec) -> StoredKey:
+        """A new key that is kept nowhere. KeyStoreError."""
+        return _stored(generate_key(spec), Path("in memory"))
 
     def make_in_token(self, url: KeyUrl, uri: str) -> StoredKey:
         """A new key inside its token, under the label of `uri`; it is durable before this returns.

@@ -27,7 +27,7 @@ def parse(argv: list[str]) -> None:
     """Parse a command line as `main` does; BadInput where there is no such command or option."""
     parser, subparsers = main._parsers()
     if argv and argv[0] in main.COMMANDS:
-        import_module(f"runner.cli.{argv[0]}").add_arguments(subparsers[argv[0]])
+        import_module(main.module_of(argv[0])).add_arguments(subparsers[argv[0]])
     parser.parse_args(argv)
 
 
@@ -77,7 +77,7 @@ def options_of(parser) -> set[str]:
 def test_options_in_running_text_exist():
     parser, subparsers = main._parsers()
     for name, subparser in subparsers.items():
-        import_module(f"runner.cli.{name}").add_arguments(subparser)
+        import_module(main.module_of(name)).add_arguments(subparser)
     known = options_of(parser)
     assert {"--allow-remote", "--yes", "--version"} <= known
     named_ones = {code.split()[0] for path in documents() for code in inline_code(text_of(path)) if code[0] == "-"}
@@ -161,7 +161,7 @@ def test_every_reason_is_in_the_reference():
 
 
 def test_the_readme_lists_every_command():
-    listed = re.findall(r"^\| `cmp-batch (\w+)", README, re.MULTILINE)
+    listed = re.findall(r"^\| `cmp-batch ([\w-]+)", README, re.MULTILINE)
     assert sorted(listed) == sorted(main.COMMANDS)
 
 

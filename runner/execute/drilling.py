@@ -1,0 +1,99 @@
+"""A recovery into memory only: whether what the CA keeps could be used on the day it is needed (dossier §3.10).
+
+Nothing is journalled and nothing is written: the protocol encryption key and the keys that come are gone with the
+process. A new key for signatures is not asked for, since a certificate would come of it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from runner.cmp.recovering import RecoveredKey, recovered_keys
+from runner.cmp.transaction import start
+from runner.errors import CmpBatchError
+from runner.execute.access import parties
+from runner.execute.conversation import Conversation
+from runner.execute.endings import Parked, Won
+from runner.execute.groundwork import protection_at
+from runner.execute.recovering import protocol_spec, recovery_order, recovery_parties
+
+if TYPE_CHECKING:
+    from runner.ambient import Clock, Entropy
+    from runner.cmp.dialogue import Parties
+    from runner.execute.access import Access, Keyring
+    from runner.execute.endings import Ending
+    from runner.keystores.keys import KeyMaker
+    from runner.manifest.model import Document, Recovery
+
+
+@dataclass(frozen=True, slots=True)
+class Drilled:
+    """How one recovery went: the keys that came, each good or with its problem; or why none came."""
+
+    name: str
+    keys: tuple[RecoveredKey, ...] = ()
+    pending: str = ""
+    problem: str = ""
+
+    @property
+    def is_good(self) -> bool:
+        """Whether keys came, and every one of them can be used."""
+        return bool(self.keys) and not self.pending and all(key.private_key for key in self.keys)
+
+
+@dataclass(frozen=True, slots=True)
+class DrillGround:
+    """What a drill needs: the document, whom it talks to and as whom, the clock, chance."""
+
+    document: Document
+    accesses: dict[str, Access]
+    keyring: Keyring
+    maker: KeyMaker
+    clock: Clock
+    entropy: Entropy
+
+
+async def drill(item: Recovery, ground: DrillGround) -> Drilled:
+    """Recover into memory; what goes wrong is in what comes back."""
+    try:
+        return await _drilled(item, ground)
+    except CmpBatchError as problem:
+        return Drilled(item.name, problem=_words(problem.what, problem.why))
+
+
+async def _drilled(item: Recovery, ground: DrillGround) -> Drilled:
+    access = ground.accesses[item.authority]
+    own = ground.maker.fleeting(protocol_spec(access.authority))
+    order = recovery_order(item, own, None)
+    plain = parties(access, protection_at(access, ground.keyring, ground.document, item))
+    both = recovery_parties(plain, item, access.authority, own)
+    talk = Conversation(
+        order=order,
+        parties=both,
+        line=access.line,
+        clock=ground.clock,
+        entropy=ground.entropy,
+        note=_nowhere,
+        max_wait=access.authority.max_wait,
+        keep=_nowhere,
+    )
+    ending = await talk.begin(start(order, both, None, ground.clock.now(), ground.entropy))
+    return _told(item.name, ending, both, ground)
+
+
+async def _nowhere(*_: object, **__: object) -> None:
+    """Nothing of a drill is kept."""
+
+
+def _told(name: str, ending: Ending, both: Parties, ground: DrillGround) -> Drilled:
+    if isinstance(ending, Parked):
+        return Drilled(name, pending=ending.words or "the CA has not decided")
+    if not isinstance(ending, Won):
+        return Drilled(name, problem=_words(ending.failure.what, ending.failure.why))
+    keys = recovered_keys(ending.dialogue, both, ground.clock.now())
+    return Drilled(name, keys, problem="" if keys else "the CA keeps no key for it")
+
+
+def _words(what: str, why: str) -> str:
+    return f"{what}: {why}" if why else what
