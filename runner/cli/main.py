@@ -25,7 +25,7 @@ COMMANDS = {
     "apply": "make it so, over CMP",
     "status": "show the inventory: what is held, what expires, what drifted",
     "report": "a past run again, in any format; compare two; verify a file",
-    "recovery-drill": "fetch the keys of recoveries into memory only, and say whether they can be used",
+    "recovery-drill": "fetch backed-up keys into memory only, and judge them",
     "inspect": "print a PKIMessage, key, certificate, request or CRL",
     "schema": "print a JSON Schema",
     "init": "write a starter manifest",
