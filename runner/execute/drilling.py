@@ -13,7 +13,7 @@ from runner.cmp.recovering import RecoveredKey, recovered_keys
 from runner.cmp.transaction import start
 from runner.errors import CmpBatchError
 from runner.execute.access import parties
-from runner.execute.conversation import Conversation
+from runner.execute.conversation import Conversation, Member
 from runner.execute.endings import Parked, Won
 from runner.execute.groundwork import protection_at
 from runner.execute.recovering import protocol_spec, recovery_order, recovery_parties
@@ -68,27 +68,26 @@ async def _drilled(item: Recovery, ground: DrillGround) -> Drilled:
     order = recovery_order(item, own, None)
     plain = parties(access, protection_at(access, ground.keyring, ground.document, item))
     both = recovery_parties(plain, item, access.authority, own)
-    talk = Conversation(
-        order=order,
-        parties=both,
-        line=access.line,
-        clock=ground.clock,
-        entropy=ground.entropy,
-        note=_nowhere,
-        max_wait=access.authority.max_wait,
-        keep=_nowhere,
-    )
-    ending = await talk.begin(start(order, both, None, ground.clock.now(), ground.entropy))
-    return _told(item.name, ending, both, ground)
+    dialogue = start(order, both, None, ground.clock.now(), ground.entropy)
+    member = Member(order, both, dialogue, _unchanged, _nowhere)
+    wait = access.authority.max_wait
+    await Conversation([member], access.line, ground.clock, ground.entropy, _nowhere, wait).begin()
+    return _told(item.name, member.ending, both, ground)
+
+
+def _unchanged(*_: object) -> None:
+    """No change is journalled."""
 
 
 async def _nowhere(*_: object, **__: object) -> None:
     """Nothing of a drill is kept."""
 
 
-def _told(name: str, ending: Ending, both: Parties, ground: DrillGround) -> Drilled:
+def _told(name: str, ending: Ending | None, both: Parties, ground: DrillGround) -> Drilled:
     if isinstance(ending, Parked):
         return Drilled(name, pending=ending.words or "the CA has not decided")
+    if ending is None:
+        raise AssertionError("a conversation is over when every member has an ending")
     if not isinstance(ending, Won):
         return Drilled(name, problem=_words(ending.failure.what, ending.failure.why))
     keys = recovered_keys(ending.dialogue, both, ground.clock.now())

@@ -104,7 +104,7 @@ class Archive:
     def issue(self, lab, subject, info):
         office = lab._office
         validity = Validity(not_before=office.now() - timedelta(hours=1), not_after=office.now() + timedelta(days=30))
-        return office.issuer.issue(Asked(subject, info, (), validity), office._free_serial())
+        return office.issuer.issue(Asked(subject, info, (), validity), office.free_serial())
 
 
 def info_of(key) -> bytes:
