@@ -2,13 +2,14 @@
 
 From a CertTemplate (ir, cr, kur: RFC 4211 §5, RFC 9810 §5.3) or a PKCS#10 request (p10cr: RFC 2986). Octets are
 copied as they came. The lab's policy, in short: subject or subjectAltName; extensions of
-_KEPT are granted as asked, others left out with grantedWithMods; never a CA certificate; no key backup; an update
-keeps the subject, and what it does not mention is as in the certificate that is updated.
+_KEPT are granted as asked, others left out with grantedWithMods; never a CA certificate, nor one for an RA or a key
+generation authority; an update keeps the subject, and what it does not mention is as in the certificate that is
+updated. Where there is no public key, the lab makes the pair.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,15 +18,19 @@ from runner.asn1.primitives import ANY, INTEGER, OBJECT_IDENTIFIER, OPAQUE_SEQUE
 from runner.asn1.structures import Explicit, Implicit, SequenceOf, decode, sequence
 from runner.asn1.x509 import EXTENSIONS, NULL_DN, Extension, Signed, Validity
 from runner.errors import Malformed
-from runner.lab.issuing import key_identifier
+from runner.lab.issuing import Asked, key_identifier
+from runner.lab.keeping import entrusted, is_wish, make_key, reachable
 from runner.lab.proof import acceptable_key, proven
+from runner.lab.records import State
 from runner.lab.rules import Rejection
 from runner.lab.senders import CertificateSender
+from runner.pki.certificates import parse_certificate
 from runner.pki.extensions import (
     AUTHORITY_KEY_IDENTIFIER,
     BASIC_CONSTRAINTS,
     CERTIFICATE_POLICIES,
     EXTENDED_KEY_USAGE,
+    EXTENDED_KEY_USAGES,
     KEY_USAGE,
     SUBJECT_ALT_NAME,
     SUBJECT_KEY_IDENTIFIER,
@@ -47,24 +52,13 @@ if TYPE_CHECKING:
 
 P10_CERT_REQ_ID = -1
 """certReqId in the answer to a p10cr, which has none (RFC 9483 §4.1.4)."""
-_ARCHIVE_OPTIONS = "1.3.6.1.5.5.7.5.1.4"
 _EXTENSION_REQUEST = "1.2.840.113549.1.9.14"
 _KEPT = (SUBJECT_ALT_NAME, KEY_USAGE, EXTENDED_KEY_USAGE, CERTIFICATE_POLICIES)
 _OWN = (BASIC_CONSTRAINTS, SUBJECT_KEY_IDENTIFIER, AUTHORITY_KEY_IDENTIFIER)
 """Extensions that the CA sets itself."""
+_POWERS = frozenset(EXTENDED_KEY_USAGES[name] for name in ("cmcRA", "cmcCA", "cmKGA"))
 _SKEW = timedelta(days=1)
 """How far a requester's clock may be behind."""
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """A certificate to be; `mods` says in words what differs from the request."""
-
-    subject: bytes
-    public_key: bytes
-    extensions: tuple[Extension, ...]
-    validity: Validity
-    mods: tuple[str, ...] = ()
 
 
 @sequence
@@ -127,35 +121,42 @@ def _in_template(office: Office, request: Request, number: int) -> Asked:
     """The bodies ir and cr."""
     message: CertReqMsg = request.content[number]
     template = _usual(office, message)
-    public_key = _public_key(template)
-    proven(office, request, number, public_key)
-    return _granted(office, template.subject or NULL_DN, public_key, template.extensions, template.validity)
+    key = _key(office, request, number)
+    asked = _granted(office, template.subject or NULL_DN, key.public, template.extensions, template.validity)
+    return replace(asked, generated=key.generated, archived=key.archived)
 
 
 def _in_update(office: Office, request: Request, number: int) -> Asked:
     """The body kur: a CertTemplate, beside the certificate that signed the message."""
-    if not isinstance(request.sender, CertificateSender):
-        raise Rejection("wrongIntegrity", "a kur is signed with the certificate that it updates")
-    message, old = request.content[number], request.sender.certificate
-    _is_about(office, message, old)
+    message: CertReqMsg = request.content[number]
+    old = _updated(office, request, message)
     template = _usual(office, message)
     if template.subject is not None and template.subject != old.subject.der:
         raise Rejection("badCertTemplate", "an update keeps the subject")
-    public_key = _public_key(template)
-    proven(office, request, number, public_key)
+    key = _key(office, request, number)
     extensions = template.extensions or tuple(e for e in old.extensions if e.extn_id in _KEPT)
-    return _granted(office, old.subject.der, public_key, extensions, template.validity)
+    asked = _granted(office, old.subject.der, key.public, extensions, template.validity)
+    return replace(asked, generated=key.generated, archived=key.archived)
 
 
-def _is_about(office: Office, message: CertReqMsg, old: Certificate) -> None:
-    """oldCertId, if it is there, names the certificate that signed."""
+def _updated(office: Office, request: Request, message: CertReqMsg) -> Certificate:
+    """The certificate that is updated: the one that signed, also by oldCertId; an RA may name any."""
+    if not isinstance(request.sender, CertificateSender):
+        raise Rejection("wrongIntegrity", "a kur is signed with the certificate that it updates")
+    old = request.sender.certificate
     value = next((control.value for control in message.cert_req.controls if control.type == OLD_CERT_ID), None)
     if value is None:
-        return
+        return old
     named = decode(CertId, value)
     issuer = name_in_general_name(named.issuer)
-    if named.serial_number != old.serial or issuer is None or not same_name(issuer, office.issuer.name):
+    if issuer is None or not same_name(issuer, office.issuer.name):
+        raise Rejection("badCertId", "oldCertId is not a certificate of this CA")
+    if named.serial_number == old.serial:
+        return old
+    known = office.ledger.certificate(named.serial_number)
+    if known is None or known.state is not State.CONFIRMED or not office.is_ra(request.sender):
         raise Rejection("badCertId", "oldCertId is not the certificate that signed the kur")
+    return parse_certificate(office.storage.certificate(named.serial_number))
 
 
 def _in_pkcs10(office: Office, request: Request, number: int) -> Asked:  # noqa: ARG001 - there is one
@@ -170,7 +171,7 @@ def _in_pkcs10(office: Office, request: Request, number: int) -> Asked:  # noqa:
     return _granted(office, info.subject, info.subject_pk_info, extensions, None)
 
 
-_BY_KIND = {"ir": _in_template, "cr": _in_template, "kur": _in_update, "p10cr": _in_pkcs10}
+_BY_KIND = {"ir": _in_template, "cr": _in_template, "krr": _in_template, "kur": _in_update, "p10cr": _in_pkcs10}
 
 
 def _usual(office: Office, message: CertReqMsg) -> CertTemplate:
@@ -181,16 +182,39 @@ def _usual(office: Office, message: CertReqMsg) -> CertTemplate:
         raise Rejection("badCertTemplate", "serialNumber, signingAlg and unique identifiers are the CA's to choose")
     if template.issuer not in (None, NULL_DN) and not same_name(template.issuer, office.issuer.name):
         raise Rejection("wrongAuthority", "the template names another issuer")
-    if any(control.type == _ARCHIVE_OPTIONS for control in message.cert_req.controls):
-        raise Rejection("badRequest", "the lab keeps no private keys: pkiArchiveOptions is not taken")
     return template
 
 
-def _public_key(template: CertTemplate) -> bytes:
-    if template.public_key is None:
+@dataclass(frozen=True, slots=True)
+class _Key:
+    """The public key that is certified, and what becomes of the private one."""
+
+    public: bytes
+    generated: bytes = field(default=b"", repr=False)
+    archived: bytes = field(default=b"", repr=False)
+
+
+def _key(office: Office, request: Request, number: int) -> _Key:
+    """The key of a request, proved to be the requester's; or one that the lab makes for it."""
+    message: CertReqMsg = request.content[number]
+    public, generated = message.cert_req.cert_template.public_key, b""
+    if public is None or is_wish(public):
+        public, generated = _made(office, request, message)
+    else:
+        acceptable_key(public)
+        proven(office, request, number, public)
+    return _Key(public, generated, entrusted(office, message, public, generated))
+
+
+def _made(office: Office, request: Request, message: CertReqMsg) -> tuple[bytes, bytes]:
+    """A key pair of the lab's making: public, private."""
+    if not office.rules.key_generation:
         raise Rejection("badCertTemplate", "there is no public key, and the lab makes none")
-    acceptable_key(template.public_key)
-    return template.public_key
+    if message.popo is not None:
+        raise Rejection("badPOP", "there is no public key, and yet a proof of possession")
+    reachable(office, request, message)
+    private, public = make_key(message.cert_req.cert_template.public_key)
+    return public, private
 
 
 def _granted(
@@ -210,7 +234,8 @@ def _sorted_out(extensions: Sequence[Extension], public_key: bytes) -> tuple[tup
     if basic_constraints_in(extensions).ca or "keyCertSign" in usages:
         raise Rejection("unacceptedExtension", "the lab issues no CA certificates")
     alt_names_in(extensions)
-    extended_key_usages_in(extensions)
+    if (extended_key_usages_in(extensions) or frozenset()) & _POWERS:
+        raise Rejection("unacceptedExtension", "the lab makes nobody an RA, a CA or a key generation authority")
     kept = tuple(extension for extension in extensions if extension.extn_id in _KEPT)
     dropped = [oid for oid in oids if oid not in _KEPT and oid not in _OWN]
     if subject_key_identifier_in(extensions) not in (None, key_identifier(public_key)):

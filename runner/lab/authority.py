@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Self
 from runner.lab import responder
 from runner.lab.ledger import Ledger
 from runner.lab.office import Office
+from runner.lab.ras import make_ra, trust_ra
 from runner.lab.roots import open_roots, root_file, unusable
 from runner.lab.rules import STANDARD_RULES, LabRules
 from runner.lab.storage import Folder, Memory, Storage
@@ -88,6 +89,16 @@ class Lab:
         """Give the CA a new key under the same name, with link certificates between the old root and the new."""
         with self._one_at_a_time:
             self._office.roll_over()
+
+    def make_ra(self, name: str) -> tuple[bytes, bytes]:
+        """A certificate (DER) and private key (PKCS #8, PEM) for an RA whom the lab trusts, CN=`name`."""
+        with self._one_at_a_time:
+            return make_ra(self._office, name)
+
+    def trust_ra(self, certificate: bytes) -> None:
+        """Trust the holder of a certificate (DER) of this lab as an RA. BadInput where it is none of its own."""
+        with self._one_at_a_time:
+            trust_ra(self._office, certificate)
 
     def close(self) -> None:
         """Let go of the folder; later openings meet the same CA."""

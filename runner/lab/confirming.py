@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from runner.asn1.algorithms import HASHES
 from runner.asn1.cmp import PKI_STATUS, CertStatus
 from runner.lab.answers import PKICONF, Answer
-from runner.lab.enrolment import ANSWERS
 from runner.lab.records import IssuedCertificate, Part, Stage, State, Transaction, moved
 from runner.lab.rules import Rejection
 from runner.pki.extensions import CRL_REASONS
@@ -63,7 +62,7 @@ def _verdict(office: Office, status: CertStatus, transaction: Transaction) -> tu
 
 def _out(transaction: Transaction) -> list[Part]:
     """The parts of which certificates are out."""
-    out = [part for part in transaction.parts if part.serial is not None and transaction.kind in ANSWERS]
+    out = [part for part in transaction.parts if part.serial is not None and transaction.kind != "rr"]
     if not out:
         raise Rejection("badRequest", "there is no certificate to confirm in this transaction")
     return out

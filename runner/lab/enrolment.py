@@ -7,6 +7,7 @@ a request waits, nothing is made; it is judged again when its time has come (pol
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from runner.asn1.archive import ENCRYPTED_KEY
@@ -15,8 +16,11 @@ from runner.asn1.cms import DATA
 from runner.asn1.structures import Chosen
 from runner.errors import ProtocolError
 from runner.lab.answers import Answer
-from runner.lab.asked import Asked, asked_in, cert_req_ids
-from runner.lab.proof import by_decryption
+from runner.lab.asked import asked_in, cert_req_ids
+from runner.lab.challenges import challenge, popdecc
+from runner.lab.keeping import kept, seal_for
+from runner.lab.proof import by_challenge, by_decryption
+from runner.lab.received import Request, read
 from runner.lab.records import IssuedCertificate, Part, Stage, Transaction, begun
 from runner.lab.rules import Rejection, rejected, status_info
 from runner.lab.senders import SecretSender
@@ -29,8 +33,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from runner.asn1.cmp import PKIHeader
+    from runner.lab.issuing import Asked
     from runner.lab.office import Office
-    from runner.lab.received import Request
 
 ANSWERS = {"ir": "ip", "cr": "cp", "p10cr": "cp", "kur": "kup"}
 """The body types of enrolment, and of their answers."""
@@ -44,12 +48,23 @@ def enrol(office: Office, request: Request) -> Answer:
         part, certificate = _decided(office, request, number, Part(identifier, Stage.WAITING), implicit=implicit)
         parts.append(part)
         certificates += [certificate] if certificate else []
-    waiting = any(part.stage is Stage.WAITING for part in parts)
-    kept = request.received.octets if waiting else b""
-    transaction = begun(request, parts=tuple(parts), implicit=implicit, opening=kept)
+    opening = request.received.octets if unfinished(parts) else b""
+    transaction = begun(request, parts=tuple(parts), implicit=implicit, opening=opening)
     if any(part.refusal is None for part in parts):
         office.ledger.record(*certificates, transaction)
     return told(office, request, transaction, transaction.parts)
+
+
+def unfinished(parts: Sequence[Part]) -> bool:
+    """Whether the message that opened a transaction is needed again for one of these parts."""
+    return any(part.stage in (Stage.WAITING, Stage.CHALLENGED) or part.generated for part in parts)
+
+
+def opening_of(request: Request, transaction: Transaction) -> Request:
+    """The message that opened the transaction, where it was kept; answered as this one."""
+    if not transaction.opening:
+        return request
+    return Request(read(transaction.opening), request.sender, request.nonce)
 
 
 def _decided(
@@ -60,9 +75,22 @@ def _decided(
         asked = asked_in(office, request, number)
     except Rejection as rejection:
         return refused(part, rejection), None
+    if request.kind != "p10cr" and by_challenge(request.content[number]):
+        try:
+            made, answer = challenge(office, request, asked.public_key, part.cert_req_id)
+        except Rejection as rejection:
+            return refused(part, rejection), None
+        return replace(part, stage=Stage.CHALLENGED, challenge=made, number=answer), None
+    return proceed(office, request, number, part, asked, implicit=implicit)
+
+
+def proceed(
+    office: Office, request: Request, number: int, part: Part, asked: Asked, *, implicit: bool
+) -> tuple[Part, IssuedCertificate | None]:
+    """The part once possession is proved, as far as it is proved before the certificate: it waits, or is decided."""
     if _waits(office, asked):
-        return part, None
-    return issued(office, request, number, part, implicit=implicit)
+        return replace(part, stage=Stage.WAITING), None
+    return issued(office, request, number, part, asked, implicit=implicit)
 
 
 def refused(part: Part, rejection: Rejection) -> Part:
@@ -82,13 +110,12 @@ def _waits(office: Office, asked: Asked) -> bool:
 
 
 def issued(
-    office: Office, request: Request, number: int, part: Part, *, implicit: bool
+    office: Office, request: Request, number: int, part: Part, asked: Asked, *, implicit: bool
 ) -> tuple[Part, IssuedCertificate | None]:
     """The certificate is made, as `request`, which opened the transaction, asks for it; or it is rejected."""
     try:
-        asked = asked_in(office, request, number)
         encrypted = _encryption(request, number)
-        certificate, der = office.issue(asked, confirmed=implicit)
+        certificate, der = office.issue(asked, request.sender.holder, confirmed=implicit)
         _enclosed(office, encrypted, part.cert_req_id, der)
     except Rejection as rejection:
         return refused(part, rejection), None
@@ -98,6 +125,7 @@ def issued(
         serial=certificate.serial,
         encrypted=encrypted,
         mods=asked.mods,
+        generated=asked.generated != b"",
         polls=part.polls,
         next_poll=part.next_poll,
     )
@@ -113,21 +141,26 @@ def _encryption(request: Request, number: int) -> int:
 
 def _implicit(office: Office, request: Request) -> bool:
     """Whether implicitConfirm is granted: who has to open a certificate proves possession by certConf."""
-    if not office.rules.implicit_confirm or not _wants_implicit_confirm(request.header):
+    if not office.rules.implicit_confirm or not wants_implicit_confirm(request.header):
         return False
     return request.kind == "p10cr" or not any(by_decryption(message) for message in request.content)
 
 
-def _wants_implicit_confirm(header: PKIHeader) -> bool:
+def wants_implicit_confirm(header: PKIHeader) -> bool:
+    """Whether implicitConfirm is asked for."""
     return any(item.info_type == IMPLICIT_CONFIRM for item in header.general_info)
 
 
 def told(office: Office, request: Request, transaction: Transaction, parts: Sequence[Part]) -> Answer:
-    """The ip, cp or kup about these parts.
+    """The ip, cp or kup about these parts; or the popdecc, where challenges are to be answered first.
 
     To a newcomer who shares the secret, the CA's own certificate goes with it (dossier §3.2 no. 6).
     """
-    responses = [_response(office, part) for part in parts]
+    challenged = [part for part in parts if part.stage is Stage.CHALLENGED]
+    if challenged:
+        return popdecc(challenged)
+    opening = opening_of(request, transaction)
+    responses = [_response(office, opening, transaction.parts.index(part), part) for part in parts]
     if office.rules.reordered:
         responses.reverse()
     if office.rules.withheld and len(responses) > 1:
@@ -138,16 +171,16 @@ def told(office: Office, request: Request, transaction: Transaction, parts: Sequ
     return Answer(ANSWERS[transaction.kind], content, implicit=transaction.implicit and out)
 
 
-def _response(office: Office, part: Part) -> CertResponse:
+def _response(office: Office, opening: Request, number: int, part: Part) -> CertResponse:
     if part.refusal is not None:
         return CertResponse(cert_req_id=part.cert_req_id, status=rejected(Rejection(*part.refusal)))
     if part.stage is Stage.WAITING:
         return CertResponse(cert_req_id=part.cert_req_id, status=status_info("waiting"))
     if part.serial is None:
         raise Rejection("badRequest", "this transaction was ended")
-    pair = CertifiedKeyPair(
-        cert_or_enc_cert=_enclosed(office, part.encrypted, part.cert_req_id, office.storage.certificate(part.serial))
-    )
+    certificate = _enclosed(office, part.encrypted, part.cert_req_id, office.storage.certificate(part.serial))
+    key = seal_for(office, opening, opening.content[number], kept(office, part.serial)) if part.generated else None
+    pair = CertifiedKeyPair(cert_or_enc_cert=certificate, private_key=key)
     status = status_info("grantedWithMods" if part.mods else "accepted", *part.mods)
     return CertResponse(cert_req_id=part.cert_req_id, status=status, certified_key_pair=pair)
 

@@ -7,7 +7,7 @@ made from it, octet for octet where the request had octets.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING, Annotated
@@ -40,7 +40,6 @@ from runner.pki.signing import sign
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from runner.lab.asked import Asked
     from runner.lab.records import IssuedCertificate
     from runner.pki.certificates import Certificate
     from runner.pki.signing import Signer
@@ -110,6 +109,21 @@ def _extension(oid: str, value: bytes, *, critical: bool = False) -> Extension:
 def _signed(signer: Signer, tbs: bytes) -> bytes:
     made = sign(signer, tbs)
     return encode(Signed(tbs=tbs, signature_algorithm=made.algorithm, signature=made.bits))
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A certificate to be; `mods` says in words what differs from the request."""
+
+    subject: bytes
+    public_key: bytes
+    extensions: tuple[Extension, ...]
+    validity: Validity
+    mods: tuple[str, ...] = ()
+    generated: bytes = field(default=b"", repr=False)
+    """The private key, where the lab makes it."""
+    archived: bytes = field(default=b"", repr=False)
+    """The private key that its holder can have back later on."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,8 @@ class Manners:
     """Words that no subject may contain: enrolments that name one are rejected with notAuthorized."""
     batches: bool = True
     """Whether several requests in one message, and several messages in a nested one, are taken."""
+    key_generation: bool = True
+    """Whether the lab makes keys for requests without one."""
     reordered: bool = False
     """Whether the answers to several requests come in the reverse order."""
     withheld: bool = False

@@ -12,21 +12,24 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from runner.lab.issuing import CRL_DAYS, crl_entry
+from runner.lab.keeping import keep
 from runner.lab.records import IssuedCertificate, State
 from runner.lab.roots import roll_over
+from runner.lab.senders import CertificateSender
 from runner.lab.services import open_service
+from runner.pki.names import name_from_der
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
     from runner.ambient import Clock, Entropy
-    from runner.lab.asked import Asked
-    from runner.lab.issuing import Issuer
+    from runner.lab.issuing import Asked, Issuer
     from runner.lab.ledger import Ledger
     from runner.lab.manners import Manners
     from runner.lab.records import Transaction
     from runner.lab.roots import RootUpdate
+    from runner.lab.senders import Sender
     from runner.lab.services import Purpose, Service
     from runner.lab.storage import Storage
     from runner.pki.macs import SharedSecret
@@ -80,13 +83,23 @@ class Office:
         """The time of day, in whole seconds."""
         return self.clock.now().replace(microsecond=0)
 
-    def issue(self, asked: Asked, *, confirmed: bool) -> tuple[IssuedCertificate, bytes]:
-        """Make a certificate and keep its file; the ledger has yet to be told."""
+    def issue(self, asked: Asked, holder: str, *, confirmed: bool) -> tuple[IssuedCertificate, bytes]:
+        """Make a certificate and keep its file, and its private key where we have it; the ledger has yet to be told."""
         serial = self.free_serial()
         der = self.issuer.issue(asked, serial)
         self.storage.keep_certificate(serial, der)
         state = State.CONFIRMED if confirmed else State.UNCONFIRMED
-        return IssuedCertificate(serial, hashlib.sha256(der).digest(), state), der
+        if asked.archived or asked.generated:
+            keep(self, serial, asked.archived or asked.generated, name_from_der(asked.subject).text)
+        archived_for = holder if asked.archived else ""
+        return IssuedCertificate(serial, hashlib.sha256(der).digest(), state, archived_for=archived_for), der
+
+    def is_ra(self, sender: Sender) -> bool:
+        """Whether somebody is an RA whom the lab trusts."""
+        if not isinstance(sender, CertificateSender):
+            return False
+        known = self.ledger.certificate(sender.certificate.serial)
+        return known is not None and known.ra
 
     def free_serial(self) -> int:
         """A serial number that no certificate has: random bits below a first one that is set, all of one length."""

@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING
 
 from runner.asn1.cmp import ErrorMsgContent, PollRep
 from runner.lab.answers import Answer
-from runner.lab.enrolment import issued, told
+from runner.lab.asked import asked_in
+from runner.lab.challenges import numbers_in
+from runner.lab.enrolment import issued, opening_of, proceed, refused, told, unfinished
 from runner.lab.received import Request, read
 from runner.lab.records import WHOLE, Part, Stage, Transaction, begun, moved
 from runner.lab.rules import Rejection, status_info
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
     from runner.lab.office import Office
     from runner.lab.records import IssuedCertificate
 
+    Decision = tuple[Part, IssuedCertificate | None]
+    Next = Callable[..., Decision]
     Handler = Callable[[Office, Request, Transaction | None], Answer]
 
 
@@ -34,8 +38,7 @@ def poll(office: Office, request: Request, transaction: Transaction) -> Answer:
     for number in numbers:
         parts[number], certificate = _advanced(office, request, transaction, number)
         certificates += [certificate] if certificate else []
-    left = any(part.stage is Stage.WAITING for part in parts)
-    kept = transaction.opening if left else b""
+    kept = transaction.opening if unfinished(parts) else b""
     after = moved(transaction, request, parts=tuple(parts), opening=kept)
     office.ledger.record(*certificates, after)
     return _told(office, request, after, [parts[number] for number in numbers])
@@ -60,9 +63,7 @@ def _that_waited(transaction: Transaction, numbers: Sequence[int]) -> list[int]:
     return found
 
 
-def _advanced(
-    office: Office, request: Request, transaction: Transaction, number: int
-) -> tuple[Part, IssuedCertificate | None]:
+def _advanced(office: Office, request: Request, transaction: Transaction, number: int) -> Decision:
     """A part after it was asked about: as it was, counted, or decided."""
     part = transaction.parts[number]
     if part.stage is not Stage.WAITING or _too_soon(office, part):
@@ -70,8 +71,7 @@ def _advanced(
     most = office.rules.waiting_polls + (number if office.rules.staggered else 0)
     if part.polls < most:
         return _counted(office, part), None
-    opening = Request(read(transaction.opening), request.sender, request.nonce)
-    return issued(office, opening, number, part, implicit=transaction.implicit)
+    return _once_more(office, request, transaction, number, part, issued)
 
 
 def _too_soon(office: Office, part: Part) -> bool:
@@ -100,6 +100,39 @@ def polled(office: Office, request: Request, transaction: Transaction) -> Answer
     """The answer to a pollReq once more."""
     numbers = _asked_about(request, transaction)
     return _told(office, request, transaction, [transaction.parts[number] for number in numbers])
+
+
+def respond_to_challenge(office: Office, request: Request, transaction: Transaction) -> Answer:
+    """A popdecr: who has the numbers right goes on, who has not is rejected."""
+    numbers = [n for n, part in enumerate(transaction.parts) if part.stage is Stage.CHALLENGED]
+    answers = dict(zip(numbers, numbers_in(request, len(numbers)), strict=True))
+    parts, certificates = list(transaction.parts), []
+    for number, answer in answers.items():
+        parts[number], certificate = _judged(office, request, transaction, number, answer)
+        certificates += [certificate] if certificate else []
+    kept = transaction.opening if unfinished(parts) else b""
+    office.ledger.record(*certificates, moved(transaction, request, parts=tuple(parts), opening=kept))
+    # what is told may need the opening message, which is kept no longer
+    return told(office, request, replace(transaction, parts=tuple(parts)), parts)
+
+
+def _judged(office: Office, request: Request, transaction: Transaction, number: int, answer: int) -> Decision:
+    part = transaction.parts[number]
+    if answer != part.number:
+        return refused(part, Rejection("badPOP", "the challenge was not answered rightly")), None
+    return _once_more(office, request, transaction, number, replace(part, challenge=b"", number=0), proceed)
+
+
+def _once_more(
+    office: Office, request: Request, transaction: Transaction, number: int, part: Part, go_on: Next
+) -> Decision:
+    """The request is judged again, as it came, and goes on; or is rejected."""
+    opening = opening_of(request, transaction)
+    try:
+        asked = asked_in(office, opening, number)
+    except Rejection as rejection:
+        return refused(part, rejection), None
+    return go_on(office, opening, number, part, asked, implicit=transaction.implicit)
 
 
 def keep_back(office: Office, request: Request, transaction: Transaction | None) -> Answer:

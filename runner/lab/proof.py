@@ -1,7 +1,7 @@
 """Public keys and the proof that a requester holds the private one (RFC 4211 §4; dossier §1.4).
 
-Only proof by signature is taken: over the CertRequest as it came, or over a POPOSigningKeyInput. raVerified is
-refused, since the lab knows no RA; so are proofs by encryption, which it does not offer.
+By signature: over the CertRequest as it came, or over a POPOSigningKeyInput. By decryption: of the certificate, of a
+challenge, or by sending the private key to the CA. raVerified is believed of the RAs that the lab trusts, alone.
 """
 
 from __future__ import annotations
@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, mldsa, mlkem, rsa, x448, x25519
 
-from runner.asn1.archive import ENCR_CERT, POPO_PRIV_KEY, PKMACValue
-from runner.asn1.der import read_header
-from runner.asn1.structures import decode, encode
+from runner.asn1.archive import CHALLENGE_RESP, ENCR_CERT, ENCRYPTED_KEY, POPO_PRIV_KEY, PKMACValue
+from runner.asn1.der import SEQUENCE_TAG, read_header, tlv
+from runner.asn1.structures import Chosen, decode, encode
 from runner.errors import Malformed, Unauthentic
+from runner.lab.keeping import opened
 from runner.lab.received import cert_request
 from runner.lab.rules import Rejection
 from runner.lab.senders import SecretSender
@@ -60,11 +61,35 @@ def acceptable_key(public_key_info: bytes) -> None:
 
 def by_decryption(message: CertReqMsg) -> bool:
     """Whether the requester will prove possession by opening a certificate that comes encrypted (RFC 4211 §4.2)."""
+    inner = _private_key_proof(message)
+    return inner is not None and inner.name == "subsequentMessage" and inner.value == ENCR_CERT
+
+
+def by_challenge(message: CertReqMsg) -> bool:
+    """Whether the requester will prove possession by answering a challenge (RFC 4211 §4.2)."""
+    inner = _private_key_proof(message)
+    return inner is not None and inner.name == "subsequentMessage" and inner.value == CHALLENGE_RESP
+
+
+def _private_key_proof(message: CertReqMsg) -> Chosen | None:
+    """The POPOPrivKey of a proof by a key that decrypts."""
     popo = message.popo
     if popo is None or popo.name not in ("keyEncipherment", "keyAgreement"):
+        return None
+    return POPO_PRIV_KEY.decode(popo.value)
+
+
+def _by_sending_it(office: Office, message: CertReqMsg, public_key: bytes) -> bool:
+    """Whether the private key itself came, encrypted to the CA (RFC 4211 §4.2: thisMessage, encryptedKey)."""
+    inner = _private_key_proof(message)
+    if inner is None or inner.name not in ("thisMessage", "encryptedKey"):
         return False
-    inner = POPO_PRIV_KEY.decode(popo.value)
-    return inner.name == "subsequentMessage" and inner.value == ENCR_CERT
+    key = inner.value if inner.name == "thisMessage" else ENCRYPTED_KEY.encode(Chosen("envelopedData", inner.value))
+    try:
+        opened(office, key, public_key)
+    except Rejection as rejection:
+        raise Rejection("badPOP", rejection.what) from None
+    return True
 
 
 def proven(office: Office, request: Request, number: int, public_key: bytes) -> None:
@@ -72,8 +97,12 @@ def proven(office: Office, request: Request, number: int, public_key: bytes) -> 
     message: CertReqMsg = request.content[number]
     if message.popo is None:
         raise Rejection("badPOP", "there is no proof of possession")
-    if by_decryption(message):
-        return  # whoever confirms the certificate has opened it
+    if by_decryption(message) or by_challenge(message):
+        return  # whoever confirms the certificate has opened it, whoever goes on has answered the challenge
+    if _by_sending_it(office, message, public_key):
+        return
+    if message.popo.name == "raVerified" and office.is_ra(request.sender):
+        return
     if message.popo.name != "signature":
         raise Rejection("badPOP", f"proof of possession by {message.popo.name} is not accepted here")
     proof: POPOSigningKey = message.popo.value
@@ -102,7 +131,7 @@ def _identified(office: Office, request: Request, auth_info: bytes, public_key: 
         return
     if not isinstance(request.sender, SecretSender):
         raise Rejection("badPOP", "publicKeyMAC in a message that is not protected by a secret")
-    value = decode(PKMACValue, auth_info)
+    value = decode(PKMACValue, tlv(SEQUENCE_TAG, auth_info[start:stop]))  # the text of RFC 2511 has [1] around it
     try:
         right = verify_mac(office.secret, value.alg_id, value.value, public_key)
     except Unauthentic as problem:

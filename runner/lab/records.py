@@ -32,6 +32,8 @@ class Stage(Enum):
     """The CA has not decided; pollReq is next."""
     UNCONFIRMED = "unconfirmed"
     """The certificate is out; certConf is next."""
+    CHALLENGED = "challenged"
+    """A challenge is out; popdecr is next."""
     DONE = "done"
 
 
@@ -44,6 +46,10 @@ class IssuedCertificate:
     state: State
     revoked_at: datetime | None = None
     reason: int = 0
+    ra: bool = False
+    """Whether its holder is an RA whom the lab trusts."""
+    archived_for: str = ""
+    """Whose private key the archive has for it (senders.py); empty where nobody gets it back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +65,12 @@ class Part:
     """What was granted otherwise than asked."""
     refusal: tuple[str, str] | None = None
     """The bit of PKIFailureInfo and the words with which it was rejected."""
+    generated: bool = False
+    """Whether the private key, which the lab made, goes out with the certificate."""
+    challenge: bytes = field(default=b"", repr=False)
+    """The Challenge (DER) that is out …"""
+    number: int = field(default=0, repr=False)
+    """… and what answers it."""
     polls: int = 0
     """pollReqs that counted."""
     next_poll: datetime | None = None
@@ -85,7 +97,7 @@ class Transaction:
     implicit: bool = False
     """Whether implicitConfirm is granted where certificates go out."""
     opening: bytes = field(default=b"", repr=False)
-    """The message that opened it, while parts wait."""
+    """The message that opened it, while it may be needed again."""
     whole: Part | None = None
     """Where an answer as a whole is late, or was: how far it has come …"""
     delayed: bytes = field(default=b"", repr=False)
@@ -122,6 +134,10 @@ def certificate_told(entry: IssuedCertificate) -> dict[str, Any]:
     }
     if entry.revoked_at is not None:
         told |= {"revoked_at": entry.revoked_at.isoformat(), "reason": entry.reason}
+    if entry.ra:
+        told["ra"] = True
+    if entry.archived_for:
+        told["archived_for"] = entry.archived_for
     return told
 
 
@@ -133,6 +149,8 @@ def certificate_read(told: dict[str, Any]) -> IssuedCertificate:
         state=State(told["state"]),
         revoked_at=_moment(told.get("revoked_at")),
         reason=told.get("reason", 0),
+        ra=told.get("ra", False),
+        archived_for=told.get("archived_for", ""),
     )
 
 
@@ -178,6 +196,9 @@ def _part_told(part: Part) -> dict[str, Any]:
         "encrypted": part.encrypted,
         "mods": part.mods,
         "refusal": part.refusal,
+        "generated": part.generated,
+        "challenge": part.challenge.hex(),
+        "number": part.number,
         "polls": part.polls,
         "next_poll": None if part.next_poll is None else part.next_poll.isoformat(),
     }
@@ -192,6 +213,9 @@ def _part_read(told: dict[str, Any]) -> Part:
         encrypted=told["encrypted"],
         mods=tuple(told["mods"]),
         refusal=None if refusal is None else (refusal[0], refusal[1]),
+        generated=told["generated"],
+        challenge=bytes.fromhex(told["challenge"]),
+        number=told["number"],
         polls=told["polls"],
         next_poll=_moment(told["next_poll"]),
     )

@@ -27,11 +27,13 @@ from runner.lab.polling import (
     poll,
     poll_whole,
     polled,
+    respond_to_challenge,
     still_waiting,
 )
 from runner.lab.questions import inform
 from runner.lab.received import Request, header_alone, read
 from runner.lab.records import Stage, Transaction
+from runner.lab.recovery import recover, recovered
 from runner.lab.revocation import revoke, revoked
 from runner.lab.rules import Rejection
 from runner.lab.senders import Stranger, identify
@@ -59,12 +61,14 @@ _OPENING: dict[str, Opening] = {
     "p10cr": enrol,
     "rr": revoke,
     "genm": inform,
+    "krr": recover,
     "ccr": refuse_cross_certification,
 }
 """Messages that begin a transaction."""
 _FOLLOWING: dict[str, Following] = {
     "certConf": confirm,
     "pollReq": poll,
+    "popdecr": respond_to_challenge,
     "error": abandon,
 }
 """Messages that go on with one."""
@@ -74,7 +78,9 @@ _AGAIN: dict[str, Following] = {
     "kur": enrolled,
     "p10cr": enrolled,
     "rr": revoked,
+    "krr": recovered,
     "pollReq": polled,
+    "popdecr": enrolled,
     "certConf": _concluded,
     "error": _concluded,
 }

@@ -1,7 +1,7 @@
 """Revocation: rr, about one certificate or several (RFC 9810 §5.3.9, RFC 9483 §4.2).
 
-A certificate's holder may revoke it, and whoever knows the shared secret any certificate. What is on hold may be
-revoked for good or, by removeFromCRL, released.
+A certificate's holder may revoke it; whoever knows the shared secret, and an RA, any certificate. What is on hold may
+be revoked for good or, by removeFromCRL, released.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from runner.errors import Malformed
 from runner.lab.answers import Answer
 from runner.lab.records import IssuedCertificate, Part, Stage, State, Transaction, begun
 from runner.lab.rules import Rejection, rejected, status_info
-from runner.lab.senders import CertificateSender
+from runner.lab.senders import CertificateSender, SecretSender
 from runner.pki.extensions import CRL_REASONS, REASON_CODE, find_extension
 from runner.pki.names import same_name
 
@@ -70,7 +70,8 @@ def _named(office: Office, request: Request, details: RevDetails) -> IssuedCerti
     certificate = office.ledger.certificate(serial)
     if certificate is None or not _is_ours(office, issuer):
         raise Rejection("badCertId", "this CA has issued no such certificate")
-    if isinstance(request.sender, CertificateSender) and request.sender.certificate.serial != serial:
+    own = isinstance(request.sender, CertificateSender) and request.sender.certificate.serial == serial
+    if not (own or isinstance(request.sender, SecretSender) or office.is_ra(request.sender)):
         raise Rejection("notAuthorized", "an rr is signed with the certificate that it revokes")
     return certificate
 

@@ -1,8 +1,9 @@
 """Keys of the CA beside the one that signs certificates, each with a certificate for one purpose.
 
 `encryption` is what others encrypt to for the CA (caProtEncCert, RFC 9810 §5.3.19.1): RSA, since EncryptedValue (CMP
-v2) knows nothing else. They are made when they are first needed; after a roll-over the key stays, and gets another
-certificate under the new root.
+v2) knows nothing else. `kga` signs for the keys that the CA makes (RFC 9483 §4.1.6), `archive` locks those that it
+keeps. They are made when they are first needed; after a roll-over the key stays, and gets another certificate under
+the new root.
 """
 
 from __future__ import annotations
@@ -12,14 +13,14 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from runner.asn1.x509 import Extension, Validity
 from runner.errors import Malformed
-from runner.lab.asked import Asked
+from runner.lab.issuing import Asked
 from runner.lab.roots import unusable
 from runner.pki.certificates import Certificate, certificates_in, to_pem
-from runner.pki.extensions import key_usage
+from runner.pki.extensions import EXTENDED_KEY_USAGES, extended_key_usage, key_usage
 from runner.pki.names import parse_name
 
 if TYPE_CHECKING:
@@ -55,6 +56,12 @@ class Service:
 ENCRYPTION = Purpose(
     "encryption", lambda: rsa.generate_private_key(65537, _RSA_BITS), (key_usage(("keyEncipherment",)),)
 )
+KEY_GENERATION = Purpose(
+    "kga",
+    lambda: ec.generate_private_key(ec.SECP256R1()),
+    (key_usage(("digitalSignature",)), extended_key_usage((EXTENDED_KEY_USAGES["cmKGA"],))),
+)
+ARCHIVE = Purpose("archive", lambda: ec.generate_private_key(ec.SECP256R1()), (key_usage(("keyAgreement",)),))
 
 
 def open_service(storage: Storage, issuer: Issuer, purpose: Purpose, serial: int, now: datetime) -> Service:

@@ -4,6 +4,7 @@
     encryption.key, .pem      what others encrypt to for the CA, once somebody asked for it
     psk (0600)                reference:key, the secret that newcomers share with it
     issued/SERIAL.crt         every certificate, by its serial number in lower-case hex
+    keys/SERIAL.p7m (0600)    private keys in the archive, encrypted to archive.key (keeping.py)
     crl.pem                   the current CRL
     ledger.jsonl              what the lab remembers (ledger.py); locked while a process has the folder open
 
@@ -60,6 +61,14 @@ class Storage(Protocol):
         """A certificate that was kept, DER."""
         ...
 
+    def keep_key(self, serial: int, sealed: bytes) -> None:
+        """Keep the private key of a certificate, encrypted, durably."""
+        ...
+
+    def key(self, serial: int) -> bytes:
+        """A private key that was kept, as it was."""
+        ...
+
     def publish_crl(self, der: bytes) -> None:
         """Put a CRL in place of the last."""
         ...
@@ -76,6 +85,7 @@ class Memory:
 
     def __init__(self) -> None:
         self._certificates: dict[int, bytes] = {}
+        self._keys: dict[int, bytes] = {}
         self._files: dict[str, bytes] = {}
 
     def kept(self, name: str, make: Callable[[], bytes], *, secret: bool = False) -> bytes:  # noqa: ARG002
@@ -102,6 +112,14 @@ class Memory:
     def certificate(self, serial: int) -> bytes:
         """A certificate that was kept, DER."""
         return self._certificates[serial]
+
+    def keep_key(self, serial: int, sealed: bytes) -> None:
+        """Keep the private key of a certificate, encrypted."""
+        self._keys[serial] = sealed
+
+    def key(self, serial: int) -> bytes:
+        """A private key that was kept, as it was."""
+        return self._keys[serial]
 
     def publish_crl(self, der: bytes) -> None:
         """There is nobody to read it."""
@@ -165,6 +183,18 @@ class Folder:
     def certificate(self, serial: int) -> bytes:
         """A certificate that was kept, DER. Raises OSError where its file is gone."""
         return certificates_in(self._certificate_path(serial).read_bytes())[0].der
+
+    def keep_key(self, serial: int, sealed: bytes) -> None:
+        """Keep the private key of a certificate, encrypted, durably. Raises OSError."""
+        (self.path / "keys").mkdir(mode=0o700, exist_ok=True)
+        _put(self._key_path(serial), sealed, _OWNER_ONLY, durable=True)
+
+    def key(self, serial: int) -> bytes:
+        """A private key that was kept, as it was. Raises OSError where its file is gone."""
+        return self._key_path(serial).read_bytes()
+
+    def _key_path(self, serial: int) -> Path:
+        return self.path / "keys" / f"{serial:x}.p7m"
 
     def publish_crl(self, der: bytes) -> None:
         """Put a CRL in place of the last. Raises OSError."""

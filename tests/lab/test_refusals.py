@@ -277,7 +277,7 @@ def test_a_public_key_that_is_none_is_refused(ask):
 @pytest.mark.parametrize(
     ("change", "fail_info"),
     [
-        ({"public_key": None}, "badCertTemplate"),
+        ({"public_key": None}, "badPOP"),
         ({"subject": None}, "badCertTemplate"),
         ({"subject": b"\x30\x00"}, "badCertTemplate"),
         ({"subject": b"\x30\x03\x02\x01\x01"}, "badCertTemplate"),
@@ -294,8 +294,9 @@ def test_templates_that_are_refused(ask, change, fail_info):
     assert ask(peer.cert_req(key, wanted)).refusal == ("ip", "rejection", [fail_info])
 
 
-def test_key_backup_is_refused_since_the_lab_keeps_no_keys(ask):
-    controls = (Control(type="1.3.6.1.5.5.7.5.1.4", value=tlv(0xA2, b"\xff")),)
+@pytest.mark.parametrize("option", [tlv(0x82, b"\xff"), tlv(0x81, b"parameters")])
+def test_options_of_an_archive_that_make_no_sense_here_are_refused(ask, option):
+    controls = (Control(type="1.3.6.1.5.5.7.5.1.4", value=option),)
     assert ask(peer.cert_req(peer.new_key(), controls=controls)).refusal == ("ip", "rejection", ["badRequest"])
 
 

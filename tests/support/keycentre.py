@@ -21,7 +21,7 @@ from runner.asn1.signed import ASYMMETRIC_KEY_PACKAGE, ASYMMETRIC_KEYS, OneAsymm
 from runner.asn1.structures import Chosen, decode
 from runner.asn1.x509 import Extension, Validity
 from runner.lab.answers import Answer, seal
-from runner.lab.asked import Asked
+from runner.lab.issuing import Asked
 from runner.lab.received import read
 from runner.lab.senders import SecretSender, identify
 from runner.pki.certificates import parse_certificate, to_pem
