@@ -56,10 +56,22 @@ def run(args: Namespace) -> int:
     console.warn(situation.document.warnings)
     workshop = Workshop.open(situation, args, clock)
     signer = signer_for(args, situation.document, workshop.keyring)
+    _refuse_closed_windows(situation, clock)
     if situation.plan.changes and not _agreed(situation, args):
         console.note("nothing was done")
         return exits.REFUSED
     return _locked(workshop, args, clock, signer)
+
+
+def _refuse_closed_windows(situation: Situation, clock: SystemClock) -> None:
+    """Refused where all that there is to do would be begun anew, outside of the windows of `strategy:`."""
+    from runner.errors import Refused
+    from runner.execute.rollout import Rollout, begins_anew
+
+    todo = [step for step in situation.plan.steps if step.changes]
+    why = Rollout(windows=situation.document.strategy.windows).closed(clock.now())
+    if why and todo and all(map(begins_anew, todo)):
+        raise Refused("nothing may be begun now", why=why, next_step="run apply again then")
 
 
 def _agreed(situation: Situation, args: Namespace) -> bool:
@@ -137,11 +149,11 @@ async def _run(workshop: Workshop, journal: Journal, args: Namespace, crew: Crew
     from runner.execute.executor import Options, execute
     from runner.execute.grouped import Grouped
     from runner.execute.restoring import remembered
-    from runner.execute.schedule import ANY_NUMBER, Tolerance
+    from runner.execute.schedule import Tolerance
     from runner.execute.workers import Workers
 
-    plan, limit = workshop.situation.plan, args.max_failures
-    tolerance = ANY_NUMBER if limit is None else Tolerance(limit.count, limit.share)
+    plan, limit, usual = workshop.situation.plan, args.max_failures, workshop.situation.document.strategy
+    tolerance = Tolerance(limit.count, limit.share) if limit else Tolerance(usual.max_failures, usual.share)
     threads = Threads(cores())
     recorded: Grouped[Sequence[Change | Entry]] = Grouped(partial(record_changes, journal), threads.journal)
     desk = workshop.desk(crew.run, recorded, threads)

@@ -15,6 +15,7 @@ from itertools import count
 from typing import TYPE_CHECKING
 
 from runner.execute.results import Failure, Outcome, Result, Run, spec_of
+from runner.execute.rollout import rolled_out
 from runner.execute.running import Later, rest_or_let_go, run_step
 from runner.execute.schedule import ANY_NUMBER, Schedule
 from runner.manifest.model import Revocation
@@ -48,7 +49,7 @@ class Options:
 async def execute(plan: Plan, desk: Desk, options: Options, stop: asyncio.Event) -> Run:
     """Carry out a plan; returns the Run with a result for every step. Raises StateError where nothing can be kept."""
     started = desk.clock.now()
-    schedule = Schedule(plan.steps, options.tolerance)
+    schedule = Schedule(*rolled_out(plan.steps, desk.document.strategy, desk.facts), options.tolerance)
     crew = _Crew(schedule, desk, options)
     try:
         await crew.work(stop)
@@ -83,6 +84,7 @@ class _Crew:
         try:
             while not stop.is_set():
                 self._go_on()
+                self._report(self._schedule.skip_new(self._desk.clock.now()))
                 self._start_more()
                 if self._schedule.is_over:
                     return
@@ -124,11 +126,11 @@ class _Crew:
                 self._report(self._schedule.finish(blocked(step)))
             else:
                 self._start(step)
-        if self._schedule.too_many_failures:
-            self._report(self._schedule.skip_rest("too many items failed (--max-failures)", self._running()))
+        if why := self._schedule.stops:
+            self._report(self._schedule.skip_rest(why, self._running()))
 
     def _has_place(self) -> bool:
-        return len(self._tasks) < self._options.parallel and not self._schedule.too_many_failures
+        return len(self._tasks) < self._options.parallel and not self._schedule.stops
 
     def _start(self, step: Step, later: Later | None = None) -> None:
         if self._options.run is None:

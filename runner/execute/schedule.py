@@ -11,10 +11,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from runner.execute.results import Failure, Outcome, Result
+from runner.execute.rollout import begins_anew
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from datetime import datetime
 
+    from runner.execute.rollout import Rollout
     from runner.plan.steps import Step
 
 GOOD = frozenset({Outcome.ISSUED, Outcome.UPDATED, Outcome.REVOKED, Outcome.UNCHANGED})
@@ -41,8 +44,10 @@ ANY_NUMBER = Tolerance()
 class Schedule:
     """The steps of a plan, handed out as their needs are met."""
 
-    def __init__(self, steps: Iterable[Step], tolerance: Tolerance) -> None:
+    def __init__(self, steps: Iterable[Step], rollout: Rollout, tolerance: Tolerance) -> None:
         self._steps = {step.item.name: step for step in steps}
+        self._rollout = rollout
+        self._held_back: list[Step] = []
         self._missing = {name: {n for n in step.needs if n in self._steps} for name, step in self._steps.items()}
         self._followers: dict[str, list[str]] = {}
         for name, needs in self._missing.items():
@@ -59,18 +64,46 @@ class Schedule:
         return len(self.results) == len(self._steps)
 
     @property
-    def too_many_failures(self) -> bool:
-        """Whether nothing more may be started."""
-        return self._tolerance.exceeded(self._failures, len(self._steps))
+    def stops(self) -> str:
+        """Why nothing more may be started; empty: it may."""
+        if self._tolerance.exceeded(self._failures, len(self._steps)):
+            return "too many items failed (--max-failures, or max_failures of strategy:)"
+        return self._rollout.verdict(self.results)
 
     def next_ready(self) -> Step | None:
-        """The next step to start; None where all that are left wait."""
-        return self._ready.popleft() if self._ready else None
+        """The next step to start; None where all that are left wait, or are held back."""
+        while self._ready:
+            step = self._ready.popleft()
+            if not self._rollout.holds_back(step, self.results):
+                return step
+            self._held_back.append(step)
+        return None
+
+    def _let_go(self) -> None:
+        """Take up again those who were held back, if that is over."""
+        if self._held_back and not self._rollout.holds_back(self._held_back[0], self.results):
+            self._ready.extendleft(reversed(self._held_back))
+            self._held_back.clear()
+
+    def skip_new(self, now: datetime) -> list[Result]:
+        """Results for all that would be begun anew now, outside of the windows of the rollout; none within them."""
+        why = self._rollout.closed(now)
+        waiting = [*self._ready, *self._held_back] if why else []
+        names = [step.item.name for step in waiting if begins_anew(step)]
+        if not names:
+            return []
+        self._ready = deque(step for step in waiting if not begins_anew(step))
+        self._held_back.clear()
+        return [result for name in names for result in self._skipped(name, why)]
+
+    def _skipped(self, name: str, why: str) -> list[Result]:
+        return [] if name in self.results else self.finish(skip(self._steps[name], why))
 
     def finish(self, result: Result) -> list[Result]:
         """Take a result; returns it and those of the steps that it causes to be skipped."""
         self.results[result.name] = result
         self._failures += result.outcome in (Outcome.FAILED, Outcome.UNKNOWN)
+        self._let_go()
         if result.outcome in GOOD:
             self._release(result.name, self._followers.get(result.name, ()))
             return [result]
@@ -92,6 +125,7 @@ class Schedule:
     def skip_rest(self, why: str, running: Iterable[str]) -> list[Result]:
         """Results for all that has not been started, `running` excepted."""
         self._ready.clear()
+        self._held_back.clear()
         busy = set(running)
         left = [step for name, step in self._steps.items() if name not in self.results and name not in busy]
         for step in left:

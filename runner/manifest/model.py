@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from runner.manifest.calendar import AT_ONCE
 from runner.manifest.reach import Reach
+from runner.manifest.rollout import ALL_AT_ONCE
 from runner.manifest.wishes import Asking, ValidityWish
 from runner.pki.servers import STRICT
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from runner.manifest.calendar import Renewal
     from runner.manifest.credentials import Credential, Login
     from runner.manifest.placing import Output, RenewBefore
+    from runner.manifest.rollout import Strategy
     from runner.pki.keyspecs import KeySpec
     from runner.pki.keyurls import KeyUrl
     from runner.pki.names import GeneralName, Name
@@ -233,3 +235,5 @@ class Document:
     logins: Mapping[str, Login] = field(default_factory=dict)
     entropy: tuple[EntropyFile, ...] = ()
     """Files that are mixed into the generation of keys (-N), beside the system's own source."""
+    strategy: Strategy = ALL_AT_ONCE
+    """How the plan is rolled out."""

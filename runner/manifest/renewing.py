@@ -30,12 +30,17 @@ def read_renewal(reader: Reader) -> tuple[RenewBefore | None, Renewal]:
         step = "keep one of them"
         reader.ledger.error("renew_before and renewal: before say the same", part.place_of("before"), next_step=step)
     before = own.parsed("before", parse_renew_before) or before
-    windows = tuple(_window(own.elsewhere(each)) for each in part.entries("windows"))
+    windows = read_windows(own)
     seconds = own.parsed("jitter", parse_duration) or 0.0
     if before is None and "before" not in part.values and "renew_before" not in reader.part.values:
         step = "add before: 30d, or 33%"
         reader.ledger.error("renewal does not say when a certificate is due", part.place, next_step=step)
     return before, Renewal(windows, timedelta(seconds=seconds))
+
+
+def read_windows(reader: Reader) -> tuple[Window, ...]:
+    """The windows of the week that a part lists under `windows`."""
+    return tuple(_window(reader.elsewhere(each)) for each in reader.part.entries("windows"))
 
 
 def _window(reader: Reader) -> Window:

@@ -16,6 +16,7 @@ from runner.manifest.items import read_items
 from runner.manifest.model import Document, EntropyFile
 from runner.manifest.parts import Part
 from runner.manifest.reader import Reader
+from runner.manifest.rolling import read_strategy
 from runner.manifest.shared import read_defaults, read_vars
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ def resolve(
         warnings=ledger.told(Severity.WARNING),
         logins={key: each for key, each in declared.logins.items() if each},
         entropy=entropy,
+        strategy=read_strategy(roots, values, ledger),
     )
 
 
