@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 MAX_KNOWN_CERTIFICATES = 32
 CHECK_AFTER = (1, 86_400)
 """checkAfter is taken into these bounds, in seconds."""
-REPLIES = {"ir": "ip", "cr": "cp", "p10cr": "cp", "kur": "kup", "rr": "rp", "krr": "krp"}
+REPLIES = {"ir": "ip", "cr": "cp", "p10cr": "cp", "kur": "kup", "rr": "rp", "krr": "krp", "genm": "genp"}
 WHOLE_MESSAGE = -1
 """The certReqId of a pollReq for a message that was put off as a whole (RFC 9483 §4.4)."""
 
@@ -205,6 +205,7 @@ ANSWERS: dict[State, dict[str, Handler]] = {
         "popdecc": lambda got: (got.dialogue, challenged(got.verified, got.parties)),
         "rp": _on_revocation_response,
         "krp": _on_recovery_response,
+        "genp": lambda got: (got.dialogue, Done(Status("accepted"), got.message.body.value)),
         "error": _on_error,
     },
     State.PROVING: {**_CERTIFICATES, "error": _on_error},

@@ -141,9 +141,13 @@ class Offered:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """The transaction is over and the CA agreed: the certificate is confirmed, or revoked."""
+    """The transaction is over and the CA agreed: the certificate is confirmed, or revoked, or the question answered.
+
+    `told` are the items of a genp.
+    """
 
     status: Status
+    told: tuple[InfoTypeAndValue, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

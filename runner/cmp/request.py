@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from datetime import datetime
 
+    from runner.asn1.cmp import InfoTypeAndValue
     from runner.asn1.x509 import Extension
     from runner.cmp.dialogue import Parties
     from runner.errors import BadCertificate
@@ -52,7 +53,7 @@ CERT_REQ_ID = 0
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """One PKI management operation: `kind` is ir, cr, p10cr, kur or rr, the body type that goes out first.
+    """One PKI management operation: `kind` is ir, cr, p10cr, kur, rr or genm, the body type that goes out first.
 
     `wanted`, `validity` and `public_key_info` belong to requests for a certificate; `csr` (DER) is what a p10cr
     carries, made from `wanted` where there is none; `controls` and `reg_info` go along with a CertRequest.
@@ -78,6 +79,8 @@ class Order:
     serial: int = 0
     reason: str = "unspecified"
     invalid_since: datetime | None = None
+    questions: tuple[InfoTypeAndValue, ...] = ()
+    """What a genm asks for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +100,8 @@ def request_body(requests: Sequence[Request]) -> Chosen:
     first = requests[0].order
     if first.kind == "rr":
         return Chosen("rr", tuple(_revocation(each.order) for each in requests))
+    if first.kind == "genm":
+        return Chosen("genm", first.questions)
     if first.kind == "p10cr":
         return Chosen("p10cr", first.csr or _made_request(first, requests[0].proof))
     return Chosen(first.kind, tuple(_message(number, each) for number, each in enumerate(requests, CERT_REQ_ID)))

@@ -65,7 +65,7 @@ def start_together(
     transaction_id, nonce, kind = entropy.octets(NONCE), entropy.octets(NONCE), requests[0].order.kind
     recipient = directory_name(parties.recipient.der if parties.recipient else NULL_DN)
     blank = Dialogue(kind, State.REQUESTED, transaction_id, b"", nonce, nonce, recipient=recipient, of=len(requests))
-    implicit = parties.implicit_confirm and kind != "rr"
+    implicit = parties.implicit_confirm and kind not in ("rr", "genm")
     header = replace(header_of(blank, parties, now), general_info=general_info_of(parties, implicit=implicit))
     message = protect(header, request_body(requests), parties.protection)
     certificates = [asked.order.certificate for asked in requests]

@@ -29,7 +29,8 @@ def company(item: AnyItem, prepared: Prepared) -> Hashable:
     signs_itself = item.credential is None and order.kind in ("kur", "rr") and getattr(item, "key", None) is not None
     if signs_itself or order.kind in _ALONE or order.proof == CHALLENGE or parties.pvno < CMP_2000:
         return None
-    return (item.authority, item.credential, order.kind, parties.pvno, parties.cert_profile, parties.general_info)
+    ours = parties.protection.presentation
+    return (item.authority, item.credential, order.kind, parties.pvno, parties.cert_profile, parties.general_info, ours)
 
 
 def again(before: Open, dialogue: Dialogue) -> Hashable:

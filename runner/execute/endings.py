@@ -22,6 +22,7 @@ from runner.execute.results import Failure
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from runner.asn1.cmp import InfoTypeAndValue
     from runner.cmp.dialogue import Dialogue, Offered
     from runner.cmp.response import Status
     from runner.errors import BadCertificate, CmpBatchError
@@ -39,6 +40,8 @@ class Won:
     dialogue: Dialogue
     status: Status
     offered: Offered | None = None
+    told: tuple[InfoTypeAndValue, ...] = ()
+    """What the CA answered to a question."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +85,7 @@ def ending(dialogue: Dialogue, action: Done | Rejected | GivenUp, offered: Offer
     if offered is not None and offered.problem is not None:
         return _rejected_by_us(offered.problem, offered, confirmed=dialogue.confirmed)
     if isinstance(action, Done):
-        return Won(dialogue, offered.status if offered else action.status, offered)
+        return Won(dialogue, offered.status if offered else action.status, offered, action.told)
     if doubt:
         if offered is not None and "certConfirmed" in action.status.fail_info:
             return Won(dialogue, offered.status, offered)

@@ -15,7 +15,7 @@ from runner.errors import CmpBatchError
 from runner.execute.access import read_certificates, read_request
 from runner.execute.outside import look_at_anchors, look_at_crls, look_outside
 from runner.keystores.keys import KeyFile, key_facts, key_file_facts
-from runner.manifest.model import Enrollment, Revocation, Update
+from runner.manifest.model import Enrollment, Fetch, Revocation, Update
 from runner.pki.profile import profile_of
 from runner.plan.case import certificate_path_of, key_url_of
 from runner.plan.facts import CertificateFacts, Facts, KeyFacts, RequestFacts
@@ -56,15 +56,21 @@ def _certificates(item: AnyItem) -> Iterator[str]:
 
 def _keys(item: AnyItem) -> Iterator[KeyUrl]:
     url = key_url_of(item)
-    if url is not None and not isinstance(item, Revocation):
+    if url is not None and not isinstance(item, Revocation | Fetch):
         yield url
 
 
 def _beside(document: Document) -> Iterator[tuple[str, KeyFacts]]:
     """What lies at the places of key stores, chains and bundles: seen from outside only."""
     for item in document.items:
-        for path in () if isinstance(item, Revocation) else item.output.extras:
+        for path in _further_files(item):
             yield path, KeyFacts(exists=os.path.lexists(path), unseen=True)
+
+
+def _further_files(item: AnyItem) -> tuple[str, ...]:
+    if isinstance(item, Fetch):
+        return item.files
+    return item.output.extras if not isinstance(item, Revocation | Fetch) else ()
 
 
 def look_at_certificate(path: str) -> CertificateFacts:

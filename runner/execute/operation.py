@@ -14,6 +14,7 @@ from runner.execute.central import is_central, keep_key, served_once
 from runner.execute.company import again, company
 from runner.execute.desk import Installation
 from runner.execute.endings import Lost, Parked, Unsure, Won
+from runner.execute.fetch import fetch
 from runner.execute.groundwork import Preparation
 from runner.execute.holding import held_as
 from runner.execute.install import aside, installation, is_taken, key_target, refuse_lost_key
@@ -24,7 +25,7 @@ from runner.execute.recovering import store_recovered
 from runner.execute.restoring import QUIET
 from runner.execute.results import Failure, Outcome, Result, spec_of
 from runner.execute.stores import made_beside, sealed, stores_of
-from runner.manifest.model import Enrollment, Recovery, Revocation, Update
+from runner.manifest.model import Enrollment, Fetch, Recovery, Revocation, Update
 from runner.pki.certificates import parse_certificate
 from runner.pki.paths import find_path
 from runner.plan.case import certificate_path_of, key_path_of, key_url_of
@@ -70,14 +71,16 @@ class Operation:
     @property
     def _output(self) -> Output:
         """Where the item's certificate goes."""
-        if isinstance(self.item, Revocation):
-            raise CmpBatchError(f"a certificate came for {self.item.name}, which is a revocation")
+        if isinstance(self.item, Revocation | Fetch):
+            raise CmpBatchError(f"a certificate came for {self.item.name}, which brings about none")
         return self.item.output
 
     async def run(self) -> Result:
         """Whatever the step's verb asks for."""
         if quiet := QUIET.get(self.step.verb):
             return await quiet(self.step, self.desk)
+        if isinstance(self.item, Fetch):
+            return await fetch(self.step, self.item, self.desk)
         if self.step.verb is Verb.RESUME and self.record.before is not None:
             return await self._resume(self.record.before)
         await self._keep_what_came()

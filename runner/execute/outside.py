@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from runner.errors import CmpBatchError
 from runner.execute.access import read_certificates
 from runner.keystores.files import read_file
-from runner.manifest.model import Revocation
+from runner.manifest.model import Fetch, Revocation
 from runner.pki.certificates import certificate_ders_in, is_der
 from runner.pki.crls import crls_in, is_signed_by_one_of
 from runner.plan.case import key_url_of
@@ -44,7 +44,7 @@ def look_outside(document: Document, folder: Folder) -> dict[str, FileFacts]:
 
 
 def _files_of(item: AnyItem, folder: Folder) -> Iterator[tuple[str, FileFacts]]:
-    if isinstance(item, Revocation):
+    if isinstance(item, Revocation | Fetch):
         return
     output, url = item.output, key_url_of(item)
     seen = look_at(output.certificate, _formed)

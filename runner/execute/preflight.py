@@ -15,7 +15,7 @@ from runner.execute.access import Keyring, read_certificates, read_request, sign
 from runner.execute.asking import controls
 from runner.keystores.ownership import numbers_of
 from runner.manifest.credentials import CertificateCredential
-from runner.manifest.model import Enrollment, Recovery, Revocation, Update
+from runner.manifest.model import Enrollment, Fetch, Recovery, Revocation, Update
 from runner.plan.case import key_url_of
 from runner.plan.needs import makers_of
 from runner.plan.steps import Verb
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from runner.keystores.keys import KeyMaker
     from runner.manifest.model import AnyItem, Document
     from runner.plan.steps import Step
+
+    Certified = Enrollment | Update | Revocation | Recovery
 
 _AT_WORK = frozenset(Verb) - {Verb.KEEP, Verb.BLOCKED, Verb.REINSTALL, Verb.ADOPT, Verb.FORGET}
 
@@ -77,7 +79,9 @@ def preflight(
 
 def _outputs(item: AnyItem) -> Iterator[tuple[str, str]]:
     """(key of the entry, path) of what an item writes."""
-    if isinstance(item, Revocation):
+    if isinstance(item, Fetch):
+        yield from (("install_trust" if path == item.trust_file else "output", path) for path in item.files)
+    if isinstance(item, Revocation | Fetch):
         return
     yield "output", item.output.certificate
     yield from (("output", place) for place in item.output.extras)
@@ -95,7 +99,7 @@ def _passphrase(item: AnyItem, maker: KeyMaker, findings: Findings) -> None:
 
 def _output(item: AnyItem, keyring: Keyring, findings: Findings) -> None:
     """Who is to own the files, and the passphrases of key stores."""
-    if isinstance(item, Revocation):
+    if isinstance(item, Revocation | Fetch):
         return
     ownership, place = item.output.ownership, item.at("output")
     findings.attempt(place, lambda: numbers_of(ownership.owner, ownership.group))
@@ -106,6 +110,9 @@ def _output(item: AnyItem, keyring: Keyring, findings: Findings) -> None:
 def _inputs(step: Step, keyring: Keyring, made: dict[str, str], findings: Findings) -> None:
     """Certificates and keys that the item names."""
     item, before = step.item, len(findings.diagnostics)
+    if isinstance(item, Fetch):
+        _root(item, made, findings)
+        return
     if isinstance(item, Enrollment):
         if item.template.reference is not None:
             _certificate(item.template.reference, item.at("certificate"), made, findings)
@@ -113,15 +120,26 @@ def _inputs(step: Step, keyring: Keyring, made: dict[str, str], findings: Findin
             findings.attempt(item.at("csr"), lambda csr=item.csr: read_request(csr))  # type: ignore[misc]
     elif item.certificate is not None:
         _certificate(item.certificate, item.at("certificate"), made, findings)
-    urls = {"key": item.key, "new_key": item.new_key if isinstance(item, Update) else None}
-    for key, url in urls.items():
-        if url is not None and not url.generates and url.path not in made:
-            findings.attempt(item.at(key), lambda url=url: keyring.key(url))  # type: ignore[misc]
+    _keys(item, keyring, made, findings)
     if step.verb is not Verb.RESUME and len(findings.diagnostics) == before:
         _pair(item, keyring, made, findings)
 
 
-def _pair(item: AnyItem, keyring: Keyring, made: dict[str, str], findings: Findings) -> None:
+def _root(item: Fetch, made: dict[str, str], findings: Findings) -> None:
+    """The root whose successor is asked for."""
+    if item.root is not None:
+        _certificate(item.root, item.at("root"), made, findings)
+
+
+def _keys(item: Certified, keyring: Keyring, made: dict[str, str], findings: Findings) -> None:
+    """Keys that are there already, or ought to be."""
+    urls = {"key": item.key, "new_key": item.new_key if isinstance(item, Update) else None}
+    for key, url in urls.items():
+        if url is not None and not url.generates and url.path not in made:
+            findings.attempt(item.at(key), lambda url=url: keyring.key(url))  # type: ignore[misc]
+
+
+def _pair(item: Certified, keyring: Keyring, made: dict[str, str], findings: Findings) -> None:
     """A certificate that is to sign with its own key needs that very key."""
     key = item.key
     if (
@@ -139,7 +157,7 @@ def _pair(item: AnyItem, keyring: Keyring, made: dict[str, str], findings: Findi
 def _controls(step: Step, keyring: Keyring, findings: Findings) -> None:
     """The secrets among the controls; a request that is out already takes none."""
     item = step.item
-    if not isinstance(item, Revocation) and step.verb is not Verb.RESUME:
+    if not isinstance(item, Revocation | Fetch) and step.verb is not Verb.RESUME:
         findings.attempt(item.at("reg_token"), lambda: tuple(controls(item.asking, keyring.secrets)))
 
 

@@ -50,7 +50,9 @@ async def prepare(preparation: Preparation) -> Prepared:
         return await _prepare_update(preparation, item)
     if isinstance(item, Recovery):
         return await prepare_recovery(preparation, item)
-    return _prepare_revocation(preparation, item)
+    if isinstance(item, Revocation):
+        return _prepare_revocation(preparation, item)
+    raise AssertionError(f"{item.name} asks for nothing that is prepared")
 
 
 async def _prepare_enrollment(preparation: Preparation, item: Enrollment) -> Prepared:

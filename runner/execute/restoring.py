@@ -12,7 +12,7 @@ from runner.execute.record import Record
 from runner.execute.results import Outcome, Result, spec_of
 from runner.execute.stores import known_path, made_beside, sealed, stores_of
 from runner.keystores.keys import key_file_facts
-from runner.manifest.model import Revocation
+from runner.manifest.model import Fetch, Revocation
 from runner.pki.certificates import parse_certificate
 from runner.plan.case import certificate_path_of, key_path_of, key_url_of
 from runner.plan.steps import Verb
@@ -103,8 +103,8 @@ def _key_digest(step: Step) -> str | None:
 async def _written(step: Step, desk: Desk, held: Held) -> Certificate:
     """All files of the pair that is held, once more; the stores are claimed before, and known by their seals after."""
     item = step.item
-    if isinstance(item, Revocation):
-        raise CmpBatchError(f"{item.name} is a revocation, which has no files")
+    if isinstance(item, Revocation | Fetch):
+        raise CmpBatchError(f"{item.name} brings about no certificate")
     certificate = parse_certificate(held.certificate or b"")
     path = known_path(desk, item, certificate)
     record = Record(step, desk)

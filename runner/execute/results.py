@@ -23,6 +23,7 @@ class Outcome(Enum):
     UPDATED = "updated"
     REVOKED = "revoked"
     RECOVERED = "recovered"
+    FETCHED = "fetched"
     FORWARDED = "forwarded"
     UNCHANGED = "unchanged"
     PENDING = "pending"

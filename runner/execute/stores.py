@@ -16,7 +16,7 @@ from runner.execute.install import ca_files, is_taken
 from runner.keystores import jks, pkcs12
 from runner.keystores.files import NewFile
 from runner.keystores.keys import private_key_of
-from runner.manifest.model import Revocation
+from runner.manifest.model import Fetch, Revocation
 from runner.pki.certificates import split_certificates, to_pem
 from runner.pki.paths import find_path
 from runner.plan.case import key_url_of
@@ -58,7 +58,7 @@ async def made_beside(
     desk: Desk, item: AnyItem, path: tuple[Certificate, ...], key_now: str | None
 ) -> tuple[NewFile, ...]:
     """What an item's output asks for beside the certificate; deriving keys from passphrases takes a moment."""
-    if isinstance(item, Revocation) or not item.output.extras:
+    if isinstance(item, Revocation | Fetch) or not item.output.extras:
         return ()
     issued = Issued(item.name, path, desk.access(item.authority).anchors)
     materials = Materials(desk.keyring.secrets, desk.clock.now(), desk.entropy)
@@ -71,7 +71,7 @@ def known_path(desk: Desk, item: AnyItem, certificate: Certificate) -> tuple[Cer
     if held is not None and held.chain and held.certificate == certificate.der:
         return (certificate, *split_certificates(held.chain))
     intermediates: list[Certificate] = []
-    for place in () if isinstance(item, Revocation) else _with_cas(item.output):
+    for place in _with_cas(item.output) if not isinstance(item, Revocation | Fetch) else ():
         intermediates.extend(read_certificates(place))
     try:
         return find_path(certificate, intermediates, desk.access(item.authority).anchors, desk.clock.now())
@@ -126,7 +126,7 @@ def stores_of(item: AnyItem, known: Iterable[str]) -> str:
     `known` are such texts of before. Raises KeyStoreError where the entry names a store that is there and not known.
     """
     before = [path for text in known for path in text.split("\n") if path]
-    now = [] if isinstance(item, Revocation) else [store.path for store in item.output.stores]
+    now = [store.path for store in item.output.stores] if not isinstance(item, Revocation | Fetch) else []
     for path in now:
         if path not in before and is_taken(path):
             raise KeyStoreError(f"{path} exists and is not ours", next_step="move it away, or name another file")
@@ -135,5 +135,5 @@ def stores_of(item: AnyItem, known: Iterable[str]) -> str:
 
 def sealed(item: AnyItem, files: Iterable[NewFile]) -> str:
     """The key stores among files that are about to be written, as the state remembers them."""
-    stores = () if isinstance(item, Revocation) else tuple(store.path for store in item.output.stores)
+    stores = [store.path for store in item.output.stores] if not isinstance(item, Revocation | Fetch) else []
     return seals_of([(str(file.path), file.content) for file in files if str(file.path) in stores])

@@ -10,7 +10,7 @@ from graphlib import CycleError, TopologicalSorter
 from typing import TYPE_CHECKING
 
 from runner.manifest.credentials import PskCredential
-from runner.manifest.model import Enrollment, Revocation, Update
+from runner.manifest.model import Fetch, Revocation, Update
 from runner.manifest.paths import exists, is_folder, same_file_key, short
 from runner.manifest.words import shortened
 
@@ -68,7 +68,9 @@ def _circle(needs: Mapping[str, Sequence[str]]) -> list[str]:
 
 def writes(item: AnyItem) -> Iterator[tuple[str, Place]]:
     """The files that an item is going to write, and where the manifest says so."""
-    if isinstance(item, Revocation):
+    if isinstance(item, Fetch) and item.file is not None:
+        yield item.file, item.at("output")
+    if isinstance(item, Revocation | Fetch):
         return
     place = item.at("output")
     yield item.output.certificate, place
@@ -127,6 +129,6 @@ def _say_untrusted(item: AnyItem, authority: Authority, declared: Declared, ledg
     if not isinstance(credential, PskCredential):
         why = "requests that are signed get signed answers"
         ledger.error(f"authority {authority.name!r} needs trust anchors", place, why=why, next_step=step)
-    elif isinstance(item, Enrollment | Update):
+    elif not isinstance(item, Revocation | Fetch):
         why = "the certificates it issues cannot be followed to an anchor"
         ledger.warn(f"authority {authority.name!r} has no trust anchors", place, why=why, next_step=step)

@@ -12,10 +12,10 @@ from dataclasses import replace
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
-from runner.manifest.model import Enrollment, Recovery, Update
+from runner.manifest.model import Enrollment, Fetch, Recovery, Revocation, Update
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from runner.manifest.model import AnyItem, Template
     from runner.manifest.placing import Output
@@ -37,40 +37,39 @@ def _said(asked: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _asked(item: AnyItem, spellings: Mapping[str, str]) -> dict[str, Any]:
-    if isinstance(item, Enrollment):
-        return {
-            "kind": "enrollment",
-            "template": _template(item.template, spellings),
-            "key": _key(item.key, spellings),
-            "output": _output(item.output, spellings),
-            "request": item.request,
-            "proof": item.proof,
-            "backup": item.backup,
-            "generation": item.generation,
-            "csr": spellings[item.csr] if item.csr else None,
-            **_asking(item.asking),
-        }
-    if isinstance(item, Update):
-        return {
-            "kind": "update",
-            "certificate": spellings[item.certificate],
-            "key": _key(item.key, spellings),
-            "new_key": _key(item.new_key, spellings),
-            "output": _output(item.output, spellings),
-            "proof": item.proof,
-            "backup": item.backup,
-            "generation": item.generation,
-            **_asking(item.asking),
-        }
-    if isinstance(item, Recovery):
-        return {
-            "kind": "recovery",
-            "template": _template(item.template, spellings),
-            "certificate": spellings[item.certificate] if item.certificate else None,
-            "key": _key(item.key, spellings),
-            "saved": item.saved.savetype,
-            "output": _output(item.output, spellings),
-        }
+    return _BY_KIND[type(item)](item, spellings)
+
+
+def _enrollment(item: Enrollment, spellings: Mapping[str, str]) -> dict[str, Any]:
+    return {
+        "kind": "enrollment",
+        "template": _template(item.template, spellings),
+        "key": _key(item.key, spellings),
+        "output": _output(item.output, spellings),
+        "request": item.request,
+        "proof": item.proof,
+        "backup": item.backup,
+        "generation": item.generation,
+        "csr": spellings[item.csr] if item.csr else None,
+        **_asking(item.asking),
+    }
+
+
+def _update(item: Update, spellings: Mapping[str, str]) -> dict[str, Any]:
+    return {
+        "kind": "update",
+        "certificate": spellings[item.certificate],
+        "key": _key(item.key, spellings),
+        "new_key": _key(item.new_key, spellings),
+        "output": _output(item.output, spellings),
+        "proof": item.proof,
+        "backup": item.backup,
+        "generation": item.generation,
+        **_asking(item.asking),
+    }
+
+
+def _revocation(item: Revocation, spellings: Mapping[str, str]) -> dict[str, Any]:
     return {
         "kind": "revocation",
         "certificate": spellings[item.certificate] if item.certificate else None,
@@ -80,6 +79,37 @@ def _asked(item: AnyItem, spellings: Mapping[str, str]) -> dict[str, Any]:
         "reason": item.reason,
         "invalid_since": item.invalid_since.isoformat() if item.invalid_since else None,
     }
+
+
+def _recovery(item: Recovery, spellings: Mapping[str, str]) -> dict[str, Any]:
+    return {
+        "kind": "recovery",
+        "template": _template(item.template, spellings),
+        "certificate": spellings[item.certificate] if item.certificate else None,
+        "key": _key(item.key, spellings),
+        "saved": item.saved.savetype,
+        "output": _output(item.output, spellings),
+    }
+
+
+def _fetch(item: Fetch, spellings: Mapping[str, str]) -> dict[str, Any]:
+    return {
+        "kind": "fetch",
+        "what": item.what,
+        "files": [spellings[path] for path in item.files],
+        "format": item.format,
+        "root": spellings[item.root] if item.root else None,
+        **_asking(item.asking),
+    }
+
+
+_BY_KIND: dict[type, Callable[[Any, Mapping[str, str]], dict[str, Any]]] = {
+    Enrollment: _enrollment,
+    Update: _update,
+    Revocation: _revocation,
+    Recovery: _recovery,
+    Fetch: _fetch,
+}
 
 
 def _asking(asking: Asking) -> dict[str, Any]:

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, TypedDict
 
 from runner.manifest.care import Circumstances, read_care
 from runner.manifest.digests import digest_of
-from runner.manifest.model import NO_LABELS, Enrollment, Recovery, Revocation, Template, Update
+from runner.manifest.fetching import read_fetch
+from runner.manifest.model import NO_LABELS, Enrollment, Fetch, Recovery, Revocation, Template, Update
 from runner.manifest.outputs import read_output
 from runner.manifest.reader import cached_name
 from runner.manifest.recoveries import check_recovered, read_saved
@@ -171,11 +172,32 @@ def _recovery(row: Row, world: World) -> Recovery | None:
     )
 
 
+def _fetch(row: Row, world: World) -> Fetch | None:
+    reader, authority = row.reader, _authority(row, world)
+    credential = _credential(row, world) or (authority.credential if authority else None)
+    common = _common(row, authority, credential, world)
+    _need_credential(row, authority, credential, "add credential: and a name under credentials")
+    wish = read_fetch(reader)
+    if authority is None or wish is None:
+        return None
+    return Fetch(
+        **common,
+        what=wish.what,
+        file=reader.target("output"),
+        format=wish.format,
+        root=reader.input("root"),
+        trust_file=reader.target("install_trust"),
+        refresh=wish.refresh,
+        asking=read_asking(reader),
+    )
+
+
 _MAKERS: Mapping[str, Callable[[Row, World], AnyItem | None]] = {
     "enrollments": _enrollment,
     "updates": _update,
     "revocations": _revocation,
     "recoveries": _recovery,
+    "fetches": _fetch,
 }
 
 

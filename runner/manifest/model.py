@@ -18,7 +18,7 @@ from runner.pki.servers import STRICT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import datetime
+    from datetime import datetime, timedelta
 
     from runner.asn1.x509 import Extension
     from runner.errors import Diagnostic, Place
@@ -211,7 +211,29 @@ class Recovery(Item):
     asking: Asking = field(default_factory=Asking)
 
 
-AnyItem = Enrollment | Update | Revocation | Recovery
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fetch(Item):
+    """Ask the CA for what is issued to nobody (genm): its certificates, a new root, CRLs, what it can do.
+
+    `what` is one of runner.cmp.questions. `file`: where it is written; `trust_file`: where a new root that an old one
+    vouches for is added; `root`: the one whose successor is asked for; `refresh`: ask again after so long.
+    """
+
+    what: str
+    file: str | None = None
+    format: str = "pem"
+    root: str | None = None
+    trust_file: str | None = None
+    refresh: timedelta | None = None
+    asking: Asking = field(default_factory=Asking)
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """Everything that it writes."""
+        return tuple(path for path in (self.file, self.trust_file) if path is not None)
+
+
+AnyItem = Enrollment | Update | Revocation | Recovery | Fetch
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from runner.manifest.model import AnyItem, Enrollment, Revocation, Update
+from runner.manifest.model import AnyItem, Enrollment, Fetch, Revocation, Update
 from runner.pki.certificates import parse_certificate
 from runner.plan.facts import KeyFacts
 from runner.plan.steps import Reason, Verb
@@ -126,11 +126,13 @@ def key_url_of(item: AnyItem) -> KeyUrl | None:
     """The URL of the key that an item's certificate is for."""
     if isinstance(item, Update):
         return item.new_key or item.key
-    return item.key
+    return None if isinstance(item, Fetch) else item.key
 
 
 def certificate_path_of(item: AnyItem) -> str | None:
     """The file of the certificate that an item brings about; of a revocation, of the one to revoke."""
+    if isinstance(item, Fetch):
+        return None
     return item.certificate if isinstance(item, Revocation) else item.output.certificate
 
 

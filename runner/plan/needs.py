@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from runner.errors import BadInput, Diagnostic
 from runner.manifest.credentials import CertificateCredential
-from runner.manifest.model import Recovery, Revocation, Update
+from runner.manifest.model import Fetch, Recovery, Revocation, Update
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -55,7 +55,9 @@ def _updaters_of(document: Document) -> dict[str, list[str]]:
 
 def _makes(item: AnyItem) -> Iterator[str]:
     """Paths of the files that an item brings about."""
-    if isinstance(item, Revocation):
+    if isinstance(item, Fetch):
+        yield from item.files
+    if isinstance(item, Revocation | Fetch):
         return
     yield item.output.certificate
     yield from item.output.extras
@@ -71,6 +73,8 @@ def _uses(item: AnyItem, document: Document) -> Iterator[str]:
         yield from (credential.certificate, credential.key.path)
     if isinstance(item, Update):
         yield from (item.certificate, item.key.path)
+    elif isinstance(item, Fetch):
+        yield from filter(None, (item.root,))
     elif isinstance(item, Revocation):
         yield from filter(None, (item.certificate, item.key and item.key.path))
     elif isinstance(item, Recovery):

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 _SILENT = (Verb.KEEP, Verb.BLOCKED, Verb.REINSTALL, Verb.ADOPT)
 """Verbs that say nothing to a CA."""
-_SENDS = {Verb.REKEY: "kur", Verb.RENEW: "kur", Verb.REVOKE: "rr", Verb.RECOVER: "krr"}
+_SENDS = {Verb.REKEY: "kur", Verb.RENEW: "kur", Verb.REVOKE: "rr", Verb.RECOVER: "krr", Verb.FETCH: "genm"}
 
 
 def make_plan(

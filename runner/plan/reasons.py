@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from runner.manifest.model import Enrollment, Recovery, Revocation, Update
-from runner.plan import files, onetime, pairs, standing, upkeep
+from runner.manifest.model import Enrollment, Fetch, Recovery, Revocation, Update
+from runner.plan import fetches, files, onetime, pairs, standing, upkeep
 from runner.plan.case import Case, Decision, decide
 from runner.plan.steps import Verb
 from runner.plan.words import spell_time
@@ -99,7 +99,23 @@ RECOVERY: tuple[Callable[[Case[Any]], Decision | None], ...] = (
 )
 
 
+FETCH: tuple[Callable[[Case[Any]], Decision | None], ...] = (
+    fetches.file_in_the_way,
+    fetches.fetch_asked,
+    fetches.file_missing,
+    fetches.refresh_due,
+    fetches.fetched,
+)
+
+
 def reasons_for(case: Case[Any]) -> Decision:
     """The first Decision of the item's list of rules; each list ends with a rule that always speaks."""
-    rules = {Enrollment: ENROLLMENT, Update: UPDATE, Revocation: REVOCATION, Recovery: RECOVERY}[type(case.item)]
+    lists: dict[type, tuple[Callable[[Case[Any]], Decision | None], ...]] = {
+        Enrollment: ENROLLMENT,
+        Update: UPDATE,
+        Revocation: REVOCATION,
+        Recovery: RECOVERY,
+        Fetch: FETCH,
+    }
+    rules = lists[type(case.item)]
     return next(decision for rule in rules if (decision := rule(case)) is not None)

@@ -32,6 +32,8 @@ class Verb(Enum):
     REVOKE = "revoke"
     RECOVER = "recover"
     """krr: fetch private keys that the CA keeps."""
+    FETCH = "fetch"
+    """genm: ask the CA for what is issued to nobody."""
     ADOPT = "adopt"
     """Take into the state what is there already; no CA traffic."""
     FORGET = "forget"
@@ -56,6 +58,7 @@ _MARKS = {
     Verb.RESUME: ">",
     Verb.REVOKE: "-",
     Verb.RECOVER: "^",
+    Verb.FETCH: "<",
     Verb.ADOPT: "<",
     Verb.FORGET: "x",
     Verb.KEEP: " ",

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from runner.manifest.model import Enrollment, Recovery, Revocation, Update
+from runner.manifest.model import Enrollment, Fetch, Recovery, Revocation, Update
 from runner.plan.pruning import IN_NO_MANIFEST
 from runner.report.canonical import rfc3339
 
@@ -24,6 +24,7 @@ SECTIONS: dict[type, str] = {
     Update: "updates",
     Revocation: "revocations",
     Recovery: "recoveries",
+    Fetch: "fetches",
 }
 """The class of an item → the section of the manifest it stands in."""
 
@@ -77,6 +78,8 @@ def _files(item: AnyItem) -> dict[str, object]:
         return _four(item.certificate, item.key, item.new_key, item.output.certificate)
     if isinstance(item, Recovery):
         return _four(item.certificate, None, item.key, item.output.certificate)
+    if isinstance(item, Fetch):
+        return _four(None, None, None, item.file)
     return _four(item.certificate, item.key, None, None)
 
 

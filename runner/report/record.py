@@ -17,7 +17,7 @@ TROUBLE = ("failed", "unknown")
 """Outcomes that somebody has to see to."""
 OPEN = ("pending", "skipped")
 """Outcomes that another run may mend by itself."""
-ORDER = (*TROUBLE, *OPEN, "issued", "updated", "revoked", "recovered", "forwarded")
+ORDER = (*TROUBLE, *OPEN, "issued", "updated", "revoked", "recovered", "fetched", "forwarded")
 """What a person wants to see first; whatever is not named here comes after it, and `unchanged` last."""
 
 

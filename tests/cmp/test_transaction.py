@@ -367,7 +367,7 @@ def test_the_table_is_that_of_the_standard():
     """Permitted answers, dossier §3.1."""
     awaited = {state: sorted(row) for state, row in ANSWERS.items()}
     assert awaited == {
-        State.REQUESTED: ["cp", "error", "ip", "krp", "kup", "popdecc", "rp"],
+        State.REQUESTED: ["cp", "error", "genp", "ip", "krp", "kup", "popdecc", "rp"],
         State.PROVING: ["cp", "error", "ip", "kup"],
         State.POLLING: ["error", "pollRep"],
         State.CONFIRMING: ["error", "pkiconf"],

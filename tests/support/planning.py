@@ -194,7 +194,8 @@ class Given:
             seals="\n".join(f"{seal} {self.path(path)}" for path, seal in more.get("seals", {}).items()),
             stores="\n".join(self.path(path) for path in more.get("seals", {})),
         )
-        changes = {"digest": "another"} if more.get("changed") else {}
+        changes = {"stores": self.path(more["stores"])} if "stores" in more else {}
+        changes |= {"digest": "another"} if more.get("changed") else {}
         changes |= {key: self.path(more[key]) for key in ("certificate_path", "key_path") if key in more}
         if "replaces" in more:
             changes["replaces"] = hashlib.sha256(self.certificates[more["replaces"]]).hexdigest()
