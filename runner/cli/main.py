@@ -27,6 +27,7 @@ COMMANDS = {
     "report": "a past run again, in any format; compare two; verify a file",
     "recovery-drill": "fetch backed-up keys into memory only, and judge them",
     "inspect": "print a PKIMessage, key, certificate, request or CRL",
+    "convert": "an ssh-cmpclient-g3 command line → the same thing as a manifest",
     "schema": "print a JSON Schema",
     "init": "write a starter manifest",
     "doctor": "probe an authority: what is wrong, whose it is, the next step",
