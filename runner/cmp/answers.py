@@ -8,6 +8,7 @@ transaction.py.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from runner.asn1.cmp import CertifiedKeyPair
@@ -220,10 +221,15 @@ A POLLING transaction takes the rows of the state that it came from as well.
 
 def handlers_for(dialogue: Dialogue, order: Order) -> dict[str, Handler]:
     """The rows of the table for this state and kind of request; those of its origin, too, while it polls."""
-    polling = dialogue.state is State.POLLING
-    rows = ANSWERS.get(dialogue.origin if polling else dialogue.state, {})
+    return _rows(dialogue.state, dialogue.origin, dialogue.kind, order.proof == CHALLENGE)
+
+
+@lru_cache(maxsize=256)
+def _rows(state: State, origin: State, kind: str, challenged: bool) -> dict[str, Handler]:  # noqa: FBT001 - by order
+    polling = state is State.POLLING
+    rows = ANSWERS.get(origin if polling else state, {})
     rows = {**rows, **ANSWERS[State.POLLING]} if polling else rows
-    others = {*REPLIES.values(), *(() if order.proof == CHALLENGE else ("popdecc",))} - {REPLIES[dialogue.kind]}
+    others = {*REPLIES.values(), *(() if challenged else ("popdecc",))} - {REPLIES[kind]}
     return {body: handle for body, handle in rows.items() if body not in others}
 
 
