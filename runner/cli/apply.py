@@ -44,15 +44,17 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(args: Namespace) -> int:
     """Plan, ask, carry out, report."""
+    from runner.cli.saved import saved_plan_in
     from runner.cli.signing import signer_for
-    from runner.cli.wiring import Workshop, survey
+    from runner.cli.wiring import Workshop
     from runner.report.files import check_report_path
     from runner.system import SystemClock
 
     for path in args.report:
         check_report_path(path)
     clock = SystemClock()
-    situation = survey(args, clock)
+    args.saved = saved_plan_in(args)
+    situation = _situation(args, clock)
     console.warn(situation.document.warnings)
     workshop = Workshop.open(situation, args, clock)
     signer = signer_for(args, situation.document, workshop.keyring)
@@ -74,6 +76,18 @@ def _refuse_closed_windows(situation: Situation, clock: SystemClock) -> None:
         raise Refused("nothing may be begun now", why=why, next_step="run apply again then")
 
 
+def _situation(args: Namespace, clock: SystemClock) -> Situation:
+    """As it is now; of a saved plan as it was then, or Refused."""
+    from runner.cli.saved import refuse_unless_true
+    from runner.cli.wiring import survey
+
+    if args.saved is None:
+        return survey(args, clock)
+    situation = survey(args, clock, args.saved.at)
+    refuse_unless_true(args.saved, situation)
+    return situation
+
+
 def _agreed(situation: Situation, args: Namespace) -> bool:
     """On a terminal the person sees the plan and is asked once; without one we go ahead."""
     if args.yes or not (sys.stdin.isatty() and sys.stderr.isatty()):
@@ -88,6 +102,7 @@ def _locked(workshop: Workshop, args: Namespace, clock: SystemClock, signer: Sig
     """Under the lock: look again, since another apply may have come between, and carry the plan out."""
     from runner.cli.hiring import hire, how_many, see_off
     from runner.cli.wiring import RUN_ID, look
+    from runner.cli.saved import refuse_unless_true
     from runner.cli.wiring import Workshop as Fresh
     from runner.state.journal import Journal
     from runner.state.lock import StateLock, this_process
@@ -97,7 +112,11 @@ def _locked(workshop: Workshop, args: Namespace, clock: SystemClock, signer: Sig
     owner = this_process(f"apply {' '.join(map(str, args.paths))}", clock.now())
     with StateLock(state.with_name("lock"), owner):
         if read_inventory(state) != workshop.situation.inventory:
-            workshop = Fresh.open(look(workshop.situation.document, args, clock), args, clock)
+            now = args.saved.at if args.saved else clock.now()
+            situation = look(workshop.situation.document, args, now)
+            if args.saved is not None:
+                refuse_unless_true(args.saved, situation)
+            workshop = Fresh.open(situation, args, clock)
         run_id = workshop.entropy.octets(RUN_ID).hex()
         count = how_many(workshop, args)
         hired = hire(workshop, run_id, count) if count > 1 else []

@@ -13,6 +13,7 @@ from runner.cli import console, exits, options
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
 
+    from runner.cli.wiring import Situation
     from runner.plan.steps import Plan
 
 
@@ -23,7 +24,9 @@ def add_arguments(parser: ArgumentParser) -> None:
     options.selection(parser)
     options.output_format(parser, "text", "json", "markdown")
     options.verbose(parser)
-    parser.add_argument("--out", metavar="FILE", type=Path, help="write the plan as JSON, too")
+    parser.add_argument(
+        "--out", metavar="FILE", type=Path, help="save the plan, for apply FILE to execute exactly that"
+    )
     options.example(parser, "cmp-batch plan plant.yaml", "cmp-batch plan --format markdown manifests/ > comment.md")
 
 
@@ -32,24 +35,26 @@ def run(args: Namespace) -> int:
     from runner.cli.wiring import survey
     from runner.system import SystemClock
 
+    if args.out is not None:
+        from runner.cli.saved import asked_of, take
+
+        take(args, asked_of(args))
     situation = survey(args, SystemClock())
     console.warn(situation.document.warnings)
     if args.out is not None:
-        _write(args.out, situation.plan)
+        _write(args, situation)
     console.show(_rendered(situation.plan, args))
-    if args.verbose and args.format == "text":
-        from runner.report.settings_text import settings_text
-
-        console.show(f"\n{settings_text(situation.document)}")
     return exits.CHANGES if situation.plan.changes else exits.OK
 
 
-def _write(path: Path, plan: Plan) -> None:
-    from runner.report.canonical import canonical_json
+def _write(args: Namespace, situation: Situation) -> None:
+    from runner.cli.saved import asked_of
     from runner.report.files import replace_file
-    from runner.report.plan_json import plan_to_json
+    from runner.report.saved_plan import saved_plan
 
-    replace_file(path, canonical_json(plan_to_json(plan)).encode())
+    asked, plan = asked_of(args), situation.plan
+    text = saved_plan(plan, asked, situation.document, situation.facts, situation.inventory)
+    replace_file(args.out, text.encode())
 
 
 def _rendered(plan: Plan, args: Namespace) -> str:
@@ -58,6 +63,10 @@ def _rendered(plan: Plan, args: Namespace) -> str:
         from runner.report.plan_json import plan_to_json
 
         return canonical_json(plan_to_json(plan))
-    from runner.report.plan_text import plan_markdown, plan_text
+    if args.format == "markdown":
+        from runner.report.plan_markdown import plan_markdown
 
-    return plan_markdown(plan) if args.format == "markdown" else plan_text(plan, console.layout(verbose=args.verbose))
+        return plan_markdown(plan)
+    from runner.report.plan_text import plan_text
+
+    return plan_text(plan, console.layout(verbose=args.verbose))

@@ -34,6 +34,7 @@ from runner.system import SystemClock, SystemEntropy
 if TYPE_CHECKING:
     from argparse import Namespace
     from collections.abc import Sequence
+    from datetime import datetime
 
     from runner.execute.desk import Durable
     from runner.lab.authority import Lab
@@ -60,14 +61,17 @@ class Situation:
     plan: Plan
 
 
-def survey(args: Namespace, clock: SystemClock) -> Situation:
-    """Read the manifests, the state and the disk, and decide. Writes nothing. Raises BadInput and StateError."""
+def survey(args: Namespace, clock: SystemClock, at: datetime | None = None) -> Situation:
+    """Read the manifests, the state and the disk, and decide for the hour of `at`, or now. Writes nothing.
+
+    Raises BadInput and StateError.
+    """
     document = load_manifest(args.paths, base=args.base, variables=options.variables(args))
-    return look(document, args, clock)
+    return look(document, args, at or clock.now())
 
 
-def look(document: Document, args: Namespace, clock: SystemClock) -> Situation:
-    """The situation of a document as it is now."""
+def look(document: Document, args: Namespace, now: datetime) -> Situation:
+    """The situation of a document as it is, decided for the hour of `now`."""
     base = Path(document.base)
     state = args.state or base / STATE_FOLDER / "state.db"
     allowed = tuple(Path(path) for path in getattr(args, "allow_path", ()))
@@ -76,7 +80,7 @@ def look(document: Document, args: Namespace, clock: SystemClock) -> Situation:
     facts = observe(document, folder)
     retry = getattr(args, "retry_unknown", False)
     prune = getattr(args, "prune", False)
-    plan = make_plan(document, facts, inventory, clock.now(), retry_unknown=retry, prune=prune)
+    plan = make_plan(document, facts, inventory, now, retry_unknown=retry, prune=prune)
     return Situation(document, state, folder, inventory, facts, only(plan, getattr(args, "target", ())))
 
 

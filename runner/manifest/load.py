@@ -8,6 +8,7 @@ name is run, and nothing opened but what they include and the tables of for_each
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -44,6 +45,7 @@ def load_manifest(
     folder = _absolute(base or _folder_of(paths, [*files]))
     name = next((file.stem for file in files), "")
     document = resolve(sources, name=name, base=folder, variables=variables or {}, ledger=ledger)
+    document = replace(document, sources={source.file: source.digest for source in sources})
     if errors := ledger.told(Severity.ERROR):
         raise BadInput(
             errors[0].summary if len(errors) == 1 else f"the manifest has {len(errors)} mistakes",

@@ -259,3 +259,5 @@ class Document:
     """Files that are mixed into the generation of keys (-N), beside the system's own source."""
     strategy: Strategy = ALL_AT_ONCE
     """How the plan is rolled out."""
+    sources: Mapping[str, str] = field(default_factory=dict)
+    """Each file that was read, and SHA-256 (hex) of it."""

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 import yaml
@@ -70,6 +71,8 @@ class Source:
     written: Mapping[ValuePath, Written] = field(repr=False)
     findings: tuple[Diagnostic, ...] = ()
     top: str = ""
+    digest: str = ""
+    """SHA-256 (hex) of the file's octets."""
 
     def place(self, path: ValuePath) -> Place:
         """Where the value at `path` is; where it is not, the nearest value around it."""
@@ -87,10 +90,11 @@ def read_sources(file: str, octets: bytes, base: str, top: str = "") -> tuple[So
     """The documents in a file's octets. BadInput, with its place, where they cannot be read to the end."""
     events = node_events(file, _hidden(decoded(file, octets)))
     found: list[Source] = []
+    digest = sha256(octets).hexdigest()
     while next(events, None) is not None:  # the start of a document
         builder = _Builder(file, events)
         value = builder.document()
-        found.append(Source(file, base, value, builder.written, tuple(builder.findings), top or base))
+        found.append(Source(file, base, value, builder.written, tuple(builder.findings), top or base, digest))
     if not found:
         raise unreadable("the manifest is empty", Place(file, 1, 1), next_step="`cmp-batch init` writes one")
     return tuple(each for each in found if each.value is not None) or (found[0],)

@@ -1,4 +1,4 @@
-"""A Plan for people: the summary, then what would change and why, as text for a terminal or Markdown for a review.
+"""A Plan for people: the summary, then what would change and why, as text for a terminal.
 
 Everything foreign is cleaned here. Unchanged items are folded into a count, unless all are asked for.
 """
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from runner.plan.steps import Verb
 from runner.report.results_text import folded_note
-from runner.report.sanitise import clean, markdown_code
+from runner.report.sanitise import clean
 from runner.report.tables import TIED, Layout, Row, render, wrapped
 
 if TYPE_CHECKING:
@@ -33,15 +33,20 @@ _PLACES = {Verb.BLOCKED.value: -1, Verb.KEEP.value: 1}
 
 def plan_text(plan: Plan, layout: Layout) -> str:
     """The whole plan as text, ready to print."""
-    shown = [step for step in _blocked_first(plan) if layout.verbose or step.changes]
+    shown = [step for step in blocked_first(plan) if layout.verbose or step.changes]
     rows = [Row(_cells(step), _STYLES.get(step.verb, "")) for step in shown]
     parts = (
         wrapped(f"plan of {clean(plan.name)}: {_tied(plan)}", layout, first="", rest="  ") + "\n",
         render(_HEADERS, rows, layout),
         folded_note(len(plan.steps) - len(shown)),
-        "".join(f"{clean(line)}\n" for line in (*_orphaned(plan), *_left(plan))),
+        "".join(f"{clean(line)}\n" for line in notes(plan)),
     )
     return "\n".join(part for part in parts if part)
+
+
+def notes(plan: Plan) -> list[str]:
+    """What the state has and no manifest speaks of."""
+    return [*_orphaned(plan), *_left(plan)]
 
 
 def _orphaned(plan: Plan) -> list[str]:
@@ -72,48 +77,33 @@ def _left(plan: Plan) -> list[str]:
     return [*lines, f"and {more} more that are held and in no manifest (status lists them)"] if more > 0 else lines
 
 
-def _blocked_first(plan: Plan) -> list[Step]:
+def blocked_first(plan: Plan) -> list[Step]:
+    """The steps, those that cannot be done before the others."""
     return sorted(plan.steps, key=lambda step: step.verb is not Verb.BLOCKED)
 
 
-def _summary(plan: Plan) -> str:
+def summary(plan: Plan) -> str:
+    """How many items of which kind, in words."""
     counts = sorted(plan.counts().items(), key=lambda count: _PLACES.get(count[0], 0))
     counted = [f"{count} {_COUNTED.get(verb, f'to {verb}')}" for verb, count in counts]
     return ", ".join(counted if plan.changes else ["nothing to do", *counted])
 
 
 def _tied(plan: Plan) -> str:
-    return _summary(plan).replace(" ", TIED).replace(f",{TIED}", ", ")
+    return summary(plan).replace(" ", TIED).replace(f",{TIED}", ", ")
 
 
 def _cells(step: Step) -> tuple[str, ...]:
-    return (step.verb.mark, clean(step.item.name), clean(_action(step)), clean(_why(step)))
+    return (step.verb.mark, clean(step.item.name), clean(action(step)), clean(why(step)))
 
 
-def _action(step: Step) -> str:
+def action(step: Step) -> str:
+    """The verb, the request that goes out, and to whom."""
     request = f" ({step.request})" if step.request else ""
     return f"{step.verb.value}{request} at {step.item.authority}"
 
 
-def _why(step: Step) -> str:
+def why(step: Step) -> str:
+    """All reasons, and for whom the step waits."""
     reasons = [reason.text for reason in step.reasons]
     return "; ".join(reasons + ([f"after {', '.join(step.needs)}"] if step.needs else []))
-
-
-def plan_markdown(plan: Plan) -> str:
-    """The plan as a comment for a pull request: GitHub's Markdown, with everything foreign shown literally."""
-    changed = [step for step in _blocked_first(plan) if step.changes]
-    kept = [step for step in plan.steps if not step.changes]
-    lines = [f"### Plan of {markdown_code(plan.name)}", "", f"**{_summary(plan)}**", ""]
-    if changed:
-        lines += ["| | item | action | why |", "|---|---|---|---|", *map(_markdown_row, changed), ""]
-    if kept:
-        names = [f"- {markdown_code(step.item.name)}" for step in kept]
-        lines += [f"<details><summary>{len(kept)} unchanged</summary>", "", *names, "", "</details>", ""]
-    lines += [f"- {markdown_code(line)}" for line in (*_orphaned(plan), *_left(plan))]
-    return "\n".join(lines)
-
-
-def _markdown_row(step: Step) -> str:
-    cells = (step.verb.mark, step.item.name, _action(step), _why(step))
-    return f"| {' | '.join(markdown_code(cell) for cell in cells)} |"

@@ -8,7 +8,8 @@ from html import unescape
 import pytest
 
 from runner.plan.steps import Plan
-from runner.report.plan_text import plan_markdown, plan_text
+from runner.report.plan_markdown import plan_markdown
+from runner.report.plan_text import plan_text
 from runner.report.tables import Layout
 from runner.state.inventory import Open, Stage
 

@@ -14,7 +14,8 @@ from support.samples import HOSTILE, hostile_plan, hostile_run, record_of
 from runner.report.canonical import canonical_json
 from runner.report.json_report import run_to_json
 from runner.report.plan_json import plan_to_json
-from runner.report.plan_text import plan_markdown, plan_text
+from runner.report.plan_markdown import plan_markdown
+from runner.report.plan_text import plan_text
 from runner.report.results_text import results_table
 from runner.report.sanitise import clean, markdown_code
 from runner.report.tables import Layout

@@ -11,7 +11,8 @@ from support.samples import full_plan, full_run, issued, record_of, result, run_
 
 from runner.execute.results import Failure, Outcome
 from runner.plan.steps import Plan
-from runner.report.plan_text import plan_markdown, plan_text
+from runner.report.plan_markdown import plan_markdown
+from runner.report.plan_text import plan_text
 from runner.report.results_text import results_table
 from runner.report.tables import Layout
 

@@ -1,0 +1,72 @@
+"""`apply plan.json`: the command line that a saved plan was made for, taken up again; and whether it is still true."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from runner.cli import options
+from runner.errors import BadInput, Refused
+from runner.report.binding import Asked
+from runner.report.saved_plan import LARGEST, read_saved_plan, refuse_stale
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+
+    from runner.cli.wiring import Situation
+    from runner.report.saved_plan import SavedPlan
+
+SUFFIX = ".json"
+
+
+def asked_of(args: Namespace) -> Asked:
+    """What a plan is asked for; paths are made absolute, so that it can be applied from anywhere."""
+    return Asked(
+        paths=tuple(str(path.absolute()) for path in args.paths),
+        base=str(args.base.absolute()) if args.base else None,
+        state=str(args.state.absolute()) if args.state else None,
+        targets=tuple(args.target),
+        retry_unknown=args.retry_unknown,
+        prune=args.prune,
+        variables=tuple(sorted(options.variables(args))),
+    )
+
+
+def take(args: Namespace, asked: Asked) -> None:
+    """Let the arguments be those of `asked`; the values of --var stay."""
+    args.paths, args.target = [Path(path) for path in asked.paths], list(asked.targets)
+    args.base = Path(asked.base) if asked.base else None
+    args.state = Path(asked.state) if asked.state else None
+    args.retry_unknown, args.prune = asked.retry_unknown, asked.prune
+
+
+def saved_plan_in(args: Namespace) -> SavedPlan | None:
+    """The saved plan that is to be applied, its arguments taken; None where PATH is a manifest. BadInput, Refused."""
+    if not any(path.suffix == SUFFIX for path in args.paths):
+        return None
+    if len(args.paths) > 1 or args.target or args.base or args.state or args.retry_unknown or args.prune:
+        why = "it says itself which manifests, which items and which state it is about"
+        step = "give it alone; --var, and what says how to run, may go with it"
+        raise BadInput(
+            "a saved plan takes no other PATH, -C, --state, --target, --retry-unknown or --prune",
+            why=why,
+            next_step=step,
+        )
+    (path,) = args.paths
+    with path.open("rb") as file:
+        octets = file.read(LARGEST + 1)
+    if len(octets) > LARGEST:
+        raise BadInput(f"{path} is too large for a plan")
+    saved = read_saved_plan(str(path), octets)
+    given = tuple(sorted(options.variables(args)))
+    if given != saved.asked.variables:
+        named = ", ".join(saved.asked.variables) or "none"
+        step = "give the same --var again: their values are not in the plan, since they may be secrets"
+        raise Refused(f"{path} was made with other variables", why=f"it was made with: {named}", next_step=step)
+    take(args, saved.asked)
+    return saved
+
+
+def refuse_unless_true(saved: SavedPlan, situation: Situation) -> None:
+    """Refused where the situation, made for the hour of the plan, does not come to that very plan."""
+    refuse_stale(saved, situation.plan, situation.document, situation.facts, situation.inventory)
