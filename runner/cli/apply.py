@@ -101,8 +101,8 @@ def _agreed(situation: Situation, args: Namespace) -> bool:
 def _locked(workshop: Workshop, args: Namespace, clock: SystemClock, signer: SignatureProtection | None) -> int:
     """Under the lock: look again, since another apply may have come between, and carry the plan out."""
     from runner.cli.hiring import hire, how_many, see_off
-    from runner.cli.wiring import RUN_ID, look
     from runner.cli.saved import refuse_unless_true
+    from runner.cli.wiring import RUN_ID, look
     from runner.cli.wiring import Workshop as Fresh
     from runner.state.journal import Journal
     from runner.state.lock import StateLock, this_process
