@@ -57,9 +57,7 @@ def binding_of(asked: Asked, document: Document, facts: Facts, inventory: Invent
         "version": __version__,
         "asked": {each.name: _plain(getattr(asked, each.name)) for each in fields(asked)},
         "manifests": dict(document.sources),
-        "settings": {
-            name: _digest(getattr(document, name), secrets=False) for name in SETTINGS
-        },
+        "settings": {name: _digest(getattr(document, name), secrets=False) for name in SETTINGS},
         "items": {item.name: item.digest for item in document.items},
         "state": {name: _digest((inventory.held.get(name), inventory.open.get(name))) for name in _known(inventory)},
         "files": dict(_files(facts)),
