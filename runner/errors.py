@@ -149,7 +149,23 @@ class Unauthentic(ProtocolError):
 
 
 class Claimed(Unauthentic):
-    """An error or rejection that nobody vouches for: it is shown to the person and believed by nothing."""
+    """An error or rejection that nobody vouches for: it is shown to the person and believed by nothing.
+
+    `fail_info` and `certificates` (DER) are what it said and brought, just as little believed.
+    """
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        why: str = "",
+        next_step: str = "",
+        fail_info: tuple[str, ...] = (),
+        certificates: tuple[bytes, ...] = (),
+    ) -> None:
+        super().__init__(what, why=why, next_step=next_step)
+        self.fail_info = fail_info
+        self.certificates = certificates
 
 
 class Mismatch(ProtocolError):

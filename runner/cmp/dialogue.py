@@ -45,6 +45,8 @@ class Parties:
     """certProfile: the name by which the CA knows what it is to issue (RFC 9810 §5.1.1.4)."""
     opener: Decrypter | None = field(default=None, repr=False)
     """The key that is to be certified, where it can open a certificate that is encrypted to it."""
+    kem_server: Certificate | None = None
+    """The certificate of the server's KEM key: a secret is encapsulated to it in each transaction."""
     key_opener: Opener | None = field(default=None, repr=False)
     """What opens private keys that come from the CA: our credential, or the protocol encryption key."""
     general_info: tuple[InfoTypeAndValue, ...] = ()
@@ -79,6 +81,8 @@ class Dialogue:
     certificate: bytes = b""
     private_key: bytes = b""
     """EncryptedKey: the private key of that certificate as it came, where the CA made it."""
+    kem_ciphertext: bytes = b""
+    """KemCiphertextInfo that the secret of our protection is in; our key opens it again."""
     history: tuple[bytes, ...] = ()
     """CertifiedKeyPair: the key history of a krp, encrypted as it came."""
     key_is_signed_for: bool = False

@@ -55,8 +55,9 @@ def protected_part(header: PKIHeader, body: Chosen) -> bytes:
     return tlv(SEQUENCE_TAG, encode(header) + PKI_BODY.encode(body))
 
 
-def whole_message(protected: bytes, protection: bytes, extra_certs: tuple[bytes, ...] = ()) -> bytes:
-    """The DER of the PKIMessage whose ProtectedPart is `protected`: header and body as they were protected."""
+def whole_message(protected: bytes, protection: bytes | None, extra_certs: tuple[bytes, ...] = ()) -> bytes:
+    """The DER of the PKIMessage whose ProtectedPart is `protected`: header and body as they are in it."""
     start, stop = open_sequence(protected)
     certificates = _EXTRA_CERTS.encode(extra_certs) if extra_certs else b""
-    return tlv(SEQUENCE_TAG, protected[start:stop] + _PROTECTION.encode(protection) + certificates)
+    bits = b"" if protection is None else _PROTECTION.encode(protection)
+    return tlv(SEQUENCE_TAG, protected[start:stop] + bits + certificates)

@@ -1,7 +1,7 @@
 """How our messages are protected, and whose protection we accept (RFC 9810 §5.1.3; dossier §2).
 
-Ours is a MAC with a shared secret or a signature; a Peer says which answers are believed. KEM-based MACs, whose
-secret is agreed on within the transaction, have their place beside MacProtection.
+Ours is a MAC with a shared secret, a MAC with a secret that a KEM gave (agreement.py), or a signature; a Peer says
+which answers are believed.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from functools import lru_cache
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from runner.asn1.parameters import KEM_BASED_MAC
 from runner.asn1.x509 import NULL_DN
 from runner.cmp.message import protected_part, whole_message
 from runner.errors import Unauthentic
@@ -22,6 +23,7 @@ from runner.pki.extensions import (
     key_usages_in,
     subject_key_identifier_in,
 )
+from runner.pki.kems import kem_mac_algorithm
 from runner.pki.mac_parameters import MacParameters, mac_algorithm, needs_nonce, with_nonce
 from runner.pki.macs import SharedSecret, compute_mac, is_mac, verify_mac
 from runner.pki.names import Name, common_name, directory_name, name_in_general_name, same_name
@@ -38,6 +40,8 @@ if TYPE_CHECKING:
     from runner.asn1.cmp import PKIHeader
     from runner.asn1.structures import Chosen
     from runner.cmp.message import Unverified
+    from runner.pki.macs import KemSecret
+    from runner.pki.opening import Decrypter
 
 
 RFC_9045 = MacParameters()
@@ -87,14 +91,27 @@ class SignatureProtection:
     presentation: Presentation = Presentation()
 
 
-Protection = MacProtection | SignatureProtection
+@dataclass(frozen=True, slots=True)
+class KemProtection:
+    """A MAC with a secret that the CA encapsulated to our key (RFC 9810 §5.1.3.4). `chain` begins with its certificate.
+
+    Until the secret is agreed on messages go out unprotected, with the certificate.
+    """
+
+    opener: Decrypter = field(repr=False)
+    chain: tuple[Certificate, ...]
+    secret: KemSecret | None = None
+    presentation: Presentation = Presentation()
+
+
+Protection = MacProtection | SignatureProtection | KemProtection
 
 
 def sender_of(protection: Protection) -> bytes:
     """The sender (GeneralName, DER): CN=reference, or the signer's subject byte by byte (RFC 9483 §3.1)."""
     if protection.presentation.sender is not None:
         return protection.presentation.sender
-    if isinstance(protection, SignatureProtection):
+    if not isinstance(protection, MacProtection):
         return directory_name(protection.chain[0].subject.der)
     return _named(protection.reference)
 
@@ -108,7 +125,7 @@ def sender_kid_of(protection: Protection) -> bytes | None:
     """The senderKID: the reference value, or the signer's SubjectKeyIdentifier."""
     if protection.presentation.sender_kid is not None:
         return protection.presentation.sender_kid or None
-    if isinstance(protection, SignatureProtection):
+    if not isinstance(protection, MacProtection):
         return subject_key_identifier_in(protection.chain[0].extensions)
     return protection.reference or None
 
@@ -121,11 +138,23 @@ def protect(header: PKIHeader, body: Chosen, protection: Protection) -> bytes:
         part = protected_part(header, body)
         certificates = _extra_certs(header, protection.presentation)
         return whole_message(part, compute_mac(protection.secret, algorithm, part), certificates)
+    if isinstance(protection, KemProtection):
+        return _with_kem(header, body, protection)
     header = replace(header, protection_alg=protection.signer.algorithm)
     part = protected_part(header, body)
     chain = tuple(certificate.der for certificate in protection.chain)
     certificates = _extra_certs(header, protection.presentation, chain)
     return whole_message(part, protection.signer.sign(part), certificates)
+
+
+def _with_kem(header: PKIHeader, body: Chosen, ours: KemProtection) -> bytes:
+    chain = tuple(certificate.der for certificate in ours.chain)
+    certificates = _extra_certs(header, ours.presentation, chain)
+    if ours.secret is None:
+        return whole_message(protected_part(header, body), None, certificates)
+    algorithm = kem_mac_algorithm()
+    part = protected_part(replace(header, protection_alg=algorithm), body)
+    return whole_message(part, compute_mac(ours.secret, algorithm, part), certificates)
 
 
 def _extra_certs(header: PKIHeader, ours: Presentation, chain: tuple[bytes, ...] = ()) -> tuple[bytes, ...]:
@@ -144,6 +173,8 @@ class Peer:
     """
 
     secret: SharedSecret | None = None
+    kem_secret: KemSecret | None = None
+    """What we encapsulated to the server's key: whoever has it is the server."""
     anchors: tuple[Certificate, ...] = ()
     name: Name | None = None
     accepts: frozenset[str] = frozenset({"mac", "signature"})
@@ -172,12 +203,13 @@ def check_protection(unverified: Unverified, peer: Peer, known: Iterable[bytes],
 
 
 def _check_mac(unverified: Unverified, algorithm: AlgorithmIdentifier, bits: bytes, peer: Peer) -> None:
-    if peer.secret is None:
+    secret = peer.kem_secret if algorithm.algorithm == KEM_BASED_MAC else peer.secret
+    if secret is None:
         raise Unauthentic(
             "the message is protected by a shared secret, and this exchange has none",
-            why="our request was signed; an answer with a MAC proves nothing to us",
+            why="our request was not protected by one; an answer with a MAC proves nothing to us",
         )
-    if not verify_mac(peer.secret, algorithm, bits, unverified.protected):
+    if not verify_mac(secret, algorithm, bits, unverified.protected):
         raise Unauthentic(
             "the message's MAC is wrong",
             why="the CA used another secret than ours, or the message was changed on its way",
@@ -217,7 +249,7 @@ def _accepted(signer: Certificate, certificates: tuple[Certificate, ...], peer: 
     if usages is not None and "digitalSignature" not in usages and not lenient:
         raise Unauthentic(f'"{signer.subject}" may not sign messages', why="its keyUsage lacks digitalSignature")
     find_path(signer, certificates, peer.anchors, now)
-    if not _speaks_for_ca(signer, peer):
+    if not speaks_for_ca(signer, peer):
         raise Unauthentic(
             f'"{signer.subject}" signed the answer and is not known to speak for the CA',
             why="it is neither configured, nor a CA, nor an RA or CA server by its extended key usage (cmcCA, cmcRA)",
@@ -251,7 +283,7 @@ def signers_of(
             yield candidate
 
 
-def _speaks_for_ca(signer: Certificate, peer: Peer) -> bool:
+def speaks_for_ca(signer: Certificate, peer: Peer) -> bool:
     """A certificate of the same PKI is not enough: an end entity must not pass for the CA (dossier §7 no. 6)."""
     if Tolerance.OTHER_SENDER in peer.tolerates or any(signer.der == anchor.der for anchor in peer.anchors):
         return True

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING
 
 from runner.asn1.structures import Chosen
 from runner.asn1.x509 import NULL_DN
+from runner.cmp.agreement import Opening
 from runner.cmp.answers import REPLIES, WHOLE_MESSAGE, Received, handlers_for, remembered
 from runner.cmp.dialogue import Dialogue, Done, Send, State
 from runner.cmp.framing import general_info_of, header_of
@@ -59,12 +60,16 @@ def start(order: Order, parties: Parties, proof: Signer | None, now: datetime, e
 
 
 def start_together(
-    requests: Sequence[Request], parties: Parties, now: datetime, entropy: Entropy
+    requests: Sequence[Request], parties: Parties, now: datetime, entropy: Entropy, opening: Opening | None = None
 ) -> tuple[Dialogue, ...]:
-    """Open one transaction for several orders of one kind (RFC 4211 §3): a Dialogue for each, with the same message."""
-    transaction_id, nonce, kind = entropy.octets(NONCE), entropy.octets(NONCE), requests[0].order.kind
-    recipient = directory_name(parties.recipient.der if parties.recipient else NULL_DN)
-    blank = Dialogue(kind, State.REQUESTED, transaction_id, b"", nonce, nonce, recipient=recipient, of=len(requests))
+    """Open one transaction for several orders of one kind (RFC 4211 §3): a Dialogue for each, with the same message.
+
+    `opening` is what was agreed on before (agreement.py).
+    """
+    opening, nonce, kind = opening or Opening(entropy.octets(NONCE)), entropy.octets(NONCE), requests[0].order.kind
+    recipient = opening.recipient or directory_name(parties.recipient.der if parties.recipient else NULL_DN)
+    blank = Dialogue(kind, State.REQUESTED, opening.transaction_id, b"", nonce, nonce, recipient=recipient)
+    blank = replace(blank, of=len(requests), peer_nonce=opening.peer_nonce, kem_ciphertext=opening.ciphertext)
     implicit = parties.implicit_confirm and kind not in ("rr", "genm")
     header = replace(header_of(blank, parties, now), general_info=general_info_of(parties, implicit=implicit))
     message = protect(header, request_body(requests), parties.protection)

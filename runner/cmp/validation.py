@@ -71,6 +71,8 @@ def verify_message(
             f"the server says, and nothing proves that the CA does: {refusal}",
             why=f"{problem.what} ({problem.why})" if problem.why else problem.what,
             next_step=problem.next_step or "check the credential and the CA's log; the key is kept",
+            fail_info=refusal.fail_info,
+            certificates=unverified.message.extra_certs,
         ) from problem
     return Verified(unverified.message, signer)
 

@@ -12,7 +12,15 @@ from typing import TYPE_CHECKING
 
 from runner.asn1.x509 import NULL_DN
 from runner.cmp.dialogue import Parties
-from runner.cmp.protection import RFC_9045, MacProtection, Peer, Presentation, Protection, SignatureProtection
+from runner.cmp.protection import (
+    RFC_9045,
+    KemProtection,
+    MacProtection,
+    Peer,
+    Presentation,
+    Protection,
+    SignatureProtection,
+)
 from runner.errors import CmpBatchError, KeyStoreError
 from runner.keystores.files import read_file
 from runner.keystores.keys import load_key
@@ -20,6 +28,7 @@ from runner.keystores.secrets import shared_key
 from runner.manifest.credentials import PskCredential
 from runner.pki.certificates import certificates_in
 from runner.pki.certification_requests import request_in
+from runner.pki.kems import is_kem_key
 from runner.pki.macs import SharedSecret
 from runner.pki.names import directory_name
 from runner.pki.signing import SignatureChoice
@@ -49,6 +58,8 @@ class Access:
     handed_out: Protection | None = None
     keeper: Certificate | None = None
     """Whom private keys are backed up for, as the manifest says."""
+    kem: Certificate | None = None
+    """The certificate of the CA's KEM key, as the manifest says."""
     heard: dict[str, Certificate] = field(default_factory=dict)
     """What the authority said when it was asked, kept for the run."""
 
@@ -85,7 +96,17 @@ def open_access(authority: Authority, line: Line) -> Access:
         anchors.append(own)
     recipient = authority.recipient or (own.subject if own else None)
     keeper = read_certificates(authority.keeper)[0] if authority.keeper else None
-    return Access(authority, line, tuple(anchors), recipient, keeper=keeper)
+    return Access(authority, line, tuple(anchors), recipient, keeper=keeper, kem=_kem_certificate(authority))
+
+
+def _kem_certificate(authority: Authority) -> Certificate | None:
+    if authority.kem_certificate is None:
+        return None
+    certificate = read_certificates(authority.kem_certificate)[0]
+    if not is_kem_key(certificate.public_key_info):
+        why = "its key is of no key encapsulation that we know: ML-KEM-768 or -1024"
+        raise KeyStoreError(f"{authority.kem_certificate} is no KEM certificate", why=why)
+    return certificate
 
 
 @dataclass(slots=True)
@@ -116,27 +137,42 @@ class Keyring:
             reference, SharedSecret(key.reveal()), salt, parameters, presentation_of(credential.presenting)
         )
 
-    def _signature(self, credential: CertificateCredential) -> SignatureProtection:
+    def _signature(self, credential: CertificateCredential) -> Protection:
+        if credential.kem:
+            made = kem_protection(read_certificates(credential.certificate), self.key(credential.key))
+            return replace(made, presentation=presentation_of(credential.presenting))
         key = self.key(credential.key, SignatureChoice(credential.digest, credential.pss))
-        made = signature_protection(read_certificates(credential.certificate), key)
-        return replace(made, presentation=presentation_of(credential.presenting))
+        signs = signature_protection(read_certificates(credential.certificate), key)
+        return replace(signs, presentation=presentation_of(credential.presenting))
 
     def key(self, url: KeyUrl, choice: SignatureChoice = SignatureChoice()) -> StoredKey:  # noqa: B008 - frozen
         """The key that exists at a URL, to sign as `choice` says."""
         return load_key(url, self.secrets, choice)
 
 
+def kem_protection(chain: tuple[Certificate, ...], key: StoredKey) -> KemProtection:
+    """A MAC by what is encapsulated to `key`, whose certificate is the first of `chain`. KeyStoreError."""
+    _check_pair(chain, key)
+    if key.opener is None or not is_kem_key(key.public_key_info):
+        raise KeyStoreError(f"nothing can be encapsulated to the key {key.path}", why=f"it is of the kind {key.spec}")
+    return KemProtection(key.opener, chain)
+
+
 def signature_protection(chain: tuple[Certificate, ...], key: StoredKey) -> SignatureProtection:
     """A signature by `key`, whose certificate is the first of `chain`. KeyStoreError where they are not a pair."""
+    _check_pair(chain, key)
+    if key.signer is None:
+        raise KeyStoreError(f"the key {key.path} cannot sign messages", why=f"it is a key of the kind {key.spec}")
+    return SignatureProtection(key.signer, chain)
+
+
+def _check_pair(chain: tuple[Certificate, ...], key: StoredKey) -> None:
     if chain[0].public_key_info != key.public_key_info:
         raise KeyStoreError(
             f'the certificate "{chain[0].subject}" is not for the key {key.path}',
             why="their public keys differ",
             next_step="name the certificate and the key that belong together",
         )
-    if key.signer is None:
-        raise KeyStoreError(f"the key {key.path} cannot sign messages", why=f"it is a key of the kind {key.spec}")
-    return SignatureProtection(key.signer, chain)
 
 
 def chosen(wish: MacWish, usual: MacParameters) -> MacParameters:
@@ -164,9 +200,10 @@ def parties(access: Access, protection: Protection, answers: SharedSecret | None
     ours = replace(protection, presentation=replace(protection.presentation, first_only=first_only))
     return Parties(
         protection=ours if first_only else protection,
-        peer=Peer(secret, access.anchors, access.recipient, authority.accepts, authority.tolerates),
+        peer=Peer(secret, None, access.anchors, access.recipient, authority.accepts, authority.tolerates),
         recipient=authority.addressee or access.recipient,
         pvno=authority.version,
         implicit_confirm=authority.implicit_confirm,
         message_time=authority.message_time,
+        kem_server=access.kem,
     )

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from runner.asn1.cmp import CMP_2000
 from runner.cmp.proving import CHALLENGE
+from runner.execute.agreeing import agrees
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
@@ -28,6 +29,8 @@ def company(item: AnyItem, prepared: Prepared) -> Hashable:
     order, parties = prepared.order, prepared.parties
     signs_itself = item.credential is None and order.kind in ("kur", "rr") and getattr(item, "key", None) is not None
     if signs_itself or order.kind in _ALONE or order.proof == CHALLENGE or parties.pvno < CMP_2000:
+        return None
+    if agrees(parties):
         return None
     ours = parties.protection.presentation
     return (item.authority, item.credential, order.kind, parties.pvno, parties.cert_profile, parties.general_info, ours)

@@ -56,6 +56,8 @@ class Lost:
     try_later: bool = False
     aside: bytes = b""
     alone: bool = False
+    announced: tuple[bytes, ...] = ()
+    """Certificates (DER) that came with an unprotected wrongIntegrity, among them perhaps that of a KEM's key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,8 +112,13 @@ def without_answer(
     if dialogue.state is State.POLLING:
         return Parked(now, words_of(problem), doubt=processed)
     if dialogue.state is State.REQUESTED and not processed:
-        return Lost(failure)
+        return Lost(failure, announced=_announced(problem))
     return Unsure(failure)
+
+
+def _announced(problem: CmpBatchError) -> tuple[bytes, ...]:
+    """A server announces its KEM certificate by an error that nobody vouches for (RFC 9810 §5.1.3.4)."""
+    return problem.certificates if isinstance(problem, Claimed) and "wrongIntegrity" in problem.fail_info else ()
 
 
 def words_of(problem: CmpBatchError) -> str:

@@ -13,14 +13,16 @@ from typing import TYPE_CHECKING
 
 from runner.cmp.request import Request
 from runner.cmp.transaction import start_together
+from runner.execute.agreeing import agreed, agrees, rebound
 from runner.execute.conversation import Conversation, Member
 from runner.execute.record import dialogue_of
+from runner.values import replace
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Hashable
     from typing import Any
 
-    from runner.cmp.dialogue import Dialogue
+    from runner.cmp.dialogue import Dialogue, Parties
     from runner.execute.desk import Desk
     from runner.execute.endings import Ending
     from runner.execute.groundwork import Prepared
@@ -101,7 +103,7 @@ class Lobby:
 async def _talked(desk: Desk, tickets: list[Ticket]) -> list[Told]:
     """One conversation. What is raised in it befalls those who have no ending yet."""
     before = tickets[0].before
-    members = _resumed(tickets) if before is not None else _begun(desk, tickets)
+    members = _resumed(tickets) if before is not None else await _begun(desk, tickets)
     conversation = Conversation(
         members=members,
         line=desk.access(tickets[0].authority).line,
@@ -122,16 +124,22 @@ async def _talked(desk: Desk, tickets: list[Ticket]) -> list[Told]:
     return [Told(member.ending or problem, conversation.tally.attempts) for member in members]
 
 
-def _begun(desk: Desk, tickets: list[Ticket]) -> list[Member]:
+async def _begun(desk: Desk, tickets: list[Ticket]) -> list[Member]:
     prepared = [ticket.prepared for ticket in tickets]
+    both, opening = prepared[0].parties, None
+    if agrees(both):  # then it is alone
+        both, opening = await agreed(both, desk.access(tickets[0].authority).line, desk.clock, desk.entropy)
+        prepared = [replace(prepared[0], parties=both)]
     requests = [Request(each.order, each.key.signer if each.key else None, each.parties) for each in prepared]
-    dialogues = start_together(requests, prepared[0].parties, desk.clock.now(), desk.entropy)
-    return [_member(ticket, dialogue) for ticket, dialogue in zip(tickets, dialogues, strict=True)]
+    dialogues = start_together(requests, both, desk.clock.now(), desk.entropy, opening)
+    together = zip(tickets, prepared, dialogues, strict=True)
+    return [_member(ticket, each.parties, dialogue) for ticket, each, dialogue in together]
 
 
 def _resumed(tickets: list[Ticket]) -> list[Member]:
-    return [_member(ticket, dialogue_of(ticket.before)) for ticket in tickets if ticket.before is not None]
+    dialogues = [(ticket, dialogue_of(ticket.before)) for ticket in tickets if ticket.before is not None]
+    return [_member(ticket, rebound(ticket.prepared.parties, dialogue), dialogue) for ticket, dialogue in dialogues]
 
 
-def _member(ticket: Ticket, dialogue: Dialogue) -> Member:
-    return Member(ticket.prepared.order, ticket.prepared.parties, dialogue, ticket.change, ticket.keep_key)
+def _member(ticket: Ticket, parties: Parties, dialogue: Dialogue) -> Member:
+    return Member(ticket.prepared.order, parties, dialogue, ticket.change, ticket.keep_key)

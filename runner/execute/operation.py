@@ -10,6 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from runner.errors import CmpBatchError, KeyStoreError, ProtocolError
+from runner.execute.agreeing import with_announced
 from runner.execute.central import is_central, keep_key, served_once
 from runner.execute.company import again, company
 from runner.execute.desk import Installation
@@ -107,6 +108,9 @@ class Operation:
         line, alone, attempt = self.desk.access(self.item.authority).line, False, 0
         while True:
             ending = await self._talk(prepared, alone=alone)
+            if found := with_announced(ending, prepared, self.desk.clock.now()):
+                prepared = found
+                continue
             if not isinstance(ending, Lost) or not (ending.alone or (ending.try_later and attempt < line.retries)):
                 return ending
             alone |= ending.alone

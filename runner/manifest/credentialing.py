@@ -33,7 +33,7 @@ def read_credential(name: str, reader: Reader) -> Credential | None:
     part = reader.part
     if "psk" in part.values:
         return _psk(name, reader)
-    kind = "ra_certificate" if "ra_certificate" in part.values else "certificate"
+    kind = next((each for each in ("ra_certificate", "kem_certificate") if each in part.values), "certificate")
     certificate, key = reader.input(kind), reader.key_url("key", generate=False)
     digest, presenting = part.text("digest"), _presenting(reader, ("none",))
     if digest and digest.value == "sha1" and not part.flag("allow_weak"):
@@ -43,7 +43,7 @@ def read_credential(name: str, reader: Reader) -> Credential | None:
         return None
     named = digest.value if digest else ""
     signs = CertificateCredential(name, part.key_place, certificate, key, named, part.flag("pss"))
-    return replace(signs, ra=kind == "ra_certificate", presenting=presenting)
+    return replace(signs, ra=kind == "ra_certificate", kem=kind == "kem_certificate", presenting=presenting)
 
 
 def read_login(name: str, reader: Reader) -> Login | None:

@@ -76,6 +76,8 @@ class CertificateCredential:
     """RSASSA-PSS instead of PKCS #1 v1.5, of an RSA key."""
     ra: bool = False
     """Whether it is an RA's, who vouches for those whom it asks for."""
+    kem: bool = False
+    """Whether its key is a KEM's: a secret that the CA encapsulates to it protects our messages by a MAC."""
     presenting: Presenting = field(default_factory=Presenting)
 
 

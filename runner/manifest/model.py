@@ -77,6 +77,8 @@ class Authority:
     """The certificate (a path) that backups of private keys are encrypted to."""
     asks_keeper: bool = False
     """Whether the CA is asked for that certificate (caProtEncCert)."""
+    kem_certificate: str | None = None
+    """A path: the certificate of the CA's KEM key."""
     protocol_key: KeySpec | None = None
     """The kind of key that is made for each operation, for private keys to be encrypted to (protocolEncrKey)."""
     version: int = 2

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import mlkem
 
 from runner.asn1.algorithms import AlgorithmIdentifier
 from runner.asn1.infotypes import KemCiphertextInfo
-from runner.asn1.parameters import ML_KEMS, KemBMParameter, KemOtherInfo
+from runner.asn1.parameters import KEM_BASED_MAC, ML_KEMS, KemBMParameter, KemOtherInfo
 from runner.asn1.structures import decode, encode
 from runner.asn1.x509 import SubjectPublicKeyInfo
 from runner.errors import ProtocolError
@@ -39,6 +39,11 @@ def encapsulate(public_key_info: bytes) -> tuple[bytes, KemCiphertextInfo]:
     return secret, KemCiphertextInfo(kem=kem, ct=ciphertext)
 
 
+def is_kem_key(public_key_info: bytes) -> bool:
+    """Whether a key is one that can be encapsulated to here."""
+    return key_algorithm(public_key_info).algorithm in ML_KEMS
+
+
 def decapsulate(decrypter: Decrypter, info: KemCiphertextInfo) -> bytes:
     """The shared secret in a ciphertext; ProtocolError where it is not for our key.
 
@@ -57,6 +62,11 @@ def key_algorithm(public_key_info: bytes) -> AlgorithmIdentifier:
 def kem_mac_parameter(kem_context: bytes | None = None) -> KemBMParameter:
     """The parameters that we send: HKDF-SHA256, a key of 32 octets, HMAC-SHA256."""
     return KemBMParameter(kdf=_HKDF_SHA256, kem_context=kem_context, length=_MAC_KEY_OCTETS, mac=_HMAC_SHA256)
+
+
+def kem_mac_algorithm() -> AlgorithmIdentifier:
+    """The protectionAlg of a message with a KEM-based MAC, as we send it."""
+    return AlgorithmIdentifier(algorithm=KEM_BASED_MAC, parameters=encode(kem_mac_parameter()))
 
 
 def kem_mac_key(secret: bytes, parameter: KemBMParameter, transaction_id: bytes) -> bytes:
