@@ -173,12 +173,12 @@ class Peer:
     """
 
     secret: SharedSecret | None = None
-    kem_secret: KemSecret | None = None
-    """What we encapsulated to the server's key: whoever has it is the server."""
     anchors: tuple[Certificate, ...] = ()
     name: Name | None = None
     accepts: frozenset[str] = frozenset({"mac", "signature"})
     tolerates: frozenset[Tolerance] = frozenset()
+    kem_secret: KemSecret | None = None
+    """What we encapsulated to the server's key: whoever has it is the server."""
 
 
 def check_protection(unverified: Unverified, peer: Peer, known: Iterable[bytes], now: datetime) -> Certificate | None:

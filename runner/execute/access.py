@@ -200,7 +200,7 @@ def parties(access: Access, protection: Protection, answers: SharedSecret | None
     ours = replace(protection, presentation=replace(protection.presentation, first_only=first_only))
     return Parties(
         protection=ours if first_only else protection,
-        peer=Peer(secret, None, access.anchors, access.recipient, authority.accepts, authority.tolerates),
+        peer=Peer(secret, access.anchors, access.recipient, authority.accepts, authority.tolerates),
         recipient=authority.addressee or access.recipient,
         pvno=authority.version,
         implicit_confirm=authority.implicit_confirm,
