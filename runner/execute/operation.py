@@ -108,9 +108,6 @@ class Operation:
         line, alone, attempt = self.desk.access(self.item.authority).line, False, 0
         while True:
             ending = await self._talk(prepared, alone=alone)
-            if found := with_announced(ending, prepared, self.desk.clock.now()):
-                prepared = found
-                continue
             if not isinstance(ending, Lost) or not (ending.alone or (ending.try_later and attempt < line.retries)):
                 return ending
             alone |= ending.alone
@@ -119,9 +116,10 @@ class Operation:
                 attempt += 1
 
     async def _talk(self, prepared: Prepared, *, alone: bool) -> Ending:
-        ticket = self._ticket(prepared)
         size = 1 if alone else self.desk.access(self.item.authority).authority.batch_size
-        return await self._told(ticket, company(self.item, prepared), size)
+        ending = await self._told(self._ticket(prepared), company(self.item, prepared), size)
+        found = with_announced(ending, prepared, self.desk.clock.now())
+        return ending if found is None else await self._told(self._ticket(found), None, 1)
 
     async def _told(self, ticket: Ticket, key: Hashable, size: int) -> Ending:
         """What comes of a talk; its messages are counted however it ends."""
