@@ -1,6 +1,7 @@
-"""`cmp-batch lab serve`: the lab CA as a server on this machine, over HTTP and TCP, until a signal ends it.
+"""`cmp-batch lab`: the lab CA as a server on this machine, an RA for it, and a new root.
 
-Prints how to reach it, one fact a line, on stdout; what answers is runner.lab.
+`serve` answers over HTTP and TCP until a signal ends it, and prints how to reach it, one fact a line, on stdout. `ra`
+and `roll-over` work on the CA's folder while nobody serves it. What answers is runner.lab.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING
 from runner.cli import console, exits, options
 
 if TYPE_CHECKING:
-    from argparse import ArgumentParser, Namespace
+    from argparse import ArgumentParser, Namespace, _SubParsersAction
 
     from runner.lab.authority import Lab
 
@@ -33,21 +34,70 @@ def add_arguments(parser: ArgumentParser) -> None:
     serve.add_argument(
         "--tcp-delay", metavar="S", type=options.positive, default=0, help="over TCP, let every answer be polled for"
     )
-    serve.add_argument("--dir", metavar="FOLDER", default=FOLDER, help=f"where the CA is kept ({FOLDER})")
+    _add_folder(serve)
+    serve.add_argument(
+        "--manner",
+        metavar="NAME=VALUE",
+        action="append",
+        default=[],
+        help="how the CA behaves, or misbehaves; docs/lab.md lists them; may be given again",
+    )
     serve.add_argument("--allow-remote", action="store_true", help="let other machines reach it; it trusts everybody")
     options.example(serve, example)
+    _add_ra(actions, parser)
+    _add_roll_over(actions, parser)
+
+
+def _add_folder(action: ArgumentParser) -> None:
+    action.add_argument("--dir", metavar="FOLDER", default=FOLDER, help=f"where the CA is kept ({FOLDER})")
+
+
+def _add_ra(actions: _SubParsersAction[ArgumentParser], parser: ArgumentParser) -> None:
+    words = "make a certificate and key for an RA whom the CA trusts"
+    ra = actions.add_parser("ra", help=words, description=f"{words[0].upper()}{words[1:]}.", allow_abbrev=False)
+    ra.formatter_class = parser.formatter_class
+    ra.add_argument("name", metavar="NAME", help="the RA's common name, and the name of its files in the folder")
+    _add_folder(ra)
+    options.example(ra, "cmp-batch lab ra desk")
+
+
+def _add_roll_over(actions: _SubParsersAction[ArgumentParser], parser: ArgumentParser) -> None:
+    words = "give the CA a new key, with link certificates from the old root to the new"
+    new = actions.add_parser("roll-over", help=words, description=f"{words[0].upper()}{words[1:]}.", allow_abbrev=False)
+    new.formatter_class = parser.formatter_class
+    _add_folder(new)
+    options.example(new, "cmp-batch lab roll-over")
 
 
 def run(args: Namespace) -> int:
-    """Serve until SIGTERM or SIGINT, which are how it is meant to end."""
-    import asyncio
-
+    """What the action says; to serve ends with SIGTERM or SIGINT, which are how it is meant to end."""
     from runner.lab.authority import open_lab
+    from runner.lab.manners import parse_manners
     from runner.system import SystemClock, SystemEntropy
 
-    with open_lab(Path(args.dir), SystemClock(), SystemEntropy()) as lab:
-        asyncio.run(_serve(lab, args))
+    manners = parse_manners(getattr(args, "manner", ()))
+    with open_lab(Path(args.dir), SystemClock(), SystemEntropy(), manners) as lab:
+        _ACTIONS[args.action](lab, args)
     return exits.OK
+
+
+def _run_serve(lab: Lab, args: Namespace) -> None:
+    import asyncio
+
+    asyncio.run(_serve(lab, args))
+
+
+def _run_ra(lab: Lab, args: Namespace) -> None:
+    for word, path in zip(("RA certificate", "RA key"), lab.write_ra(args.name), strict=True):
+        console.say(f"{word} {path}")
+
+
+def _run_roll_over(lab: Lab, args: Namespace) -> None:  # noqa: ARG001 - the shape of an action
+    lab.roll_over()
+    console.say(f"CA certificate {lab.ca_certificate_path}")
+
+
+_ACTIONS = {"serve": _run_serve, "ra": _run_ra, "roll-over": _run_roll_over}
 
 
 async def _serve(lab: Lab, args: Namespace) -> None:

@@ -6,14 +6,14 @@ and our own salt; everybody else is answered with the CA's signature.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from runner.asn1.algorithms import AlgorithmIdentifier, PBMParameter
 from runner.asn1.cmp import (
     CERTIFICATES,
+    CMP_1999,
     CMP_2000,
-    CMP_2021,
     IMPLICIT_CONFIRM,
     PKI_BODY,
     ErrorMsgContent,
@@ -21,10 +21,11 @@ from runner.asn1.cmp import (
     PKIHeader,
 )
 from runner.asn1.der import SEQUENCE_TAG, tlv
+from runner.asn1.parameters import PBMAC1, PBKDF2Params, PBMAC1Params
 from runner.asn1.primitives import BIT_STRING, NULL
 from runner.asn1.structures import Chosen, Explicit, decode, encode
 from runner.asn1.x509 import NULL_DN
-from runner.lab.rules import Rejection, rejected
+from runner.lab.rules import Rejection, in_old_words, rejected
 from runner.lab.senders import SecretSender
 from runner.pki.macs import compute_mac
 from runner.pki.names import directory_name
@@ -50,6 +51,8 @@ class Answer:
 
 
 PKICONF = Answer("pkiconf")
+SILENCE = Answer("")
+"""No answer at all, as CMP 1999 has it for a conf."""
 
 
 def error(rejection: Rejection) -> Answer:
@@ -58,8 +61,14 @@ def error(rejection: Rejection) -> Answer:
 
 
 def seal(office: Office, asked: PKIHeader, sender: Sender, nonce: bytes, answer: Answer) -> bytes:
-    """The answer to a message with the header `asked`, as octets."""
-    if isinstance(sender, SecretSender):
+    """The answer to a message with the header `asked`, as octets; none for SILENCE."""
+    if answer == SILENCE:
+        return b""
+    if _version(office, asked) == CMP_1999:
+        answer = replace(answer, content=in_old_words(answer.content))
+    if answer.kind == "error" and office.rules.unprotected_errors:
+        return tlv(SEQUENCE_TAG, _header(office, asked, nonce, answer, None, None))
+    if isinstance(sender, SecretSender) and not office.rules.signed_answers:
         return _with_mac(office, asked, sender, nonce, answer)
     return _with_signature(office, asked, nonce, answer)
 
@@ -73,11 +82,20 @@ def _with_mac(office: Office, asked: PKIHeader, sender: SecretSender, nonce: byt
 
 
 def _own_salt(office: Office, theirs: AlgorithmIdentifier) -> AlgorithmIdentifier:
+    if theirs.algorithm == PBMAC1:
+        return _own_pbkdf2_salt(office, theirs)
     parameters = decode(PBMParameter, theirs.parameters or b"")
     ours = PBMParameter(
         salt=office.salt, owf=parameters.owf, iteration_count=parameters.iteration_count, mac=parameters.mac
     )
     return AlgorithmIdentifier(algorithm=theirs.algorithm, parameters=encode(ours))
+
+
+def _own_pbkdf2_salt(office: Office, theirs: AlgorithmIdentifier) -> AlgorithmIdentifier:
+    outer = decode(PBMAC1Params, theirs.parameters or b"")
+    inner = decode(PBKDF2Params, outer.key_derivation_func.parameters or b"")
+    derivation = replace(outer.key_derivation_func, parameters=encode(replace(inner, salt=office.salt)))
+    return replace(theirs, parameters=encode(replace(outer, key_derivation_func=derivation)))
 
 
 def _with_signature(office: Office, asked: PKIHeader, nonce: bytes, answer: Answer) -> bytes:
@@ -88,19 +106,30 @@ def _with_signature(office: Office, asked: PKIHeader, nonce: bytes, answer: Answ
 
 
 def _header(
-    office: Office, asked: PKIHeader, nonce: bytes, answer: Answer, algorithm: AlgorithmIdentifier, kid: bytes
+    office: Office,
+    asked: PKIHeader,
+    nonce: bytes,
+    answer: Answer,
+    algorithm: AlgorithmIdentifier | None,
+    kid: bytes | None,
 ) -> bytes:
     """Header and body, one after the other."""
     header = PKIHeader(
-        pvno=min(max(asked.pvno, CMP_2000), CMP_2021),
+        pvno=_version(office, asked),
         sender=office.issuer.general_name,
         recipient=asked.sender,
         message_time=office.now(),
         protection_alg=algorithm,
         sender_kid=kid,
+        recip_kid=asked.sender_kid if asked.pvno == CMP_1999 else None,
         transaction_id=asked.transaction_id,
         sender_nonce=nonce,
         recip_nonce=asked.sender_nonce,
         general_info=(_IMPLICIT_CONFIRM,) if answer.implicit else (),
     )
     return encode(header) + PKI_BODY.encode(Chosen(answer.kind, answer.content))
+
+
+def _version(office: Office, asked: PKIHeader) -> int:
+    """The pvno of an answer: the nearest that is spoken."""
+    return min(office.rules.versions, key=lambda spoken: abs(spoken - asked.pvno))

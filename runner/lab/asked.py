@@ -20,6 +20,7 @@ from runner.asn1.x509 import EXTENSIONS, NULL_DN, Extension, Signed, Validity
 from runner.errors import Malformed
 from runner.lab.issuing import Asked, key_identifier
 from runner.lab.keeping import entrusted, is_wish, make_key, reachable
+from runner.lab.manners import has_name
 from runner.lab.proof import acceptable_key, proven
 from runner.lab.records import State
 from runner.lab.rules import Rejection
@@ -110,9 +111,8 @@ def asked_in(office: Office, request: Request, number: int) -> Asked:
 
 
 def _welcome(office: Office, asked: Asked) -> None:
-    text = name_from_der(asked.subject).text
-    if any(word in text for word in office.rules.reject_names):
-        raise Rejection("notAuthorized", "this subject gets no certificate here")
+    if has_name(name_from_der(asked.subject).text, office.rules.reject_names):
+        raise Rejection(office.rules.reject_with, "this subject gets no certificate here")
     if asked.subject == NULL_DN and not alt_names_in(asked.extensions):
         raise Rejection("badCertTemplate", "there is neither a subject nor a subjectAltName")
 
@@ -136,7 +136,7 @@ def _in_update(office: Office, request: Request, number: int) -> Asked:
     key = _key(office, request, number)
     extensions = template.extensions or tuple(e for e in old.extensions if e.extn_id in _KEPT)
     asked = _granted(office, old.subject.der, key.public, extensions, template.validity)
-    return replace(asked, generated=key.generated, archived=key.archived)
+    return replace(asked, generated=key.generated, archived=key.archived, replaces=old.serial)
 
 
 def _updated(office: Office, request: Request, message: CertReqMsg) -> Certificate:
@@ -221,6 +221,9 @@ def _granted(
     office: Office, subject: bytes, public_key: bytes, extensions: Sequence[Extension], validity: bytes | None
 ) -> Asked:
     kept, dropped = _sorted_out(extensions, public_key)
+    if office.rules.grant_mods:
+        kept = tuple(extension for extension in kept if extension.extn_id != EXTENDED_KEY_USAGE)
+        dropped = (*dropped, "extendedKeyUsage is left to the CA")
     life, shortened = _life(office, validity)
     return Asked(subject, public_key, kept, life, (*dropped, *shortened))
 
@@ -246,7 +249,10 @@ def _sorted_out(extensions: Sequence[Extension], public_key: bytes) -> tuple[tup
 def _life(office: Office, validity: bytes | None) -> tuple[Validity, tuple[str, ...]]:
     """The validity that is granted, within the CA's own, and words about what was asked otherwise."""
     asked = _OptionalValidity() if validity is None else decode(_OptionalValidity, validity)
-    now, last = office.now(), office.issuer.certificate.not_after
+    now, last = office.now() - timedelta(seconds=office.rules.backdate), office.issuer.certificate.not_after
+    if office.rules.lifetime:
+        end = min(now + timedelta(seconds=office.rules.lifetime), last)
+        return Validity(not_before=now, not_after=end), ("the validity is the CA's to choose",) if validity else ()
     start = now if asked.not_before is None or asked.not_before < now - _SKEW else asked.not_before
     end = last
     if start < last:

@@ -10,9 +10,11 @@ with the client and judges by its own rules, so that a mistake of the client's c
 
 from __future__ import annotations
 
+import re
 from threading import Lock
 from typing import TYPE_CHECKING, Self
 
+from runner.errors import BadInput
 from runner.lab import responder
 from runner.lab.ledger import Ledger
 from runner.lab.office import Office
@@ -20,6 +22,7 @@ from runner.lab.ras import make_ra, trust_ra
 from runner.lab.roots import open_roots, root_file, unusable
 from runner.lab.rules import STANDARD_RULES, LabRules
 from runner.lab.storage import Folder, Memory, Storage
+from runner.pki.certificates import to_pem
 from runner.pki.macs import SharedSecret
 
 if TYPE_CHECKING:
@@ -32,6 +35,7 @@ if TYPE_CHECKING:
 _REFERENCE = "lab"
 _KEY_OCTETS = 16
 _MARK_OCTETS = 3
+_FILE_NAME = "[A-Za-z0-9_-]{1,64}"
 _SALT_OCTETS = 16
 
 
@@ -94,6 +98,18 @@ class Lab:
         """A certificate (DER) and private key (PKCS #8, PEM) for an RA whom the lab trusts, CN=`name`."""
         with self._one_at_a_time:
             return make_ra(self._office, name)
+
+    def write_ra(self, name: str) -> tuple[Path, Path]:
+        """The same as NAME.crt and NAME.prv in the folder. BadInput where the name is not fit, or taken."""
+        if self._folder is None or not re.fullmatch(_FILE_NAME, name):
+            raise BadInput(f'"{name}" is no name for an RA', why="letters, digits, - and _ are, as in desk-1")
+        certificate, key = self._folder / f"{name}.crt", self._folder / f"{name}.prv"
+        if certificate.exists() or key.exists():
+            raise BadInput(f"{certificate} is there already", next_step="use it, or choose another name")
+        der, pem = self.make_ra(name)
+        self._office.storage.kept(key.name, lambda: pem, secret=True)
+        self._office.storage.kept(certificate.name, lambda: to_pem(der))
+        return certificate, key
 
     def trust_ra(self, certificate: bytes) -> None:
         """Trust the holder of a certificate (DER) of this lab as an RA. BadInput where it is none of its own."""

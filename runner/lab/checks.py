@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from runner.asn1.cmp import CMP_2000, CMP_2021
 from runner.lab.records import State
 from runner.lab.rules import Rejection
 from runner.lab.senders import CertificateSender, Stranger
@@ -24,31 +23,32 @@ _LONGEST_MARK = 64
 _SHORTEST_NONCE = 16
 
 
-def version(request: Request) -> None:
-    """The pvno is cmp2000 or cmp2021."""
-    if request.header.pvno not in (CMP_2000, CMP_2021):
-        raise Rejection("unsupportedVersion", f"pvno {request.header.pvno}; this CA speaks 2 and 3")
+def version(office: Office, request: Request) -> None:
+    """The pvno is one that the lab speaks."""
+    if request.header.pvno not in office.rules.versions:
+        spoken = ", ".join(map(str, office.rules.versions))
+        raise Rejection("unsupportedVersion", f"pvno {request.header.pvno}; this CA speaks {spoken}")
 
 
-def transaction_id(request: Request) -> None:
+def transaction_id(office: Office, request: Request) -> None:  # noqa: ARG001 - one shape for all
     """There is a transactionID."""
     if not 0 < len(request.identifier) <= _LONGEST_MARK:
         raise Rejection("badRequest", f"a transactionID of 1 to {_LONGEST_MARK} octets is needed")
 
 
-def sender_nonce(request: Request) -> None:
+def sender_nonce(office: Office, request: Request) -> None:  # noqa: ARG001 - one shape for all
     """There is a senderNonce of at least 128 bits."""
     if not _SHORTEST_NONCE <= len(request.header.sender_nonce or b"") <= _LONGEST_MARK:
         raise Rejection("badSenderNonce", f"a senderNonce of {_SHORTEST_NONCE} to {_LONGEST_MARK} octets is needed")
 
 
-def protection(request: Request) -> None:
+def protection(office: Office, request: Request) -> None:  # noqa: ARG001 - one shape for all
     """The message is protected by somebody whom the lab knows."""
     if isinstance(request.sender, Stranger):
         raise request.sender.rejection
 
 
-EVERY_MESSAGE: tuple[Callable[[Request], None], ...] = (version, transaction_id, sender_nonce, protection)
+EVERY_MESSAGE: tuple[Callable[[Office, Request], None], ...] = (version, transaction_id, sender_nonce, protection)
 """What every message is checked for, before it may be one that was answered already."""
 
 

@@ -8,8 +8,8 @@ from hmac import compare_digest
 from typing import TYPE_CHECKING
 
 from runner.asn1.algorithms import HASHES
-from runner.asn1.cmp import PKI_STATUS, CertStatus
-from runner.lab.answers import PKICONF, Answer
+from runner.asn1.cmp import CMP_1999, PKI_STATUS, CertStatus
+from runner.lab.answers import PKICONF, SILENCE, Answer
 from runner.lab.records import IssuedCertificate, Part, Stage, State, Transaction, moved
 from runner.lab.rules import Rejection
 from runner.pki.extensions import CRL_REASONS
@@ -31,8 +31,20 @@ def confirm(office: Office, request: Request, transaction: Transaction) -> Answe
         replace(certificate, state=State.CONFIRMED) if accepted else office.revoked_now(certificate, _UNSPECIFIED)
         for certificate, accepted in verdicts.values()
     ]
-    office.change(changed, moved(transaction, request, parts=parts))
+    taken = [part for part in parts if verdicts.get(part.cert_req_id, (None, False))[1]]
+    office.change([*changed, *office.superseded(taken)], moved(transaction, request, parts=parts))
     return PKICONF
+
+
+def confirm_as_of_old(office: Office, request: Request, transaction: Transaction) -> Answer:
+    """A conf of CMP 1999 (RFC 2510 §3.3.16): all certificates are confirmed, and nothing is answered."""
+    if request.header.pvno != CMP_1999:
+        raise Rejection("badRequest", "pkiconf is not taken here")
+    pairs = [(part, _unconfirmed(office, part)) for part in _out(transaction)]
+    changed = [replace(certificate, state=State.CONFIRMED) for _, certificate in pairs]
+    parts = tuple(replace(part, stage=Stage.DONE) for part in transaction.parts)
+    office.change([*changed, *office.superseded([part for part, _ in pairs])], moved(transaction, request, parts=parts))
+    return SILENCE
 
 
 def _verdicts(

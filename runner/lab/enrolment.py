@@ -11,14 +11,15 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from runner.asn1.archive import ENCRYPTED_KEY
-from runner.asn1.cmp import CMP_2021, IMPLICIT_CONFIRM, CertifiedKeyPair, CertRepMessage, CertResponse
+from runner.asn1.cmp import CMP_1999, CMP_2021, IMPLICIT_CONFIRM, CertifiedKeyPair, CertRepMessage, CertResponse
 from runner.asn1.cms import DATA
 from runner.asn1.structures import Chosen
 from runner.errors import ProtocolError
 from runner.lab.answers import Answer
 from runner.lab.asked import asked_in, cert_req_ids
 from runner.lab.challenges import challenge, popdecc
-from runner.lab.keeping import kept, seal_for
+from runner.lab.keeping import decrypts, kept, seal_for
+from runner.lab.manners import has_name
 from runner.lab.proof import by_challenge, by_decryption
 from runner.lab.received import Request, read
 from runner.lab.records import IssuedCertificate, Part, Stage, Transaction, begun
@@ -32,7 +33,6 @@ from runner.pki.names import name_from_der
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from runner.asn1.cmp import PKIHeader
     from runner.lab.issuing import Asked
     from runner.lab.office import Office
 
@@ -51,7 +51,8 @@ def enrol(office: Office, request: Request) -> Answer:
     opening = request.received.octets if unfinished(parts) else b""
     transaction = begun(request, parts=tuple(parts), implicit=implicit, opening=opening)
     if any(part.refusal is None for part in parts):
-        office.ledger.record(*certificates, transaction)
+        done = [part for part in parts if part.serial is not None and part.stage is Stage.DONE]
+        office.change([*certificates, *office.superseded(done)], transaction)
     return told(office, request, transaction, transaction.parts)
 
 
@@ -88,7 +89,7 @@ def proceed(
     office: Office, request: Request, number: int, part: Part, asked: Asked, *, implicit: bool
 ) -> tuple[Part, IssuedCertificate | None]:
     """The part once possession is proved, as far as it is proved before the certificate: it waits, or is decided."""
-    if _waits(office, asked):
+    if _waits(office, request, asked):
         return replace(part, stage=Stage.WAITING), None
     return issued(office, request, number, part, asked, implicit=implicit)
 
@@ -104,9 +105,12 @@ def refused(part: Part, rejection: Rejection) -> Part:
     )
 
 
-def _waits(office: Office, asked: Asked) -> bool:
-    words, text = office.rules.waiting_names, name_from_der(asked.subject).text
-    return office.rules.waiting_polls > 0 and (not words or any(word in text for word in words))
+def _waits(office: Office, request: Request, asked: Asked) -> bool:
+    """Whether a request waits; CMP 1999 has no pollReq."""
+    if not office.rules.waiting_polls or request.header.pvno == CMP_1999:
+        return False
+    names = office.rules.waiting_names
+    return not names or has_name(name_from_der(asked.subject).text, names)
 
 
 def issued(
@@ -114,7 +118,7 @@ def issued(
 ) -> tuple[Part, IssuedCertificate | None]:
     """The certificate is made, as `request`, which opened the transaction, asks for it; or it is rejected."""
     try:
-        encrypted = _encryption(request, number)
+        encrypted = _encryption(office, request, number, asked)
         certificate, der = office.issue(asked, request.sender.holder, confirmed=implicit)
         _enclosed(office, encrypted, part.cert_req_id, der)
     except Rejection as rejection:
@@ -126,29 +130,33 @@ def issued(
         encrypted=encrypted,
         mods=asked.mods,
         generated=asked.generated != b"",
+        replaces=asked.replaces,
         polls=part.polls,
         next_poll=part.next_poll,
     )
     return made, certificate
 
 
-def _encryption(request: Request, number: int) -> int:
+def _encryption(office: Office, request: Request, number: int, asked: Asked) -> int:
     """The pvno by which the certificate is to be encrypted to its own key: that is how possession will be proved."""
-    if request.kind == "p10cr" or not by_decryption(request.content[number]):
-        return 0
-    return request.header.pvno
+    pvno = request.header.pvno
+    if request.kind != "p10cr" and by_decryption(request.content[number]):
+        return pvno
+    unasked = office.rules.encrypted_certificates and not asked.generated and decrypts(asked.public_key, pvno)
+    return pvno if unasked else 0
 
 
 def _implicit(office: Office, request: Request) -> bool:
     """Whether implicitConfirm is granted: who has to open a certificate proves possession by certConf."""
-    if not office.rules.implicit_confirm or not wants_implicit_confirm(request.header):
+    if request.header.pvno == CMP_1999 or office.rules.encrypted_certificates or not grants(office, request):
         return False
     return request.kind == "p10cr" or not any(by_decryption(message) for message in request.content)
 
 
-def wants_implicit_confirm(header: PKIHeader) -> bool:
-    """Whether implicitConfirm is asked for."""
-    return any(item.info_type == IMPLICIT_CONFIRM for item in header.general_info)
+def grants(office: Office, request: Request) -> bool:
+    """Whether implicitConfirm is granted by the lab's manners."""
+    asked = any(item.info_type == IMPLICIT_CONFIRM for item in request.header.general_info)
+    return office.rules.implicit_confirm if asked else office.rules.implicit_unasked
 
 
 def told(office: Office, request: Request, transaction: Transaction, parts: Sequence[Part]) -> Answer:
@@ -166,7 +174,7 @@ def told(office: Office, request: Request, transaction: Transaction, parts: Sequ
     if office.rules.withheld and len(responses) > 1:
         responses.pop()
     out = any(part.serial is not None for part in parts)
-    newcomer = out and transaction.kind == "ir" and isinstance(request.sender, SecretSender)
+    newcomer = out and office.rules.ca_pubs and transaction.kind == "ir" and isinstance(request.sender, SecretSender)
     content = CertRepMessage(ca_pubs=(office.issuer.certificate.der,) if newcomer else (), response=tuple(responses))
     return Answer(ANSWERS[transaction.kind], content, implicit=transaction.implicit and out)
 

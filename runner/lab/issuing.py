@@ -122,6 +122,8 @@ class Asked:
     mods: tuple[str, ...] = ()
     generated: bytes = field(default=b"", repr=False)
     """The private key, where the lab makes it."""
+    replaces: int = 0
+    """The serial number of the certificate that this one is an update of."""
     archived: bytes = field(default=b"", repr=False)
     """The private key that its holder can have back later on."""
 

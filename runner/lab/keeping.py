@@ -102,6 +102,11 @@ def is_wish(public_key: bytes | None) -> bool:
         return False
 
 
+def decrypts(public_key: bytes, pvno: int) -> bool:
+    """Whether something can be encrypted to a key; CMP 2000 can do that for RSA alone."""
+    return isinstance(load_public_key(public_key), _ENCRYPTED_TO if pvno >= CMP_2021 else rsa.RSAPublicKey)
+
+
 def keep(office: Office, serial: int, private_key_info: bytes, subject: str) -> None:
     """Put the private key of a certificate into the archive."""
     key = EncKeyWithID(private_key=decode(OneAsymmetricKey, private_key_info), identifier=UTF8_STRING.encode(subject))

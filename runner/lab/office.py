@@ -17,6 +17,7 @@ from runner.lab.records import IssuedCertificate, State
 from runner.lab.roots import roll_over
 from runner.lab.senders import CertificateSender
 from runner.lab.services import open_service
+from runner.pki.extensions import CRL_REASONS
 from runner.pki.names import name_from_der
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from runner.lab.issuing import Asked, Issuer
     from runner.lab.ledger import Ledger
     from runner.lab.manners import Manners
-    from runner.lab.records import Transaction
+    from runner.lab.records import Part, Transaction
     from runner.lab.roots import RootUpdate
     from runner.lab.senders import Sender
     from runner.lab.services import Purpose, Service
@@ -111,6 +112,13 @@ class Office:
     def revoked_now(self, certificate: IssuedCertificate, reason: int) -> IssuedCertificate:
         """The certificate as it is once it is revoked."""
         return replace(certificate, state=State.REVOKED, revoked_at=self.now(), reason=reason)
+
+    def superseded(self, parts: Sequence[Part]) -> list[IssuedCertificate]:
+        """What these parts, now confirmed, take the place of, where the lab revokes that."""
+        known = [
+            self.ledger.certificate(part.replaces) for part in parts if self.rules.revoke_updated and part.replaces
+        ]
+        return [self.revoked_now(c, CRL_REASONS["superseded"]) for c in known if c and c.state is State.CONFIRMED]
 
     def change(self, certificates: Sequence[IssuedCertificate], transaction: Transaction) -> None:
         """The new states of certificates, as one step of a transaction; the CRL follows."""

@@ -67,6 +67,8 @@ class Part:
     """The bit of PKIFailureInfo and the words with which it was rejected."""
     generated: bool = False
     """Whether the private key, which the lab made, goes out with the certificate."""
+    replaces: int = 0
+    """The serial number of the certificate that this one is an update of."""
     challenge: bytes = field(default=b"", repr=False)
     """The Challenge (DER) that is out …"""
     number: int = field(default=0, repr=False)
@@ -197,6 +199,7 @@ def _part_told(part: Part) -> dict[str, Any]:
         "mods": part.mods,
         "refusal": part.refusal,
         "generated": part.generated,
+        "replaces": f"{part.replaces:x}",
         "challenge": part.challenge.hex(),
         "number": part.number,
         "polls": part.polls,
@@ -214,6 +217,7 @@ def _part_read(told: dict[str, Any]) -> Part:
         mods=tuple(told["mods"]),
         refusal=None if refusal is None else (refusal[0], refusal[1]),
         generated=told["generated"],
+        replaces=int(told["replaces"], 16),
         challenge=bytes.fromhex(told["challenge"]),
         number=told["number"],
         polls=told["polls"],

@@ -13,7 +13,7 @@ from runner.asn1.cmp import CertifiedKeyPair, KeyRecRepContent
 from runner.asn1.structures import Chosen
 from runner.lab.answers import Answer
 from runner.lab.asked import asked_in, cert_req_ids
-from runner.lab.enrolment import issued, wants_implicit_confirm
+from runner.lab.enrolment import grants, issued
 from runner.lab.keeping import is_wish, kept, reachable, seal_for
 from runner.lab.records import Part, Stage, Transaction, begun
 from runner.lab.rules import Rejection, rejected, status_info
@@ -53,7 +53,7 @@ def _new_certificate(office: Office, request: Request, message: CertReqMsg) -> t
     part = Part(message.cert_req.cert_req_id, Stage.DONE)
     if is_wish(message.cert_req.cert_template.public_key):
         return part, None
-    implicit = office.rules.implicit_confirm and wants_implicit_confirm(request.header)
+    implicit = grants(office, request)
     part, certificate = issued(office, request, 0, part, asked_in(office, request, 0), implicit=implicit)
     if part.refusal is not None:
         raise Rejection(*part.refusal)

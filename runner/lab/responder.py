@@ -14,9 +14,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from runner.errors import Malformed
-from runner.lab.answers import NOBODY, PKICONF, Answer, error, seal
+from runner.lab.answers import NOBODY, PKICONF, SILENCE, Answer, error, seal
 from runner.lab.checks import EVERY_MESSAGE, follows, opens, standing
-from runner.lab.confirming import abandon, confirm
+from runner.lab.confirming import abandon, confirm, confirm_as_of_old
 from runner.lab.enrolment import enrol, enrolled, refuse_cross_certification
 from runner.lab.nesting import adds_protection, batch, messages_inside
 from runner.lab.polling import (
@@ -54,6 +54,10 @@ def _concluded(office: Office, request: Request, transaction: Transaction) -> An
     return PKICONF
 
 
+def _silent(office: Office, request: Request, transaction: Transaction) -> Answer:  # noqa: ARG001 - nothing to tell
+    return SILENCE
+
+
 _OPENING: dict[str, Opening] = {
     "ir": enrol,
     "cr": enrol,
@@ -69,6 +73,7 @@ _FOLLOWING: dict[str, Following] = {
     "certConf": confirm,
     "pollReq": poll,
     "popdecr": respond_to_challenge,
+    "pkiconf": confirm_as_of_old,
     "error": abandon,
 }
 """Messages that go on with one."""
@@ -81,6 +86,7 @@ _AGAIN: dict[str, Following] = {
     "krr": recovered,
     "pollReq": polled,
     "popdecr": enrolled,
+    "pkiconf": _silent,
     "certConf": _concluded,
     "error": _concluded,
 }
@@ -111,7 +117,7 @@ def respond(office: Office, octets: bytes, depth: int = 0) -> bytes:
 def _opened(office: Office, request: Request, depth: int) -> bytes:
     """The answer to a nested message."""
     for check in EVERY_MESSAGE:
-        check(request)
+        check(office, request)
     standing(office, request)
     messages = messages_inside(office, request, depth)
     if adds_protection(request, messages):
@@ -131,7 +137,7 @@ def respond_failure(office: Office, octets: bytes, problem: Exception) -> bytes:
 
 def _answer(office: Office, request: Request) -> Answer:
     for check in EVERY_MESSAGE:
-        check(request)
+        check(office, request)
     transaction = office.ledger.transaction(request.identifier)
     if transaction is not None and request.digest in (transaction.opened_by, transaction.latest):
         return _again(office, request, transaction)

@@ -84,10 +84,10 @@ def _is_ours(office: Office, issuer: bytes) -> bool:
 
 
 def _reason(details: RevDetails) -> int:
-    """The CRLReason; unspecified where none is given."""
+    """The CRLReason, by CMP 1999 in ReasonFlags, whose bits have the same numbers; else unspecified."""
     value = find_extension(details.crl_entry_details, REASON_CODE)
     try:
-        reason = CRL_REASONS["unspecified"] if value is None else ENUMERATED.decode(value)
+        reason = min(details.revocation_reason, default=0) if value is None else ENUMERATED.decode(value)
     except Malformed as problem:
         raise Rejection("badDataFormat", "reasonCode is not an ENUMERATED") from problem
     if reason not in CRL_REASONS.values():

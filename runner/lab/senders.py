@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from runner.asn1.algorithms import PASSWORD_BASED_MAC, AlgorithmIdentifier
+from runner.asn1.parameters import PBMAC1
 from runner.errors import Malformed, Unauthentic
 from runner.lab.rules import Rejection
 from runner.pki.certificates import Certificate, parse_certificate
@@ -77,7 +78,7 @@ def _by_protection(office: Office, received: Received) -> Sender:
     algorithm, protection = received.header.protection_alg, received.message.protection
     if algorithm is None or protection is None:
         raise Rejection("badMessageCheck", "the message is not protected")
-    if algorithm.algorithm == PASSWORD_BASED_MAC:
+    if algorithm.algorithm in (PASSWORD_BASED_MAC, PBMAC1):
         return _by_secret(office, received, algorithm, protection)
     if algorithm.algorithm in SIGNATURE_ALGORITHMS:
         return _by_signature(office, received, algorithm, protection)

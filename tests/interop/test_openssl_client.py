@@ -270,3 +270,41 @@ def test_a_certificate_that_is_rejected_by_openssl_is_revoked(client):
     serial = x509.load_pem_x509_certificate(newest.read_bytes()).serial_number
     crl = x509.load_pem_x509_crl((client.ca.folder / "crl.pem").read_bytes())
     assert crl.get_revoked_certificate_by_serial_number(serial) is not None
+
+
+def test_signed_answers_to_a_secret(openssl, tmp_path, served):
+    client = Client(openssl, tmp_path, served(signed_answers=True))
+    client.enrolled("web", "-trusted", str(client.ca.lab.ca_certificate_path))
+    client.verify("web.pem")
+
+
+def test_an_update_revokes_what_it_replaces(openssl, tmp_path, served):
+    client = Client(openssl, tmp_path, served(revoke_updated=True)).enrolled("old")
+    done = client.cmp("kur", *client.signed("old"), "-newkey", client.key("new.key"), "-certout", "new.pem")
+    assert done.returncode == 0, done.stdout
+    assert (client.state("old.pem"), client.state("new.pem")) == ("revoked", "confirmed")
+
+
+def test_unprotected_errors_are_told_apart(openssl, tmp_path, served):
+    client = Client(openssl, tmp_path, served(unprotected_errors=True))
+    words = ("-newkey", client.key("web.key"), "-subject", "/CN=web", "-certout", "web.pem")
+    for more, told in (((), False), (("-unprotected_errors",), True)):
+        done = client.cmp("ir", *words, *more, secret="wrong")
+        assert done.returncode != 0
+        assert ("ignoring missing protection of error response" in done.stdout) is told, done.stdout
+
+
+def test_a_certificate_that_comes_encrypted(openssl, tmp_path, served):
+    client = Client(openssl, tmp_path, served(encrypted_certificates=True))
+    assert client.run("genrsa", "-out", "web.key", "2048").returncode == 0
+    done = client.cmp("ir", "-newkey", "web.key", "-subject", "/CN=web", "-certout", "web.pem")
+    assert done.returncode == 0, done.stdout
+    client.verify("web.pem")
+    assert client.state("web.pem") == "confirmed"
+
+
+def test_other_manners_end_well(openssl, tmp_path, served):
+    rules = {"implicit_unasked": True, "backdate": 60, "lifetime": 3600, "ca_pubs": False}
+    client = Client(openssl, tmp_path, served(**rules)).enrolled("web")
+    life = client.certificate("web.pem")
+    assert (life.not_valid_after_utc - life.not_valid_before_utc).total_seconds() == 3600
