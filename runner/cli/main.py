@@ -24,6 +24,7 @@ COMMANDS = {
     "plan": "show what apply would do, and why",
     "apply": "make it so, over CMP",
     "status": "show the inventory: what is held, what expires, what drifted",
+    "adopt": "take keys and certificates that are there already into a manifest",
     "report": "a past run again, in any format; compare two; verify a file",
     "recovery-drill": "fetch backed-up keys into memory only, and judge them",
     "inspect": "print a PKIMessage, key, certificate, request or CRL",

@@ -1,0 +1,1 @@
+"""Finding keys and certificates that are there already, and saying them in a manifest."""
