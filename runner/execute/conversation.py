@@ -50,6 +50,8 @@ class Member:
     change: Callable[..., Any]
     keep_key: Callable[[bytes], Awaitable[None]]
     """Makes a private key durable that came from the CA."""
+    trial: Callable[[Offered], Awaitable[BadCertificate | None]] | None = None
+    """Puts the certificate to the test before the CA hears of it; what is wrong with it, if anything is."""
     action: Action = field(default_factory=Send)
     offered: Offered | None = None
     ending: Ending | None = None
@@ -95,7 +97,7 @@ class Conversation:
             if member.dialogue.certificate:
                 member.offered = self._judged_again(member)
                 await _keep_key(member, member.offered)
-                if member.dialogue.confirmed:
+                if member.dialogue.confirmed or member.dialogue.state is State.OFFERED:
                     member.action = member.offered
         self.reference = reference
         await self._taken_up(stage, check_after)
@@ -225,8 +227,8 @@ class Conversation:
         decisions = []
         for member in members:
             if isinstance(member.action, Offered):
-                member.offered = member.action
-                decisions.append((member.dialogue, member.action.problem))
+                member.offered = await self._tried(member, member.action)
+                decisions.append((member.dialogue, member.offered.problem))
         answers = confirm(decisions, self._parties, self.clock.now(), self.entropy)
         for member, answer in zip(members, answers, strict=True):
             member.dialogue, member.action = answer
@@ -235,6 +237,14 @@ class Conversation:
             await self._note(Stage.ISSUED, members)
         for member, offered in zip(members, offers, strict=True):
             await _keep_key(member, offered)
+
+    async def _tried(self, member: Member, offered: Offered) -> Offered:
+        """The offer after its trial, where one is asked for; it is in the journal before anything is put in place."""
+        if member.trial is None or offered.problem is not None:
+            return offered
+        await self._note(Stage.ISSUED, [member])
+        await _keep_key(member, offered)
+        return replace(offered, problem=await member.trial(offered))
 
     async def _wait(self, members: Sequence[Member]) -> None:
         """The next pollReq, when it is time to ask again; Parked where that is beyond what this run may wait."""

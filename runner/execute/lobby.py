@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Hashable
     from typing import Any
 
-    from runner.cmp.dialogue import Dialogue, Parties
+    from runner.cmp.dialogue import Dialogue, Offered, Parties
+    from runner.errors import BadCertificate
     from runner.execute.desk import Desk
     from runner.execute.endings import Ending
     from runner.execute.groundwork import Prepared
@@ -40,6 +41,7 @@ class Ticket:
     prepared: Prepared
     change: Callable[..., Any]
     keep_key: Callable[[bytes], Awaitable[None]]
+    trial: Callable[[Offered], Awaitable[BadCertificate | None]] | None
     rest: Callable[[float], Awaitable[None]]
     max_wait: float
     before: Open | None = None
@@ -142,4 +144,4 @@ def _resumed(tickets: list[Ticket]) -> list[Member]:
 
 
 def _member(ticket: Ticket, parties: Parties, dialogue: Dialogue) -> Member:
-    return Member(ticket.prepared.order, parties, dialogue, ticket.change, ticket.keep_key)
+    return Member(ticket.prepared.order, parties, dialogue, ticket.change, ticket.keep_key, ticket.trial)

@@ -16,16 +16,17 @@ from runner.execute.company import again, company
 from runner.execute.desk import Installation
 from runner.execute.endings import Lost, Parked, Unsure, Won
 from runner.execute.fetch import fetch
+from runner.execute.filing import Filing
 from runner.execute.groundwork import Preparation
 from runner.execute.holding import held_as
-from runner.execute.install import aside, installation, is_taken, key_target, refuse_lost_key
+from runner.execute.install import aside, is_taken
 from runner.execute.lobby import Ticket
 from runner.execute.preparation import prepare
 from runner.execute.record import Record, dialogue_of
 from runner.execute.recovering import store_recovered
 from runner.execute.restoring import QUIET
 from runner.execute.results import Failure, Outcome, Result, spec_of
-from runner.execute.stores import made_beside, sealed, stores_of
+from runner.execute.trial import is_held_back, leftovers
 from runner.manifest.model import Enrollment, Fetch, Recovery, Revocation, Update
 from runner.pki.certificates import parse_certificate
 from runner.pki.paths import find_path
@@ -42,7 +43,6 @@ if TYPE_CHECKING:
     from runner.execute.desk import Desk
     from runner.execute.endings import Ending
     from runner.execute.groundwork import Prepared
-    from runner.manifest.placing import Output
     from runner.pki.certificates import Certificate
     from runner.plan.steps import Step
     from runner.state.inventory import Open
@@ -68,13 +68,7 @@ class Operation:
         """How long it may wait for its CA, by the monotonic clock; 0: it has not begun to."""
         self.record = Record(self.step, desk, before)
         self.url = key_url_of(step.item)
-
-    @property
-    def _output(self) -> Output:
-        """Where the item's certificate goes."""
-        if isinstance(self.item, Revocation | Fetch):
-            raise CmpBatchError(f"a certificate came for {self.item.name}, which brings about none")
-        return self.item.output
+        self.filing = Filing(desk, step.item, self.url, self.record)
 
     async def run(self) -> Result:
         """Whatever the step's verb asks for."""
@@ -137,6 +131,7 @@ class Operation:
             prepared=prepared,
             change=self.record.change,
             keep_key=partial(keep_key, self.desk, self.record, self.url),
+            trial=self.filing.try_out if is_held_back(self.item) else None,
             rest=self.rest,
             max_wait=self.until - now,
             before=before,
@@ -220,26 +215,24 @@ class Operation:
         self, dialogue: Dialogue, path: tuple[Certificate, ...], status: Status | None, remarks: tuple[str, ...]
     ) -> Result:
         """Put everything in its place at once; then the operation is over."""
-        held, key_now = self.desk.inventory.held.get(self.item.name), self.record.key_path
-        target = key_target(self.url, key_now, (held.key_path if held else None,))
-        refuse_lost_key(path[0], key_now, target)
-        await self.record.claim(stores_of(self.item, (held.stores if held else "", self.record.last.stores)))
-        beside = await made_beside(self.desk, self.item, path, key_now)
-        made = key_now if self.url is not None and self.url.generates else None
-        files = installation(self._output, path, made, target, beside)
-        await self.desk.installations.do(replace(files, removals=served_once(self.item, key_now)))
+        key_now, target = self.record.key_path, self.filing.key_target()
+        files, seals = await self.filing.files(path, key_now)
+        over = (*served_once(self.item, key_now), *leftovers(self.item, files))
+        await self.desk.installations.do(replace(files, removals=over))
         if self.url is not None and self.url.kept == "token" and key_now is not None and key_now != target:
-            await self.desk.promote_key(self.url, key_now, backup=self._output.ownership.backup)
+            await self.desk.promote_key(self.url, key_now, backup=self.filing.output.ownership.backup)
         self.record.key_is_at(target)
         outcome = {"kur": Outcome.UPDATED, "krr": Outcome.RECOVERED}.get(dialogue.kind, Outcome.ISSUED)
         held = held_as(outcome, self.item, self.url, self.record, dialogue.about, path[0])
         chain = b"".join(each.der for each in path[1:])
-        await self.record.close(replace(held, chain=chain, seals=sealed(self.item, beside)))
+        await self.record.close(replace(held, chain=chain, seals=seals))
         return self.result(outcome, status=status, certificate=path[0], warnings=remarks)
 
     async def _lost(self, ending: Lost) -> Result:
         """The key that was made for it is kept for the next attempt."""
         await self._put_aside(ending.aside)
+        if is_held_back(self.item) and ending.aside:
+            await self.filing.undo(parse_certificate(ending.aside))
         await self.desk.installations.do(Installation((), (), removals=served_once(self.item, self.record.key_path)))
         if self.url is not None and self.url.generates and self.record.key_path is not None:
             await self.record.stop(
@@ -259,7 +252,7 @@ class Operation:
 
     async def _put_aside(self, der: bytes) -> None:
         if der:
-            await self.desk.installations.do(aside(self._output, parse_certificate(der)))
+            await self.desk.installations.do(aside(self.filing.output, parse_certificate(der)))
 
     async def _parked(self, ending: Parked) -> Result:
         await self.record.stop(ending.words, stage=Stage.SENT if ending.doubt else Stage.WAITING)
@@ -297,4 +290,5 @@ class Operation:
             warnings=warnings,
             attempts=self.record.last.attempts,
             failure=failure,
+            hooks=self.filing.hooks,
         )

@@ -69,12 +69,23 @@ def preflight(
             continue
         for key, path in _outputs(step.item):
             findings.attempt(step.item.at(key), lambda path=path: folder.check(Path(path), folders))  # type: ignore[misc]
+        findings.attempt(step.item.at("hooks"), lambda item=step.item: _hooks(item, keyring))  # type: ignore[misc]
         if step.verb in _AT_WORK:
             _passphrase(step.item, maker, findings)
             _output(step.item, keyring, findings)
             _inputs(step, keyring, made, findings)
             _credential(step.item, document, keyring, made, findings, seen)
             _controls(step, keyring, findings)
+
+
+def _hooks(item: AnyItem, keyring: Keyring) -> None:
+    """Commands run where the user says so, and nowhere else (design §5 promise 10)."""
+    if item.hooks and not keyring.secrets.commands_allowed:
+        raise Refused(
+            f"{item.name} has hooks, and commands are not allowed",
+            why="a manifest could run anything",
+            next_step="read the manifest, then allow its commands with --allow-commands",
+        )
 
 
 def _outputs(item: AnyItem) -> Iterator[tuple[str, str]]:

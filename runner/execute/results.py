@@ -12,6 +12,7 @@ from runner.pki.keyspecs import key_spec_of
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from runner.execute.hooks import HookRun
     from runner.pki.certificates import Certificate
     from runner.pki.keyspecs import KeySpec
 
@@ -65,6 +66,8 @@ class Result:
     ended: datetime | None = None
     """When; None where it was never begun."""
     failure: Failure | None = None
+    hooks: tuple[HookRun, ...] = ()
+    """What came of the commands around it."""
 
 
 @dataclass(frozen=True, slots=True)

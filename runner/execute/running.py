@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from runner.errors import CmpBatchError, StateError
+from runner.execute.hooks import with_hooks
 from runner.execute.operation import Operation
 from runner.execute.results import Outcome
 from runner.values import replace
@@ -75,4 +76,5 @@ async def run_step(
         raise
     except CmpBatchError as problem:
         result = operation.result(Outcome.FAILED, failure=operation.failure(problem))
-    return replace(result, duration=desk.clock.monotonic() - began, ended=desk.clock.now())
+    result = replace(result, duration=desk.clock.monotonic() - began, ended=desk.clock.now())
+    return await with_hooks(step.item, result, desk)

@@ -8,12 +8,10 @@ from __future__ import annotations
 
 import os
 import re
-import signal
-import subprocess
-from select import POLLIN, poll
-from typing import IO, TYPE_CHECKING, NoReturn, cast
+from typing import TYPE_CHECKING, NoReturn
 
 from runner.errors import KeyStoreError, Refused, SecretError
+from runner.keystores.commands import Measure, run_command
 from runner.keystores.files import read_file
 from runner.system import SystemClock
 
@@ -25,6 +23,7 @@ if TYPE_CHECKING:
 
 MAX_OCTETS = 64 * 1024
 COMMAND_SECONDS = 30.0
+_MEASURE = Measure(COMMAND_SECONDS, MAX_OCTETS, strict=True)
 _PASSED_ON = ("PATH", "HOME", "LANG")
 """The variables that a command sees."""
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
@@ -49,6 +48,10 @@ class Secret:
         raise TypeError("a Secret is not to be pickled or copied")
 
 
+_WORTH_HIDING = 4
+"""Octets: what is shorter is found everywhere, and hiding it would only garble the text."""
+
+
 class SecretReader:
     """Resolves references: files relative to `base`, variables in `environ`, commands where they are allowed."""
 
@@ -63,6 +66,17 @@ class SecretReader:
         self._environ = environ
         self._allow_commands = allow_commands
         self._clock = clock or SystemClock()
+        self._read: dict[bytes, None] = {}
+
+    @property
+    def commands_allowed(self) -> bool:
+        """Whether commands that a manifest names may run."""
+        return self._allow_commands
+
+    @property
+    def told(self) -> tuple[bytes, ...]:
+        """Every secret that was read, the longest first, and the parts of refnum:key: what no output may repeat."""
+        return tuple(sorted(self._read, key=len, reverse=True))
 
     def read(self, kind: str, value: str) -> Secret:
         """The secret that (kind, value) refers to; one newline that ends a file or a command's output is dropped.
@@ -72,6 +86,7 @@ class SecretReader:
         octets = self._octets(kind, value)
         if not octets:
             raise SecretError(f"the secret from the {kind} reference is empty", next_step="put the secret there")
+        self._read |= dict.fromkeys(each for each in (octets, octets.partition(b":")[2]) if len(each) >= _WORTH_HIDING)
         return Secret(octets)
 
     def _octets(self, kind: str, value: str) -> bytes:
@@ -107,56 +122,16 @@ class SecretReader:
             )
         environment = {name: self._environ[name] for name in _PASSED_ON if name in self._environ}
         try:
-            process = subprocess.Popen(  # noqa: S603 - what the user allowed, without a shell
-                argv,
-                cwd=self.base,
-                env=environment,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-                start_new_session=True,
-                bufsize=0,
-            )
+            ended = run_command(argv, self.base, environment, _MEASURE, self._clock)
         except (OSError, ValueError):
             raise _failed(argv[0], "it cannot be started") from None
-        with process:
-            try:
-                output = self._output(process, argv[0])
-            except BaseException:
-                os.killpg(process.pid, signal.SIGKILL)  # it, and whatever it started
-                raise
-        if process.returncode:
-            raise _failed(argv[0], f"it ended with status {process.returncode}")
-        return output
-
-    def _output(self, process: subprocess.Popen[bytes], program: str) -> bytes:
-        """What a command prints until it ends, within the limits of time and size."""
-        pipe, output = cast("IO[bytes]", process.stdout).fileno(), b""
-        waiting = poll()
-        waiting.register(pipe, POLLIN)
-        deadline = self._clock.monotonic() + COMMAND_SECONDS
-        while len(output) <= MAX_OCTETS:
-            rest = max(0.0, deadline - self._clock.monotonic())
-            if not waiting.poll(rest * 1000):
-                raise _too_slow(program)
-            chunk = os.read(pipe, MAX_OCTETS)
-            if not chunk:
-                return _ended(process, program, rest, output)
-            output += chunk
-        raise _failed(program, f"it printed more than {MAX_OCTETS} octets")
-
-
-def _ended(process: subprocess.Popen[bytes], program: str, rest: float, output: bytes) -> bytes:
-    """The output, once the command has ended and not only closed it; it has `rest` seconds for that."""
-    try:
-        process.wait(rest)
-    except subprocess.TimeoutExpired:
-        raise _too_slow(program) from None
-    return output
-
-
-def _too_slow(program: str) -> SecretError:
-    return _failed(program, f"it did not end within {COMMAND_SECONDS:.0f} s")
+        if ended.too_much:
+            raise _failed(argv[0], f"it printed more than {MAX_OCTETS} octets")
+        if ended.status is None:
+            raise _failed(argv[0], f"it did not end within {COMMAND_SECONDS:.0f} s")
+        if ended.status:
+            raise _failed(argv[0], f"it ended with status {ended.status}")
+        return ended.output
 
 
 def _failed(program: str, why: str) -> SecretError:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from runner.manifest.credentialing import read_credential, read_login
 from runner.manifest.dealings import read_dealings
-from runner.manifest.durations import parse_duration
+from runner.manifest.durations import parse_duration, parse_timeout
 from runner.manifest.model import LAB_URL, Authority, Limits
 from runner.manifest.reaching import read_reach, read_urls
 from runner.manifest.reader import Reader, cached_name
@@ -128,19 +128,12 @@ def _limits(reader: Reader) -> Limits:
     return Limits(
         concurrency=int(part.number("concurrency", usual.concurrency)),
         messages_per_second=float(part.number("messages_per_second", usual.messages_per_second)),
-        timeout=times.parsed("timeout", _parse_timeout) or usual.timeout,
+        timeout=times.parsed("timeout", parse_timeout) or usual.timeout,
         retries=int(part.number("retries", usual.retries)),
-        connect_timeout=times.parsed("connect_timeout", _parse_timeout) or usual.connect_timeout,
-        first_byte_timeout=times.parsed("first_byte_timeout", _parse_timeout),
+        connect_timeout=times.parsed("connect_timeout", parse_timeout) or usual.connect_timeout,
+        first_byte_timeout=times.parsed("first_byte_timeout", parse_timeout),
         max_answer=int(part.number("max_answer", usual.max_answer)),
     )
-
-
-def _parse_timeout(text: str) -> float:
-    seconds = parse_duration(text)
-    if not seconds:
-        raise ValueError("no answer comes in no time; for example 30s")
-    return seconds
 
 
 def _batch_size(part: Part) -> int:

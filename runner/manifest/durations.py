@@ -34,3 +34,11 @@ def parse_renew_before(text: str) -> RenewBefore:
     if not share:
         raise ValueError(f"{text!r} is no share of a lifetime: write more than 0% and less than 100%, for example 33%")
     return RenewBefore(share=share)
+
+
+def parse_timeout(text: str) -> float:
+    """A duration that is not zero, in seconds. ValueError says what is wrong."""
+    seconds = parse_duration(text)
+    if not seconds:
+        raise ValueError("no answer comes in no time; for example 30s")
+    return seconds

@@ -12,18 +12,18 @@ from typing import TYPE_CHECKING, TypedDict
 from runner.manifest.care import Circumstances, read_care
 from runner.manifest.digests import digest_of
 from runner.manifest.fetching import read_fetch
+from runner.manifest.hooking import read_commit, read_hooks
 from runner.manifest.model import NO_LABELS, Enrollment, Fetch, Recovery, Revocation, Template, Update
 from runner.manifest.outputs import read_output
 from runner.manifest.reader import cached_name
 from runner.manifest.recoveries import check_recovered, read_saved
 from runner.manifest.renewing import read_renewal
-from runner.manifest.requests import check_request, check_revoked
+from runner.manifest.requests import check_request, check_revoked, read_reason
 from runner.manifest.rowplaces import placed_at
 from runner.manifest.templates import read_template
 from runner.manifest.variables import expand
 from runner.manifest.wishing import parse_moment, parse_serial, read_asking
 from runner.manifest.words import listed
-from runner.pki.extensions import CRL_REASONS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
@@ -31,9 +31,9 @@ if TYPE_CHECKING:
     from runner.errors import Place
     from runner.manifest.declarations import Declared
     from runner.manifest.entries import Row
+    from runner.manifest.hooks import Hooks
     from runner.manifest.ledger import Ledger
     from runner.manifest.model import AnyItem, Authority
-    from runner.manifest.reader import Reader
     from runner.manifest.wishes import Asking
 
 
@@ -55,6 +55,7 @@ class _Common(TypedDict):
     on_remove: str
     places: Mapping[str, Place]
     labels: Mapping[str, str]
+    hooks: Hooks
 
 
 def read_items(rows: list[Row], declared: Declared, ledger: Ledger) -> tuple[AnyItem, ...]:
@@ -108,6 +109,7 @@ def _enrollment(row: Row, world: World) -> Enrollment | None:
         backup=care.backup,
         generation=care.generation,
         asking=asking,
+        held_back=read_commit(reader, common["hooks"]),
     )
 
 
@@ -133,14 +135,15 @@ def _update(row: Row, world: World) -> Update | None:
     update = Update(
         **common, certificate=certificate, key=key, new_key=new_key, output=output, asking=read_asking(reader)
     )
-    return replace(update, proof=care.proof, backup=care.backup, generation=care.generation)
+    held_back = read_commit(reader, common["hooks"])
+    return replace(update, proof=care.proof, backup=care.backup, generation=care.generation, held_back=held_back)
 
 
 def _revocation(row: Row, world: World) -> Revocation | None:
     reader, authority = row.reader, _authority(row, world)
     certificate, key = reader.input("certificate"), reader.key_url("key", generate=False)
     issuer, serial = reader.parsed("issuer", cached_name), reader.parsed_scalar("serial", parse_serial)
-    reason, since = _reason(reader), reader.parsed("invalidity_date", parse_moment)
+    reason, since = read_reason(reader), reader.parsed("invalidity_date", parse_moment)
     credential = _revocation_credential(row, authority, world)
     common = _common(row, authority, credential, world)
     if authority is None or not check_revoked(reader) or (certificate is None and None in (issuer, serial)):
@@ -212,19 +215,6 @@ def _revocation_credential(row: Row, authority: Authority | None, world: World) 
     return credential
 
 
-def _reason(reader: Reader) -> str | None:
-    text = reader.part.text("reason")
-    if text and reader.constant("reason") and text.value not in CRL_REASONS:
-        return None  # the schema has told of it
-    return reader.parsed("reason", _parse_reason, CRL_REASONS)
-
-
-def _parse_reason(text: str) -> str:
-    if text not in CRL_REASONS:
-        raise ValueError(f"unknown reason {text!r}: one of {', '.join(CRL_REASONS)}")
-    return text
-
-
 def _template(row: Row, world: World) -> tuple[Template, Mapping[str, Place]]:
     """The template that the entry and what it refers to say together, and where all of it is written."""
     name = row.reader.reference("template", world.declared.templates, "template")
@@ -276,6 +266,7 @@ def _common(row: Row, authority: Authority | None, credential: str | None, world
         "depends_on": tuple(dict.fromkeys(_needs(row, world))),
         "on_remove": said.value if (said := row.reader.part.text("on_remove")) else "keep",
         "places": row.places,
+        "hooks": read_hooks(row.reader),
     }
 
 

@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from runner.manifest.calendar import AT_ONCE
+from runner.manifest.hooks import NO_HOOKS, Hooks
 from runner.manifest.reach import Reach
 from runner.manifest.rollout import ALL_AT_ONCE
 from runner.manifest.wishes import Asking, ValidityWish
@@ -140,6 +141,7 @@ class Item:
     """What --prune does once the entry is gone: `revoke`, `forget` or `keep`."""
     digest: str = ""
     places: Mapping[str, Place] = field(default_factory=dict, compare=False, repr=False)
+    hooks: Hooks = NO_HOOKS
     labels: Mapping[str, str] = field(default_factory=lambda: NO_LABELS, hash=False)
     """Words of the user's own, to choose items by (--target label=value); they ask for nothing."""
 
@@ -161,6 +163,8 @@ class Enrollment(Item):
     request: str = ""
     """`ir`, `cr` or `p10cr`; empty: follows from the credential."""
     asking: Asking = field(default_factory=Asking)
+    held_back: bool = False
+    """CertConf waits until the files are in their places and `hooks.verify` is content (`commit: after-install`)."""
     proof: str = ""
     """A proof-of-possession by its name in the manifest; empty: a signature, by keys that can make one."""
     backup: bool = False
@@ -177,6 +181,8 @@ class Update(Item):
     key: KeyUrl
     new_key: KeyUrl | None = None
     output: Output
+    held_back: bool = False
+    """CertConf waits until the files are in their places and `hooks.verify` is content (`commit: after-install`)."""
     proof: str = ""
     backup: bool = False
     generation: str = ""

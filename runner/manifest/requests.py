@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from runner.manifest.templates import FIELDS
+from runner.pki.extensions import CRL_REASONS
 
 if TYPE_CHECKING:
     from runner.manifest.reader import Reader
@@ -88,3 +89,17 @@ def check_revoked(reader: Reader) -> bool:
         ledger.error("key does not go together with serial", reader.part.place_of_key("key"), why=why)
         return False
     return True
+
+
+def read_reason(reader: Reader) -> str | None:
+    """The CRLReason of a revocation, by its name; None where there is none that is known."""
+    text = reader.part.text("reason")
+    if text and reader.constant("reason") and text.value not in CRL_REASONS:
+        return None  # the schema has told of it
+    return reader.parsed("reason", _parse_reason, CRL_REASONS)
+
+
+def _parse_reason(text: str) -> str:
+    if text not in CRL_REASONS:
+        raise ValueError(f"unknown reason {text!r}: one of {', '.join(CRL_REASONS)}")
+    return text

@@ -53,6 +53,16 @@ def _item(result: Result) -> dict[str, object]:
         "duration_seconds": round(result.duration, 6),
         "ended": rfc3339(result.ended) if result.ended else None,
         "error": _error(result.failure),
+        "hooks": [
+            {
+                "hook": run.hook,
+                "command": run.command,
+                "problem": run.problem,
+                "output": run.output,
+                "duration_seconds": round(run.duration, 6),
+            }
+            for run in result.hooks
+        ],
     }
 
 

@@ -51,7 +51,7 @@ def _case(suite: Element, item: ItemRecord, run: RunRecord) -> None:
         message = item.error.what if item.error else item.verdict or item.outcome
         attributes = {"message": _text(message)} | ({} if tag == "skipped" else {"type": _text(item.outcome)})
         SubElement(case, tag, attributes).text = _lines(_account(item))
-    if said := [*_certificate(item), *(f"warning: {text}" for text in item.warnings)]:
+    if said := [*_certificate(item), *(f"warning: {text}" for text in item.warnings), *item.hooks]:
         SubElement(case, "system-out").text = _lines(said)
 
 

@@ -61,6 +61,8 @@ class ItemRecord:
     duration: float
     error: ErrorRecord | None
     ended: datetime | None
+    hooks: tuple[str, ...] = ()
+    """What the commands around it came to, one text each."""
 
     @property
     def verdict(self) -> str:
@@ -145,7 +147,13 @@ def _item(item: Mapping[str, Any]) -> ItemRecord:
         duration=item["duration_seconds"],
         error=None if error is None else ErrorRecord(error["what"], error["why"], error["next_step"]),
         ended=None if ended is None else datetime.fromisoformat(ended),
+        hooks=tuple(map(_hook, item.get("hooks", ()))),
     )
+
+
+def _hook(run: Mapping[str, Any]) -> str:
+    said = f": {run['output'].strip()}" if run["output"].strip() else ""
+    return f"hook {run['hook']} {run['problem'] or 'went well'}{said}"
 
 
 def _certificate(certificate: Mapping[str, Any] | None) -> CertificateRecord | None:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from support.ambient import FixedClock
 
 from runner.errors import CmpBatchError, Refused, SecretError
-from runner.keystores import secrets as module
+from runner.keystores import commands as module
 from runner.keystores.secrets import MAX_OCTETS, Secret, SecretReader, split_psk
 
 HUSH = "3078:hunter2"

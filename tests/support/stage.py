@@ -68,6 +68,7 @@ class Stage:
         self.environ = {"CA_PSK": self.ca.lab.psk}
         self.events = []
         self.fatal = -1
+        self.allow_commands = False
         self.results = []
         self.write(ONE)
         (folder / "ca.pem").write_bytes(to_pem(self.ca.lab.ca_certificate))
@@ -182,7 +183,7 @@ class Stage:
 
     def desk(self, document, facts, journal):
         self.ca.watch = self.tell
-        secrets = SecretReader(self.folder, self.environ, False, self.clock)
+        secrets = SecretReader(self.folder, self.environ, self.allow_commands, self.clock)
         inline = InlineExecutor()
         accesses = {
             name: open_access(authority, Line(self.ca, authority.limits, self.clock, self.entropy))
