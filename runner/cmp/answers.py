@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from runner.asn1.cmp import CertifiedKeyPair
+from runner.asn1.cmp import CMP_1999, CertifiedKeyPair
 from runner.asn1.structures import Chosen, encode
 from runner.cmp.dialogue import Dialogue, Done, Rejected, State, Wait
 from runner.cmp.judging import judge
@@ -77,7 +77,7 @@ def _on_certificate_response(received: Received) -> tuple[Dialogue, Action]:
     received = replace(received, dialogue=replace(received.dialogue, cert_req_id=response.cert_req_id))
     status = status_of(response.status)
     if status.status == "waiting":
-        return _put_off(received.dialogue, status, whole=False)
+        return _put_off(received, status, whole=False)
     if status.status not in GRANTED:
         return received.dialogue, Rejected(status)
     pair = response.certified_key_pair
@@ -86,10 +86,12 @@ def _on_certificate_response(received: Received) -> tuple[Dialogue, Action]:
     return _offer(received, pair, content.ca_pubs, status)
 
 
-def _put_off(dialogue: Dialogue, status: Status, *, whole: bool) -> tuple[Dialogue, Action]:
+def _put_off(received: Received, status: Status, *, whole: bool) -> tuple[Dialogue, Action]:
     """Poll: at once the first time, and never again without a pause, or a peer could keep us going in circles."""
-    seconds = CHECK_AFTER[0] if dialogue.state is State.POLLING else 0
-    return replace(dialogue, whole=whole), Wait(seconds, status.text)
+    if received.parties.pvno == CMP_1999:
+        raise Mismatch("the CA has not decided, and CMP version 1 has no way to ask it again", why=status.text)
+    seconds = CHECK_AFTER[0] if received.dialogue.state is State.POLLING else 0
+    return replace(received.dialogue, whole=whole), Wait(seconds, status.text)
 
 
 def _not_yet(dialogue: Dialogue) -> tuple[Dialogue, Action]:
@@ -128,10 +130,12 @@ def _not_ours(numbers: Sequence[int], dialogue: Dialogue) -> Mismatch:
 def _offer(
     received: Received, pair: CertifiedKeyPair, ca_pubs: tuple[bytes, ...], status: Status
 ) -> tuple[Dialogue, Action]:
+    opened = certificate_in(pair, received.parties)
     dialogue = replace(
         received.dialogue,
         state=State.OFFERED,
-        certificate=certificate_in(pair, received.parties),
+        certificate=opened.content,
+        symmetric_key=opened.key if received.parties.pvno == CMP_1999 else b"",
         private_key=(pair.private_key or b"") if received.order.made_by_ca else b"",
         key_is_signed_for=received.verified.signer is not None,
         granted=status.status,
@@ -153,7 +157,7 @@ def _on_revocation_response(received: Received) -> tuple[Dialogue, Action]:
         check_revoked(content, received.order, received.parties.peer.tolerates)
     status = status_of(content.status[dialogue.cert_req_id - CERT_REQ_ID])
     if status.status == "waiting":
-        return _put_off(received.dialogue, status, whole=True)
+        return _put_off(received, status, whole=True)
     revoked_before = status.status == "rejection" and status.fail_info == ("certRevoked",)
     done = status.status in (*GRANTED, "revocationWarning", "revocationNotification") or revoked_before
     return received.dialogue, Done(status) if done else Rejected(status)
@@ -164,7 +168,7 @@ def _on_recovery_response(received: Received) -> tuple[Dialogue, Action]:
     content: KeyRecRepContent = received.message.body.value
     status = status_of(content.status)
     if status.status == "waiting":
-        return _put_off(received.dialogue, status, whole=True)
+        return _put_off(received, status, whole=True)
     if status.status not in GRANTED:
         return received.dialogue, Rejected(status)
     history, known = map(encode, content.key_pair_hist), remembered((*content.ca_certs, *received.dialogue.extra_certs))
@@ -194,9 +198,10 @@ def _on_confirmation(received: Received) -> tuple[Dialogue, Action]:
 def _on_error(received: Received) -> tuple[Dialogue, Action]:
     status = error_status(received.message.body.value)
     if status.status == "waiting":
-        return _put_off(received.dialogue, status, whole=True)
+        return _put_off(received, status, whole=True)
     confirming = State.CONFIRMING in (received.dialogue.state, received.dialogue.origin)
-    return received.dialogue, Rejected(status, after_issue=confirming, whole=True)
+    pvno = received.message.header.pvno
+    return received.dialogue, Rejected(status, after_issue=confirming, whole=True, pvno=pvno)
 
 
 _CERTIFICATES: dict[str, Handler] = dict.fromkeys(("ip", "cp", "kup"), _on_certificate_response)

@@ -95,6 +95,8 @@ class Dialogue:
     refused: str = ""
     """Why we reject the certificate; empty: we accept it."""
     ca_pubs: tuple[bytes, ...] = ()
+    symmetric_key: bytes = field(default=b"", repr=False)
+    """What opened a certificate that came encrypted: the MAC key of conf (RFC 2510). It is never written down."""
     about: str = ""
     """SHA-256 (hex) of the certificate that is to be updated or revoked."""
     extra_certs: tuple[bytes, ...] = ()
@@ -104,6 +106,11 @@ class Dialogue:
 @dataclass(frozen=True, slots=True)
 class Send:
     """Send `dialogue.request` and receive the answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tell:
+    """Send `dialogue.request`, which nobody has to answer (conf of RFC 2510); then it is over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,12 +165,14 @@ class Done:
 class Rejected:
     """The CA said no, and its word is authentic. `after_issue`: it had issued a certificate before.
 
-    `whole`: it said so of the message, in an error, not of one of its requests.
+    `whole`: it said so of the message, in an error, not of one of its requests; `pvno` is the version that it said it
+    in, the nearest to ours that it speaks (RFC 9810 §7).
     """
 
     status: Status
     after_issue: bool = False
     whole: bool = False
+    pvno: int = 0
 
 
-Action = Send | Wait | Challenged | GivenUp | Offered | Done | Rejected
+Action = Send | Tell | Wait | Challenged | GivenUp | Offered | Done | Rejected

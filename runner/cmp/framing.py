@@ -5,7 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from runner.asn1.algorithms import DER_NULL
-from runner.asn1.cmp import CERT_PROFILE, IMPLICIT_CONFIRM, PKI_FREE_TEXT, InfoTypeAndValue, PKIHeader
+from runner.asn1.cmp import (
+    CERT_PROFILE,
+    CMP_1999,
+    CMP_2021,
+    IMPLICIT_CONFIRM,
+    PKI_FREE_TEXT,
+    InfoTypeAndValue,
+    PKIHeader,
+)
 from runner.cmp.protection import sender_kid_of, sender_of
 
 if TYPE_CHECKING:
@@ -21,6 +29,14 @@ def general_info_of(parties: Parties, *, implicit: bool) -> tuple[InfoTypeAndVal
         profile = PKI_FREE_TEXT.encode((parties.cert_profile,))
         items.append(InfoTypeAndValue(info_type=CERT_PROFILE, info_value=profile))
     return (*items, *parties.general_info)
+
+
+def enveloping(parties: Parties) -> int:
+    """The pvno for a transaction that an EnvelopedData may come in: 3 by itself (dossier §1.5).
+
+    Who was told to speak version 1 stays with it: what it has for the purpose is an EncryptedValue.
+    """
+    return parties.pvno if parties.pvno == CMP_1999 else max(parties.pvno, CMP_2021)
 
 
 def header_of(dialogue: Dialogue, parties: Parties, now: datetime) -> PKIHeader:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from runner.asn1.algorithms import AlgorithmIdentifier
-from runner.asn1.cmp import CMP_2021, FAIL_INFO, PKI_STATUS, CertStatus, PKIStatusInfo, PollReq, RevDetails
+from runner.asn1.cmp import CMP_1999, CMP_2021, FAIL_INFO, PKI_STATUS, CertStatus, PKIStatusInfo, PollReq, RevDetails
 from runner.asn1.crmf import (
     OLD_CERT_ID,
     CertId,
@@ -49,6 +49,17 @@ if TYPE_CHECKING:
 
 CERT_REQ_ID = 0
 """RFC 9483 §4.1.1: the one request in a message is number 0."""
+REASON_FLAGS = {
+    "keyCompromise": 1,
+    "cACompromise": 2,
+    "affiliationChanged": 3,
+    "superseded": 4,
+    "cessationOfOperation": 5,
+    "certificateHold": 6,
+    "privilegeWithdrawn": 7,
+    "aACompromise": 8,
+}
+"""CRLReason → its bit among ReasonFlags (RFC 5280 §4.2.1.13)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +110,7 @@ def request_body(requests: Sequence[Request]) -> Chosen:
     """The body of the first message, for orders of one kind; their certReqIds, or places in an rr, count from 0."""
     first = requests[0].order
     if first.kind == "rr":
-        return Chosen("rr", tuple(_revocation(each.order) for each in requests))
+        return Chosen("rr", tuple(_revocation(each.order, each.parties) for each in requests))
     if first.kind == "genm":
         return Chosen("genm", first.questions)
     if first.kind == "p10cr":
@@ -154,15 +165,28 @@ def _cert_id(certificate: Certificate) -> CertId:
     return CertId(issuer=directory_name(certificate.issuer.der), serial_number=certificate.serial)
 
 
-def _revocation(order: Order) -> RevDetails:
+def _revocation(order: Order, parties: Parties | None) -> RevDetails:
     """The certificate by issuer and serial number alone; a reason always (RFC 9483 §4.2)."""
     issuer = order.certificate.issuer if order.certificate else order.issuer
     serial = order.certificate.serial if order.certificate else order.serial
     if issuer is None:
         raise ValueError("rr needs the certificate to revoke, or its issuer and serial number")
-    since = () if order.invalid_since is None else (invalidity_date(order.invalid_since),)
     details = CertTemplate(serial_number=serial, issuer=issuer.der)
+    if parties is not None and parties.pvno == CMP_1999:
+        return _as_of_1999(details, order)
+    since = () if order.invalid_since is None else (invalidity_date(order.invalid_since),)
     return RevDetails(cert_details=details, crl_entry_details=(reason_code(order.reason), *since))
+
+
+def _as_of_1999(details: CertTemplate, order: Order) -> RevDetails:
+    """RFC 2510 has fields for reason and date; a reason that is none of its flags is an extension there, too."""
+    flag = REASON_FLAGS.get(order.reason)
+    return RevDetails(
+        cert_details=details,
+        revocation_reason=frozenset() if flag is None else frozenset({flag}),
+        bad_since_date=order.invalid_since,
+        crl_entry_details=(reason_code(order.reason),) if order.reason == "removeFromCRL" else (),
+    )
 
 
 def cert_status(certificate: Certificate, cert_req_id: int, problem: BadCertificate | None, pvno: int) -> CertStatus:

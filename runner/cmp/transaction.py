@@ -21,20 +21,22 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from runner.asn1.cmp import CMP_1999
 from runner.asn1.structures import Chosen
 from runner.asn1.x509 import NULL_DN
 from runner.cmp.agreement import Opening
 from runner.cmp.answers import REPLIES, WHOLE_MESSAGE, Received, handlers_for, remembered
-from runner.cmp.dialogue import Dialogue, Done, Send, State
+from runner.cmp.dialogue import Dialogue, Done, Send, State, Tell
 from runner.cmp.framing import general_info_of, header_of
 from runner.cmp.leniency import also_awaited, as_awaited
-from runner.cmp.protection import protect
+from runner.cmp.protection import MacProtection, protect
 from runner.cmp.request import CERT_REQ_ID, Request, cert_status, poll_body, request_body
 from runner.cmp.response import Status
 from runner.cmp.unsealing import response_body
 from runner.cmp.validation import Expectation, verify_message
 from runner.errors import ProtocolError
 from runner.pki.certificates import parse_certificate
+from runner.pki.macs import SharedSecret
 from runner.pki.names import directory_name
 from runner.values import replace
 
@@ -70,7 +72,7 @@ def start_together(
     recipient = opening.recipient or directory_name(parties.recipient.der if parties.recipient else NULL_DN)
     blank = Dialogue(kind, State.REQUESTED, opening.transaction_id, b"", nonce, nonce, recipient=recipient)
     blank = replace(blank, of=len(requests), peer_nonce=opening.peer_nonce, kem_ciphertext=opening.ciphertext)
-    implicit = parties.implicit_confirm and kind not in ("rr", "genm")
+    implicit = parties.implicit_confirm and kind not in ("rr", "genm") and parties.pvno > CMP_1999
     header = replace(header_of(blank, parties, now), general_info=general_info_of(parties, implicit=implicit))
     message = protect(header, request_body(requests), parties.protection)
     certificates = [asked.order.certificate for asked in requests]
@@ -118,10 +120,12 @@ def confirm(
 ) -> tuple[tuple[Dialogue, Action], ...]:
     """Accept each offered certificate, or reject it with a problem: one certConf for all; Done where none is awaited.
 
-    In the order of `decisions`.
+    In the order of `decisions`. RFC 2510 has conf in its place, which is sent where nothing is rejected (dossier §1.5).
     """
     dialogues = [replace(dialogue, refused=problem.what if problem else "") for dialogue, problem in decisions]
-    if dialogues[0].confirmed:
+    if parties.pvno == CMP_1999 and not any(dialogue.refused for dialogue in dialogues):
+        return tuple((dialogue, Tell()) for dialogue in _told(dialogues, parties, now))
+    if dialogues[0].confirmed or parties.pvno == CMP_1999:
         return tuple((dialogue, Done(Status(dialogue.granted))) for dialogue in dialogues)
     statuses = tuple(
         cert_status(parse_certificate(dialogue.certificate), dialogue.cert_req_id, problem, parties.pvno)
@@ -129,6 +133,26 @@ def confirm(
     )
     asking = _next(dialogues, State.CONFIRMING, Chosen("certConf", statuses), parties, now, entropy)
     return tuple((dialogue, Send()) for dialogue in asking)
+
+
+def is_told(dialogue: Dialogue, parties: Parties) -> bool:
+    """Whether the message that is out is conf of RFC 2510, which is not answered."""
+    return parties.pvno == CMP_1999 and dialogue.state is State.CONFIRMING
+
+
+def _told(dialogues: Sequence[Dialogue], parties: Parties, now: datetime) -> tuple[Dialogue, ...]:
+    """Conf: under our own nonce again, which the ip repeated.
+
+    Where certificates came encrypted, the keys that opened them are the MAC's, one behind the other.
+    """
+    ours, keys = parties.protection, b"".join(dialogue.symmetric_key for dialogue in dialogues)
+    if keys and isinstance(ours, MacProtection):
+        ours = replace(ours, secret=SharedSecret(keys))
+    message = protect(header_of(dialogues[0], parties, now), Chosen("pkiconf", None), ours)
+    return tuple(
+        replace(dialogue, state=State.CONFIRMING, origin=dialogue.state, request=message, symmetric_key=b"")
+        for dialogue in dialogues
+    )
 
 
 @dataclass(frozen=True, slots=True)

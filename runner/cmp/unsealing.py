@@ -14,6 +14,7 @@ from runner.asn1.infotypes import POPO_DEC_KEY_CHALL, POPO_DEC_KEY_RESP
 from runner.asn1.structures import Chosen
 from runner.cmp.dialogue import Challenged, GivenUp
 from runner.errors import BadCertificate, Malformed, Mismatch, ProtocolError
+from runner.pki.encrypted_values import OpenedValue
 from runner.pki.keyspecs import key_spec_of
 from runner.pki.private_keys import Judgement, open_private_key
 from runner.pki.proofs import answer_challenge, open_encrypted_certificate
@@ -29,10 +30,13 @@ if TYPE_CHECKING:
     from runner.pki.key_packages import KeyPackage
 
 
-def certificate_in(pair: CertifiedKeyPair, parties: Parties) -> bytes:
-    """The certificate; one that came encrypted is opened with its own key, which proves that we have it."""
+def certificate_in(pair: CertifiedKeyPair, parties: Parties) -> OpenedValue:
+    """The certificate; one that came encrypted is opened with its own key, which proves that we have it.
+
+    Along with it comes the symmetric key of an EncryptedValue, from which RFC 2510 makes the MAC of conf.
+    """
     if pair.cert_or_enc_cert.name == "certificate":
-        return bytes(pair.cert_or_enc_cert.value)
+        return OpenedValue(bytes(pair.cert_or_enc_cert.value), b"")
     if parties.opener is None:
         raise Malformed("the certificate came encrypted, and its key cannot open it")
     return open_encrypted_certificate(pair.cert_or_enc_cert, parties.opener)

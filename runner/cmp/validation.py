@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from runner.cmp.message import Unverified
     from runner.cmp.protection import Peer
     from runner.cmp.request import Order
+    from runner.cmp.response import Status
     from runner.pki.certificates import Certificate
     from runner.pki.profile import Difference
 
@@ -70,11 +71,19 @@ def verify_message(
         raise Claimed(
             f"the server says, and nothing proves that the CA does: {refusal}",
             why=f"{problem.what} ({problem.why})" if problem.why else problem.what,
-            next_step=problem.next_step or "check the credential and the CA's log; the key is kept",
+            next_step=problem.next_step or _step_after(refusal, unverified),
             fail_info=refusal.fail_info,
             certificates=unverified.message.extra_certs,
         ) from problem
     return Verified(unverified.message, signer)
+
+
+def _step_after(refusal: Status, unverified: Unverified) -> str:
+    """What to do about a no that nobody vouches for. Our version is not lowered for it: anybody could ask for that."""
+    if "unsupportedVersion" not in refusal.fail_info:
+        return "check the credential and the CA's log; the key is kept"
+    spoken = unverified.message.header.pvno
+    return f"if the CA's operator agrees that it speaks version {spoken} alone, set the authority's `version: {spoken}`"
 
 
 def _passes_unprotected(unverified: Unverified, tolerates: Collection[Tolerance]) -> bool:

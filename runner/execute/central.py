@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runner.asn1.archive import PKI_ARCHIVE_OPTIONS
-from runner.asn1.cmp import CMP_2021
 from runner.asn1.crmf import Control
 from runner.asn1.structures import Chosen
+from runner.cmp.framing import enveloping
 from runner.cmp.protection import MacProtection
 from runner.cmp.proving import NONE
 from runner.errors import KeyStoreError
@@ -84,7 +84,7 @@ async def protocol_key(desk: Desk, url: KeyUrl, place: str, spec: KeySpec) -> St
 
 def opening(parties: Parties, opener: Opener | None, *, enveloped: bool) -> Parties:
     """Parties that can open a private key; in an EnvelopedData where nothing else is agreed (dossier §1.5)."""
-    return replace(parties, key_opener=opener, pvno=max(parties.pvno, CMP_2021) if enveloped else parties.pvno)
+    return replace(parties, key_opener=opener, pvno=enveloping(parties) if enveloped else parties.pvno)
 
 
 def own_opener(parties: Parties, credential_key: StoredKey | None) -> Opener:

@@ -12,10 +12,11 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from runner.cmp.dialogue import Challenged, Done, GivenUp, Offered, Rejected, Send, State, Wait
+from runner.cmp.dialogue import Challenged, Done, GivenUp, Offered, Rejected, Send, State, Tell, Wait
 from runner.cmp.judging import judge
-from runner.cmp.transaction import Fellow, confirm, in_step, poll, prove, receive_together
-from runner.errors import BadCertificate, Delayed, ProtocolError, TransportError
+from runner.cmp.response import Status
+from runner.cmp.transaction import Fellow, confirm, in_step, is_told, poll, prove, receive_together
+from runner.errors import BadCertificate, Claimed, Delayed, ProtocolError, TransportError
 from runner.execute.endings import Parked, Unsure, ending, without_answer, words_of
 from runner.execute.line import Tally
 from runner.execute.results import Failure
@@ -135,7 +136,7 @@ class Conversation:
         self._deadline = self.clock.monotonic() + self.max_wait
         steps = (
             (_OVER, self._end),
-            (Send, self._ask),
+            (_OUT, self._ask),
             (Challenged, self._prove),
             (Offered, self._decide),
             (Wait, self._wait),
@@ -154,9 +155,7 @@ class Conversation:
 
     async def _ask(self, members: Sequence[Member]) -> None:
         try:
-            octets = await self._answer(members[0].dialogue)
-            fellows = [Fellow(member.dialogue, member.order, member.parties) for member in members]
-            heard = receive_together(fellows, octets, self.clock.now())
+            heard = await self._heard([Fellow(each.dialogue, each.order, each.parties) for each in members])
         except Delayed as later:
             await self._delayed(members, later)
             return
@@ -178,6 +177,20 @@ class Conversation:
         for member in self.members:
             if member.ending is None and member not in heard:
                 member.dialogue = in_step(member.dialogue, last)
+
+    async def _heard(self, fellows: list[Fellow]) -> tuple[tuple[Dialogue, Action] | ProtocolError, ...]:
+        """What is said to all of them. RFC 2510 has nothing to say to conf: whatever comes, but a no, is as good."""
+        dialogue, now = fellows[0].dialogue, self.clock.now
+        if not is_told(dialogue, self._parties):
+            return receive_together(fellows, await self._answer(dialogue), now())
+        octets = await self.line.tell(dialogue.request, self.tally, dialogue.kind)
+        silence = tuple((each.dialogue, Done(Status(each.dialogue.granted))) for each in fellows)
+        try:
+            return receive_together(fellows, octets, now()) if octets else silence
+        except Claimed:
+            raise
+        except ProtocolError:
+            return silence
 
     async def _answer(self, dialogue: Dialogue) -> bytes:
         """The answer to the message that is out, or now goes out."""
@@ -233,7 +246,7 @@ class Conversation:
         for member, answer in zip(members, answers, strict=True):
             member.dialogue, member.action = answer
         offers = [member.offered for member in members if member.offered is not None]
-        if isinstance(members[0].action, Send) or any(offered.private_key for offered in offers):
+        if isinstance(members[0].action, _OUT) or any(offered.private_key for offered in offers):
             await self._note(Stage.ISSUED, members)
         for member, offered in zip(members, offers, strict=True):
             await _keep_key(member, offered)
@@ -277,3 +290,4 @@ async def _keep_key(member: Member, offered: Offered) -> None:
 
 
 _OVER = (Done, Rejected, GivenUp)
+_OUT = (Send, Tell)

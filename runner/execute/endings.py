@@ -143,6 +143,10 @@ def _refusal(action: Rejected) -> Failure:
     what = f"the CA refused: {action.status}"
     if action.after_issue:
         return Failure(what, "it had issued the certificate and then did not accept our certConf", "ask the CA")
+    if "unsupportedVersion" in action.status.fail_info and action.pvno:
+        return Failure(
+            what, "its answer is authentic", f"set the authority's `version: {action.pvno}`; it says so itself"
+        )
     step = _NEXT_STEPS.get(next(iter(action.status.fail_info), ""), "ask the CA's operator")
     return Failure(what, "its answer is authentic", step)
 

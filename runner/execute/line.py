@@ -25,6 +25,8 @@ FIRST_PAUSE = 0.5
 LONGEST_PAUSE = 30.0
 OVERLOADED = frozenset({"busy", "gateway", "server-error", "silent", "slow", "connect-timeout"})
 """Causes of failures (runner.errors) that say that the peer has too much to do."""
+SILENCE = "empty"
+"""The cause of an Unanswered where the peer took the message and has nothing to say to it."""
 LONGEST_ASKED = 120.0
 """Seconds. A peer that asks us to stay away for longer is left alone for this run."""
 
@@ -68,6 +70,18 @@ class Line:
         processed a request that went unanswered. A Delayed is the caller's: its reference has to be journalled.
         """
         return await self._insist(lambda: self._transport.exchange(request, operation), tally)
+
+    async def tell(self, request: bytes, tally: Tally, operation: str = "") -> bytes:
+        """What a peer says to a message that nobody has to answer; empty where it took it without a word."""
+        return await self._insist(lambda: self._told(request, operation), tally)
+
+    async def _told(self, request: bytes, operation: str) -> bytes:
+        try:
+            return await self._transport.exchange(request, operation)
+        except Unanswered as silence:
+            if silence.cause != SILENCE:
+                raise
+            return b""
 
     async def poll(self, reference: str, tally: Tally) -> bytes:
         """The answer that a Delayed spoke of. Raises what `exchange` does."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from runner.asn1.cmp import CMP_2021
+from runner.cmp.framing import enveloping
 from runner.cmp.proving import CHALLENGE, ENCRYPTION, OPENING
 from runner.cmp.request import Order
 from runner.errors import KeyStoreError
@@ -230,4 +230,4 @@ def _parties(
     if key is None or order is None:
         return both
     envelopes = key.signer is None or order.proof == ENCRYPTION or (order.proof == CHALLENGE and key.spec.kind != "rsa")
-    return replace(both, opener=key.opener, pvno=max(both.pvno, CMP_2021) if envelopes else both.pvno)
+    return replace(both, opener=key.opener, pvno=enveloping(both) if envelopes else both.pvno)

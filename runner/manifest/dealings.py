@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from runner.asn1.cmp import CMP_1999, CMP_2000
 from runner.manifest.credentials import CertificateCredential
 from runner.manifest.model import BOTH_KINDS
 from runner.manifest.words import choose, shortened
-from runner.pki.servers import PROFILES, STRICT, TOLERANCES, ServerProfile, Tolerance
+from runner.pki.servers import OF_1999, PROFILES, STRICT, TOLERANCES, ServerProfile, Tolerance
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,7 +35,10 @@ def read_dealings(reader: Reader, credentials: Mapping[str, Credential | None]) 
     """The dealings with one authority."""
     part = reader.part
     name = reader.reference("profile", PROFILES, "profile")
-    server = PROFILES[name] if name else STRICT
+    first = part.number("version", CMP_2000) == CMP_1999
+    server = PROFILES[name] if name else OF_1999 if first else STRICT
+    if first:
+        _refuse_later_ways(reader)
     accepted = frozenset(text.value for text in part.texts("accept")) & BOTH_KINDS
     often = part.text("send_extra_certs")
     return Dealings(
@@ -46,6 +50,16 @@ def read_dealings(reader: Reader, credentials: Mapping[str, Credential | None]) 
         send_extra_certs=often.value if often else server.send_extra_certs,
         message_time=_flag(reader, "message_time", usual=server.message_time),
     )
+
+
+def _refuse_later_ways(reader: Reader) -> None:
+    """What CMP version 1 does not have."""
+    for key, why in (
+        ("implicit_confirm", "a certificate is always confirmed there, and the CA does not answer"),
+        ("batching", "its confirmation is about one certificate"),
+    ):
+        if reader.part.values.get(key):
+            reader.ledger.error(f"{key}: CMP version 1 does not have it", reader.part.place_of(key), why=why)
 
 
 def _tolerances(reader: Reader) -> frozenset[Tolerance]:

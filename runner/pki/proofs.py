@@ -23,7 +23,7 @@ from runner.asn1.structures import Chosen, decode, encode, explicit_element
 from runner.asn1.x509 import RDN_SEQUENCE
 from runner.errors import Malformed, ProtocolError, Unauthentic
 from runner.pki.certificates import parse_certificate
-from runner.pki.encrypted_values import first_object, open_encrypted_value
+from runner.pki.encrypted_values import OpenedValue, first_object, open_encrypted_value
 from runner.pki.envelopes import open_envelope, recipient_of_request, seal_envelope
 from runner.pki.macs import SharedSecret, compute_mac, verify_mac
 from runner.pki.names import name_in_general_name
@@ -114,22 +114,22 @@ def prove_by_decryption(public_key_info: bytes, *, by_challenge: bool = False) -
     return Chosen("keyEncipherment" if enciphers else "keyAgreement", inner)
 
 
-def open_encrypted_certificate(cert_or_enc_cert: Chosen, opener: Decrypter) -> bytes:
-    """The certificate (DER) of a CertOrEncCert, decrypted where need be.
+def open_encrypted_certificate(cert_or_enc_cert: Chosen, opener: Decrypter) -> OpenedValue:
+    """The certificate (DER) of a CertOrEncCert, decrypted where need be; and the symmetric key of an EncryptedValue.
 
     A decrypted one that is not a certificate of the opener's own key is the ProtocolError of everything that fails to
     open: nothing else that a server had encrypted leaves this function.
     """
     if cert_or_enc_cert.name == "certificate":
-        return bytes(cert_or_enc_cert.value)
+        return OpenedValue(bytes(cert_or_enc_cert.value), b"")
     encrypted = ENCRYPTED_KEY.decode(cert_or_enc_cert.value)
     if encrypted.name == "encryptedValue":
-        content = open_encrypted_value(encrypted.value, opener).content
+        opened = open_encrypted_value(encrypted.value, opener)
     else:
-        content = open_envelope(encrypted.value, opener)
-    if not _is_certificate_for(content, opener.public_key_info):
+        opened = OpenedValue(open_envelope(encrypted.value, opener), b"")
+    if not _is_certificate_for(opened.content, opener.public_key_info):
         raise cannot_open()
-    return content
+    return opened
 
 
 def _is_certificate_for(content: bytes, public_key_info: bytes) -> bool:

@@ -75,6 +75,7 @@ STRICT = ServerProfile("strict, with the defaults of RFC 9483 and 9045")
 _SHA256_HMAC_SHA1 = MacParameters(mac="hmac-sha1", iterations=1024)
 _ALL_SHA1 = MacParameters(owf="sha1", mac="hmac-sha1", iterations=1024)
 """What SSH's client and its relatives have always sent."""
+OF_1999 = ServerProfile("CMP version 1, with the algorithms of RFC 2510", mac=_ALL_SHA1)
 _EJBCA = frozenset({Tolerance.OTHER_VERSION, Tolerance.REVERSED_RDNS, Tolerance.P10CR_ANSWERED_AS_POPDECC})
 
 PROFILES = {

@@ -25,7 +25,7 @@ class LoopbackTransport:
         await asyncio.sleep(0)  # a wire would let the others have their turn, too
         answer = self._respond(request)
         if not answer:
-            raise Unanswered("The embedded peer gave no answer")
+            raise Unanswered("The embedded peer gave no answer", cause="empty")
         return answer
 
     async def poll(self, reference: str) -> bytes:

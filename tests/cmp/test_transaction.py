@@ -137,7 +137,7 @@ def test_a_rejection_that_brings_a_certificate_is_a_rejection():
 
 def test_an_error_instead_of_an_answer():
     action = Talk().hears("error", error("rejection", "no", bits=(24, 40), code=7, details=("why",)))
-    assert action == Rejected(action.status, after_issue=False, whole=True)
+    assert action == Rejected(action.status, after_issue=False, whole=True, pvno=2)
     assert str(action.status) == "rejection (systemUnavail, bit 40): no; why; errorCode 7"
 
 

@@ -111,8 +111,8 @@ def remedies(patient: Patient, cause: str) -> Iterator[tuple[str, Patient]]:
     if cause == "tls-plain" and url.startswith("https:"):
         yield "write http:// in `url:`", _with_url(patient, f"http:{url.partition(':')[2]}")
     if cause == "version" and patient.parties is not None:
-        other = 5 - patient.parties.pvno
-        yield f"set `version: {other}`", replace(patient, parties=replace(patient.parties, pvno=other))
+        for other in (version for version in (2, 3) if version != patient.parties.pvno):
+            yield f"set `version: {other}`", replace(patient, parties=replace(patient.parties, pvno=other))
 
 
 def _with_url(patient: Patient, url: str) -> Patient:
