@@ -158,7 +158,7 @@ def test_schema_and_code_know_the_same_words():
         ("authorities: {a: {url: 7}}", 'put it in quotes: "7"'),
         ("authorities: {a: {url: 'lab:', limits: {timeout: 30}}}", "for example 30s"),
         ("authorities: {a: {url: 'lab:', implicit_confirm: yes}}", "write true or false"),
-        ("authorities: {a: {url: 'lab:', version: 4}}", "choose one of: 2, 3"),
+        ("authorities: {a: {url: 'lab:', version: 4}}", "choose one of: 1, 2, 3"),
         ("authorities: {a: {http: {}}}", "for example url: https://pki.example.com/ejbca/publicweb/cmp/plant"),
         ("credentials: {a: {psk: 4711}}", 'for example {"env": "LINE7_PSK"}'),
         ("credentials: {a: {pskk: x}}", "did you mean 'psk'?"),
