@@ -114,7 +114,7 @@ def look_at_key(url: KeyUrl, folder: Folder, folders: dict[str, str] | None = No
 def _is_file(path: str) -> bool:
     """Whether a regular file is there, or a link leads to one."""
     try:
-        return stat.S_ISREG(Path(path).stat().st_mode)
+        return stat.S_ISREG(os.stat(path).st_mode)  # noqa: PTH116 - a Path costs more than the question
     except (OSError, ValueError):
         return False
 

@@ -71,22 +71,26 @@ def _cas(output: Output) -> Iterator[tuple[str, FileFacts]]:
             return
 
 
-def _nothing(path: Path) -> dict[str, object]:  # noqa: ARG001 - one of several that look
+def _nothing(path: str) -> dict[str, object]:  # noqa: ARG001 - one of several that look
     return {}
 
 
-def _formed(path: Path) -> dict[str, object]:
-    octets = read_file(path)
-    return {"form": "der" if is_der(octets) else "pem"}
+def _formed(path: str) -> dict[str, object]:
+    """The first octets tell; the rest was read before."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+    try:
+        return {"form": "der" if is_der(os.read(descriptor, 2)) else "pem"}
+    finally:
+        os.close(descriptor)
 
 
-def _certified(path: Path) -> dict[str, object]:
-    octets = read_file(path)
+def _certified(path: str) -> dict[str, object]:
+    octets = read_file(Path(path))
     return {"form": "der" if is_der(octets) else "pem", "certificates": _shared(octets)}
 
 
-def _digested(path: Path) -> dict[str, object]:
-    return {"digest": sha256(read_file(path)).hexdigest()}
+def _digested(path: str) -> dict[str, object]:
+    return {"digest": sha256(read_file(Path(path))).hexdigest()}
 
 
 @lru_cache(maxsize=512)
@@ -95,17 +99,17 @@ def _shared(octets: bytes) -> tuple[bytes, ...]:
     return certificate_ders_in(octets)
 
 
-def look_at(path: str, look: Callable[[Path], dict[str, object]] = _nothing) -> FileFacts:
+def look_at(path: str, look: Callable[[str], dict[str, object]] = _nothing) -> FileFacts:
     """A file from outside, and what `look` sees of it. What is no plain file is not opened."""
     try:
-        found = Path(path).stat()
+        found = os.stat(path)  # noqa: PTH116 - a Path costs more than the question
     except (OSError, ValueError):
         return MISSING if not os.path.lexists(path) else FileFacts()
     if not stat.S_ISREG(found.st_mode):
         return FileFacts()
     try:
-        seen = look(Path(path))
-    except CmpBatchError:
+        seen = look(path)
+    except (CmpBatchError, OSError):
         seen = {}
     return FileFacts(mode=stat.S_IMODE(found.st_mode), owner=_user(found.st_uid), group=_group(found.st_gid), **seen)  # type: ignore[arg-type]
 
