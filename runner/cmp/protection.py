@@ -11,7 +11,7 @@ from functools import lru_cache
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from runner.asn1.parameters import KEM_BASED_MAC
+from runner.asn1.parameters import DH_BASED_MAC, KEM_BASED_MAC
 from runner.asn1.x509 import NULL_DN
 from runner.cmp.message import protected_part, whole_message
 from runner.errors import Unauthentic
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from runner.asn1.cmp import PKIHeader
     from runner.asn1.structures import Chosen
     from runner.cmp.message import Unverified
-    from runner.pki.macs import KemSecret
+    from runner.pki.macs import AgreedSecret, KemSecret
     from runner.pki.opening import Decrypter
 
 
@@ -89,6 +89,8 @@ class SignatureProtection:
     signer: Signer = field(repr=False)
     chain: tuple[Certificate, ...]
     presentation: Presentation = Presentation()
+    opener: Decrypter | None = field(default=None, repr=False)
+    """The same key, where it can agree on secrets, too (DHBasedMac)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +181,8 @@ class Peer:
     tolerates: frozenset[Tolerance] = frozenset()
     kem_secret: KemSecret | None = None
     """What we encapsulated to the server's key: whoever has it is the server."""
+    agreed: AgreedSecret | None = None
+    """What our key and the server's agree on, for DHBasedMac."""
 
 
 def check_protection(unverified: Unverified, peer: Peer, known: Iterable[bytes], now: datetime) -> Certificate | None:
@@ -203,7 +207,8 @@ def check_protection(unverified: Unverified, peer: Peer, known: Iterable[bytes],
 
 
 def _check_mac(unverified: Unverified, algorithm: AlgorithmIdentifier, bits: bytes, peer: Peer) -> None:
-    secret = peer.kem_secret if algorithm.algorithm == KEM_BASED_MAC else peer.secret
+    others = {KEM_BASED_MAC: peer.kem_secret, DH_BASED_MAC: peer.agreed}
+    secret = others.get(algorithm.algorithm, peer.secret)
     if secret is None:
         raise Unauthentic(
             "the message is protected by a shared secret, and this exchange has none",

@@ -18,6 +18,7 @@ from runner.pki.encrypted_values import OpenedValue
 from runner.pki.keyspecs import key_spec_of
 from runner.pki.private_keys import Judgement, open_private_key
 from runner.pki.proofs import answer_challenge, open_encrypted_certificate
+from runner.pki.servers import Tolerance
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -69,7 +70,9 @@ def made_key(
     """
     if not dialogue.private_key or parties.key_opener is None:
         raise BadCertificate("the CA was to make the key, and sends no private key", fail_info="incorrectData")
-    judgement = Judgement(now, parties.peer.anchors if dialogue.key_is_signed_for else None, known)
+    anchors = parties.peer.anchors if dialogue.key_is_signed_for else None
+    bare = Tolerance.BARE_PRIVATE_KEY in parties.peer.tolerates
+    judgement = Judgement(now, anchors, known, unsigned=bare)
     try:
         package = open_private_key(dialogue.private_key, parties.key_opener, judgement)
         spec = key_spec_of(package.public_key_info)

@@ -21,7 +21,7 @@ from runner.cmp.protection import (
     Protection,
     SignatureProtection,
 )
-from runner.errors import CmpBatchError, KeyStoreError
+from runner.errors import CmpBatchError, KeyStoreError, ProtocolError
 from runner.keystores.files import read_file
 from runner.keystores.keys import load_key
 from runner.keystores.secrets import shared_key
@@ -29,7 +29,7 @@ from runner.manifest.credentials import PskCredential
 from runner.pki.certificates import certificates_in
 from runner.pki.certification_requests import request_in
 from runner.pki.kems import is_kem_key
-from runner.pki.macs import SharedSecret
+from runner.pki.macs import AgreedSecret, SharedSecret
 from runner.pki.names import directory_name
 from runner.pki.signing import SignatureChoice
 
@@ -58,6 +58,8 @@ class Access:
     handed_out: Protection | None = None
     keeper: Certificate | None = None
     """Whom private keys are backed up for, as the manifest says."""
+    dh: Certificate | None = None
+    """The CA's certificate for DHBasedMac, as the manifest says."""
     kem: Certificate | None = None
     """The certificate of the CA's KEM key, as the manifest says."""
     heard: dict[str, Certificate] = field(default_factory=dict)
@@ -96,7 +98,8 @@ def open_access(authority: Authority, line: Line) -> Access:
         anchors.append(own)
     recipient = authority.recipient or (own.subject if own else None)
     keeper = read_certificates(authority.keeper)[0] if authority.keeper else None
-    return Access(authority, line, tuple(anchors), recipient, keeper=keeper, kem=_kem_certificate(authority))
+    dh = read_certificates(authority.dh_certificate)[0] if authority.dh_certificate else None
+    return Access(authority, line, tuple(anchors), recipient, keeper=keeper, kem=_kem_certificate(authority), dh=dh)
 
 
 def _kem_certificate(authority: Authority) -> Certificate | None:
@@ -163,7 +166,7 @@ def signature_protection(chain: tuple[Certificate, ...], key: StoredKey) -> Sign
     _check_pair(chain, key)
     if key.signer is None:
         raise KeyStoreError(f"the key {key.path} cannot sign messages", why=f"it is a key of the kind {key.spec}")
-    return SignatureProtection(key.signer, chain)
+    return SignatureProtection(key.signer, chain, opener=key.opener)
 
 
 def _check_pair(chain: tuple[Certificate, ...], key: StoredKey) -> None:
@@ -189,6 +192,17 @@ def presentation_of(wish: Presenting) -> Presentation:
     return Presentation(directory_name(wish.sender.der), wish.sender_kid, along)
 
 
+def _agreed(protection: Protection, server: Certificate | None) -> AgreedSecret | None:
+    """What the key that signs and the server's agree on; KeyStoreError where they are not of one kind."""
+    if server is None or not isinstance(protection, SignatureProtection) or protection.opener is None:
+        return None
+    try:
+        return AgreedSecret(protection.opener.agree(server.public_key_info))
+    except ProtocolError:
+        what = f'the credential\'s key and that of "{server.subject}" agree on nothing'
+        raise KeyStoreError(what, why="they are not of one kind and curve", next_step="see dh_certificate") from None
+
+
 def parties(access: Access, protection: Protection, answers: SharedSecret | None = None) -> Parties:
     """We, protected so, and this authority: whose MAC or signature its answers may bear.
 
@@ -200,7 +214,10 @@ def parties(access: Access, protection: Protection, answers: SharedSecret | None
     ours = replace(protection, presentation=replace(protection.presentation, first_only=first_only))
     return Parties(
         protection=ours if first_only else protection,
-        peer=Peer(secret, access.anchors, access.recipient, authority.accepts, authority.tolerates),
+        peer=replace(
+            Peer(secret, access.anchors, access.recipient, authority.accepts, authority.tolerates),
+            agreed=_agreed(protection, access.dh),
+        ),
         recipient=authority.addressee or access.recipient,
         pvno=authority.version,
         implicit_confirm=authority.implicit_confirm,

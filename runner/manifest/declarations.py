@@ -85,6 +85,7 @@ def _authority(name: str, reader: Reader, declared: Declared) -> Authority | Non
         crls=reader.inputs("crl"),
         keeper=reader.input("encryption_certificate") or reader.input("certificate"),
         asks_keeper=_asks_keeper(part),
+        dh_certificate=reader.input("dh_certificate"),
         kem_certificate=reader.input("kem_certificate"),
         protocol_key=reader.parsed("protocol_encryption_key", _parse_protocol_key),
         version=int(part.number("version", 2)),

@@ -78,6 +78,8 @@ class Authority:
     """The certificate (a path) that backups of private keys are encrypted to."""
     asks_keeper: bool = False
     """Whether the CA is asked for that certificate (caProtEncCert)."""
+    dh_certificate: str | None = None
+    """A path: the CA's certificate for DHBasedMac."""
     kem_certificate: str | None = None
     """A path: the certificate of the CA's KEM key."""
     protocol_key: KeySpec | None = None

@@ -30,6 +30,7 @@ class Tolerance(Enum):
     SHA1_SIGNATURES = "sha1-signatures"
     REVERSED_RDNS = "reversed-rdns"
     OTHER_SUBJECT = "other-subject"
+    BARE_PRIVATE_KEY = "bare-private-key"
 
 
 WORDS = {
@@ -47,6 +48,7 @@ WORDS = {
     Tolerance.SHA1_SIGNATURES: "messages signed with SHA-1",
     Tolerance.REVERSED_RDNS: "the issuer in revCerts with its parts the other way round",
     Tolerance.OTHER_SUBJECT: "a certificate that is `accepted` with other names than were asked for; they are told",
+    Tolerance.BARE_PRIVATE_KEY: "a private key that the CA made, and that no key generation authority signed for",
 }
 """What each tolerance lets pass."""
 TOLERANCES = {tolerance.value: tolerance for tolerance in Tolerance}
