@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from runner.cli.wiring import Situation, Workshop
     from runner.cmp.protection import SignatureProtection
     from runner.execute.results import Run
+    from runner.plan.steps import Plan
     from runner.state.journal import Change, Entry, Journal
     from runner.system import SystemClock
 
@@ -62,6 +63,7 @@ def run(args: Namespace) -> int:
     if situation.plan.changes and not _agreed(situation, args):
         console.note("nothing was done")
         return exits.REFUSED
+    workshop.approvals = approved(situation.plan)
     return _locked(workshop, args, clock, signer)
 
 
@@ -98,6 +100,22 @@ def _agreed(situation: Situation, args: Namespace) -> bool:
     return console.ask("apply this plan?")
 
 
+def approved(plan: Plan) -> dict[str, bool]:
+    """What the person at the terminal says to each request that wants approval; off a terminal, nothing."""
+    from runner.manifest.tunnel import TunnelRequest
+    from runner.plan.steps import Verb
+
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        return {}
+    waiting = [
+        step
+        for step in plan.steps
+        if step.verb is Verb.FORWARD and isinstance(step.item, TunnelRequest) and step.item.tunnel.approval.ask
+    ]
+    words = {step.item.name: "; ".join(reason.text for reason in step.reasons[:-1]) for step in waiting}
+    return {name: console.ask(f"{name}: {asked}\nforward it to the CA?") for name, asked in words.items()}
+
+
 def _locked(workshop: Workshop, args: Namespace, clock: SystemClock, signer: SignatureProtection | None) -> int:
     """Under the lock: look again, since another apply may have come between, and carry the plan out."""
     from runner.cli.hiring import hire, how_many, see_off
@@ -112,11 +130,13 @@ def _locked(workshop: Workshop, args: Namespace, clock: SystemClock, signer: Sig
     owner = this_process(f"apply {' '.join(map(str, args.paths))}", clock.now())
     with StateLock(state.with_name("lock"), owner):
         if read_inventory(state) != workshop.situation.inventory:
+            approvals = workshop.approvals
             now = args.saved.at if args.saved else clock.now()
             situation = look(workshop.situation.document, args, now)
             if args.saved is not None:
                 refuse_unless_true(args.saved, situation)
             workshop = Fresh.open(situation, args, clock)
+            workshop.approvals = approvals
         run_id = workshop.entropy.octets(RUN_ID).hex()
         count = how_many(workshop, args)
         hired = hire(workshop, run_id, count) if count > 1 else []
@@ -163,9 +183,10 @@ def tune() -> None:
 async def _run(workshop: Workshop, journal: Journal, args: Namespace, crew: Crew) -> Run:
     from runner.cli.hiring import cores
     from runner.cli.progress import Progress
+    from runner.cli.watching import execute_and_watch
     from runner.cli.wiring import Threads
     from runner.execute.desk import record_changes
-    from runner.execute.executor import Options, execute
+    from runner.execute.executor import Options
     from runner.execute.grouped import Grouped
     from runner.execute.restoring import remembered
     from runner.execute.schedule import Tolerance
@@ -185,7 +206,7 @@ async def _run(workshop: Workshop, journal: Journal, args: Namespace, crew: Crew
         with Progress(len(plan.steps)) as progress:
             run = workers.run if crew.hired else None
             chosen = Options(args.parallel or PARALLEL, tolerance, progress.advance, run)
-            return await execute(plan, desk, chosen, _stop_on_signals())
+            return await execute_and_watch(plan, desk, chosen, _stop_on_signals(), workshop.situation.state)
     finally:
         workers.dismiss()
         threads.close()

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
 from runner.cli.wiring import Threads, Workshop
 from runner.execute.worker import serve
+from runner.manifest.tunnel import TunnelRequest
 from runner.plan.case import key_url_of
 from runner.plan.steps import Verb
 
@@ -51,9 +52,9 @@ def _must_stay_together(steps: Sequence[Step], workshop: Workshop) -> bool:
 
 
 def _must_stay(step: Step, workshop: Workshop) -> bool:
-    """The embedded lab is in this process, and so are the sessions of tokens, and messages for several items."""
+    """Of this process are the embedded lab, sessions of tokens, messages for several items, what tunnels judge by."""
     document, item = workshop.situation.document, step.item
-    if document.authorities[item.authority].batch_size > 1:
+    if isinstance(item, TunnelRequest) or document.authorities[item.authority].batch_size > 1:
         return True
     credential = document.credentials.get(item.credential) if item.credential else None
     urls = (key_url_of(item), getattr(item, "key", None), getattr(credential, "key", None))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,14 +16,19 @@ from runner.cli import options
 from runner.cli.trace import Trace, TracingTransport
 from runner.execute.access import Access, Keyring, open_access
 from runner.execute.desk import Desk, create_files, install_files
+from runner.execute.gather import find_requests, look_at_requests
 from runner.execute.grouped import Grouped
 from runner.execute.line import Line
 from runner.execute.observe import observe
+from runner.execute.policies import standing_of
 from runner.execute.preflight import Findings, preflight
 from runner.keystores.folders import Folder
 from runner.keystores.keys import KeyMaker
 from runner.keystores.secrets import SecretReader
+from runner.manifest.credentials import CertificateCredential
 from runner.manifest.load import load_manifest
+from runner.manifest.tunnel import TunnelRequest
+from runner.plan.needs import makers_of
 from runner.plan.planner import make_plan
 from runner.plan.steps import Verb
 from runner.plan.targets import only
@@ -37,8 +42,11 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from runner.execute.desk import Durable
+    from runner.execute.policies import Standing
     from runner.lab.authority import Lab
+    from runner.manifest.credentials import Credential
     from runner.manifest.model import Authority, Document
+    from runner.manifest.tunnel import Tunnel
     from runner.plan.facts import Facts
     from runner.plan.steps import Plan
     from runner.state.inventory import Inventory
@@ -77,10 +85,11 @@ def look(document: Document, args: Namespace, now: datetime) -> Situation:
     allowed = tuple(Path(path) for path in getattr(args, "allow_path", ()))
     folder = Folder(base, allowed, closed=(base / STATE_FOLDER, state))
     inventory = read_inventory(state)
-    facts = observe(document, folder)
+    requests = find_requests(document, inventory)
+    facts = replace(observe(document, folder), relays=look_at_requests(requests))
     retry = getattr(args, "retry_unknown", False)
     prune = getattr(args, "prune", False)
-    plan = make_plan(document, facts, inventory, now, retry_unknown=retry, prune=prune)
+    plan = make_plan(document, facts, inventory, now, retry_unknown=retry, prune=prune, requests=requests)
     return Situation(document, state, folder, inventory, facts, only(plan, getattr(args, "target", ())))
 
 
@@ -97,6 +106,8 @@ class Workshop:
     secrets: SecretReader
     trace: Trace | None = None
     lab: Lab | None = None
+    standings: dict[str, Standing] = field(default_factory=dict)
+    approvals: dict[str, bool] = field(default_factory=dict)
 
     @classmethod
     def open(cls, situation: Situation, args: Namespace, clock: SystemClock) -> Workshop:
@@ -109,8 +120,29 @@ class Workshop:
         findings = Findings()
         workshop.open_accesses(findings)
         preflight(situation.plan.steps, situation.document, situation.folder, workshop.keyring, maker, findings)
+        for tunnel in workshop.tunnels():
+            findings.attempt(tunnel.place, partial(workshop.open_tunnel, tunnel))
         findings.raise_if_any()
         return workshop
+
+    def tunnels(self) -> tuple[Tunnel, ...]:
+        """Those that have something to do, or wait for it."""
+        steps = self.situation.plan.steps
+        busy = {step.item.tunnel.name for step in steps if isinstance(step.item, TunnelRequest) and step.changes}
+        return tuple(each for each in self.situation.document.tunnels if each.watch or each.name in busy)
+
+    def open_tunnel(self, tunnel: Tunnel) -> None:
+        """Read what it judges by, and see whether it may answer where it is to."""
+        situation = self.situation
+        self.standings[tunnel.name] = standing_of(tunnel, self.keyring, situation.inventory)
+        if tunnel.output is not None:
+            situation.folder.check(Path(tunnel.output) / "request.answer.der")
+        for step in situation.plan.steps:
+            if isinstance(step.item, TunnelRequest) and step.item.tunnel == tunnel and step.changes:
+                situation.folder.check(Path(step.item.answer))
+        credential = situation.document.credentials.get(tunnel.credential or "")
+        if credential is not None and not _is_made(credential, situation.document):
+            self.keyring.protection(credential)
 
     def open_accesses(self, findings: Findings) -> None:
         """Every authority of the plan but the lab, which begins to exist when it is first used."""
@@ -122,6 +154,7 @@ class Workshop:
         """Those that the plan talks to."""
         steps = self.situation.plan.steps
         names = {step.item.authority for step in steps if step.verb not in (Verb.KEEP, Verb.BLOCKED)}
+        names |= {tunnel.authority for tunnel in self.tunnels()}
         return [authority for name, authority in self.situation.document.authorities.items() if name in names]
 
     def _reach(self, authority: Authority) -> None:
@@ -176,7 +209,17 @@ class Workshop:
             key_threads=threads.keys,
             clock=self.clock,
             entropy=entropy,
+            standings=self.standings,
+            approvals=self.approvals,
         )
+
+
+def _is_made(credential: Credential, document: Document) -> bool:
+    """Whether an item of the manifest makes a credential's certificate or key."""
+    made = makers_of(document)
+    if not isinstance(credential, CertificateCredential):
+        return False
+    return credential.certificate in made or credential.key.path in made
 
 
 class Threads:

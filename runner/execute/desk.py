@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from runner.ambient import Clock, Entropy
     from runner.execute.access import Access, Keyring
+    from runner.execute.policies import Standing
     from runner.keystores.base import StoredKey
     from runner.keystores.files import Mark, NewFile
     from runner.keystores.folders import Folder
@@ -82,6 +83,10 @@ class Desk:
     clock: Clock
     entropy: Entropy
     lobby: Lobby = field(default_factory=Lobby)
+    standings: Mapping[str, Standing] = field(default_factory=dict)
+    """What the tunnels judge by, by their names."""
+    approvals: Mapping[str, bool] = field(default_factory=dict)
+    """What a person has said about requests that are to be approved, by the items' names."""
 
     def access(self, authority: str) -> Access:
         """The authority of an item."""

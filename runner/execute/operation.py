@@ -61,14 +61,14 @@ class Operation:
     ) -> None:
         self.verb = step.verb
         self.step = step if before is None else replace(step, verb=Verb.RESUME)
-        self.item = step.item
+        self.item = step.entry
         self.desk = desk
         self.rest = rest
         self.until = until
         """How long it may wait for its CA, by the monotonic clock; 0: it has not begun to."""
         self.record = Record(self.step, desk, before)
-        self.url = key_url_of(step.item)
-        self.filing = Filing(desk, step.item, self.url, self.record)
+        self.url = key_url_of(step.entry)
+        self.filing = Filing(desk, step.entry, self.url, self.record)
 
     async def run(self) -> Result:
         """Whatever the step's verb asks for."""

@@ -16,6 +16,7 @@ from runner.execute.asking import controls
 from runner.keystores.ownership import numbers_of
 from runner.manifest.credentials import CertificateCredential
 from runner.manifest.model import Enrollment, Fetch, Recovery, Revocation, Update
+from runner.manifest.tunnel import TunnelRequest
 from runner.plan.case import key_url_of
 from runner.plan.needs import makers_of
 from runner.plan.steps import Verb
@@ -65,16 +66,16 @@ def preflight(
     for file in document.entropy:
         findings.attempt(file.place, lambda path=file.path: maker.stir(path))  # type: ignore[misc]
     for step in steps:
-        if step.verb is Verb.KEEP:
+        if step.verb is Verb.KEEP or isinstance(step.item, TunnelRequest):
             continue
-        for key, path in _outputs(step.item):
-            findings.attempt(step.item.at(key), lambda path=path: folder.check(Path(path), folders))  # type: ignore[misc]
-        findings.attempt(step.item.at("hooks"), lambda item=step.item: _hooks(item, keyring))  # type: ignore[misc]
+        for key, path in _outputs(step.entry):
+            findings.attempt(step.entry.at(key), lambda path=path: folder.check(Path(path), folders))  # type: ignore[misc]
+        findings.attempt(step.entry.at("hooks"), lambda item=step.entry: _hooks(item, keyring))  # type: ignore[misc]
         if step.verb in _AT_WORK:
-            _passphrase(step.item, maker, findings)
-            _output(step.item, keyring, findings)
+            _passphrase(step.entry, maker, findings)
+            _output(step.entry, keyring, findings)
             _inputs(step, keyring, made, findings)
-            _credential(step.item, document, keyring, made, findings, seen)
+            _credential(step.entry, document, keyring, made, findings, seen)
             _controls(step, keyring, findings)
 
 
@@ -120,7 +121,7 @@ def _output(item: AnyItem, keyring: Keyring, findings: Findings) -> None:
 
 def _inputs(step: Step, keyring: Keyring, made: dict[str, str], findings: Findings) -> None:
     """Certificates and keys that the item names."""
-    item, before = step.item, len(findings.diagnostics)
+    item, before = step.entry, len(findings.diagnostics)
     if isinstance(item, Fetch):
         _root(item, made, findings)
         return
@@ -167,7 +168,7 @@ def _pair(item: Certified, keyring: Keyring, made: dict[str, str], findings: Fin
 
 def _controls(step: Step, keyring: Keyring, findings: Findings) -> None:
     """The secrets among the controls; a request that is out already takes none."""
-    item = step.item
+    item = step.entry
     if not isinstance(item, Revocation | Fetch) and step.verb is not Verb.RESUME:
         findings.attempt(item.at("reg_token"), lambda: tuple(controls(item.asking, keyring.secrets)))
 

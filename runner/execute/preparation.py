@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
 async def prepare(preparation: Preparation) -> Prepared:
     """Read and make what the step needs. Raises KeyStoreError, SecretError, StateError; nothing was sent."""
-    item = preparation.step.item
+    item = preparation.step.entry
     if isinstance(item, Enrollment):
         return await _prepare_enrollment(preparation, item)
     if isinstance(item, Update):

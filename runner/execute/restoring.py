@@ -50,7 +50,7 @@ async def adopt(step: Step, desk: Desk) -> Result:
     certificate = desk.facts.certificate(certificate_path_of(step.item)).certificate
     if certificate is None:
         raise CmpBatchError(f"there is no certificate to adopt for {step.item.name}", next_step="run apply again")
-    path = known_path(desk, step.item, certificate)
+    path = known_path(desk, step.entry, certificate)
     held = Held(
         item=step.item.name,
         digest=step.item.digest,
@@ -102,7 +102,7 @@ def _key_digest(step: Step) -> str | None:
 
 async def _written(step: Step, desk: Desk, held: Held) -> Certificate:
     """All files of the pair that is held, once more; the stores are claimed before, and known by their seals after."""
-    item = step.item
+    item = step.entry
     if isinstance(item, Revocation | Fetch):
         raise CmpBatchError(f"{item.name} brings about no certificate")
     certificate = parse_certificate(held.certificate or b"")

@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING
 from runner.errors import CmpBatchError, StateError
 from runner.execute.hooks import with_hooks
 from runner.execute.operation import Operation
+from runner.execute.relaying import Relaying
 from runner.execute.results import Outcome
+from runner.manifest.tunnel import TunnelRequest
 from runner.values import replace
 
 if TYPE_CHECKING:
@@ -67,7 +69,8 @@ async def run_step(
     `rest(seconds)` is how it waits for a CA to decide; where that raises LetGoError, a Later comes back.
     """
     began = later.began if later else desk.clock.monotonic()
-    operation = Operation(step, desk, rest, *((later.open, later.until) if later else ()))
+    kind = Relaying if isinstance(step.item, TunnelRequest) else Operation
+    operation = kind(step, desk, rest, *((later.open, later.until) if later else ()))
     try:
         result = await operation.run()
     except LetGoError as wait:
@@ -77,4 +80,4 @@ async def run_step(
     except CmpBatchError as problem:
         result = operation.result(Outcome.FAILED, failure=operation.failure(problem))
     result = replace(result, duration=desk.clock.monotonic() - began, ended=desk.clock.now())
-    return await with_hooks(step.item, result, desk)
+    return result if isinstance(step.item, TunnelRequest) else await with_hooks(step.item, result, desk)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from runner.execute.rollout import Rollout
     from runner.plan.steps import Step
 
-GOOD = frozenset({Outcome.ISSUED, Outcome.UPDATED, Outcome.REVOKED, Outcome.FETCHED, Outcome.UNCHANGED})
+GOOD = frozenset(Outcome) - {Outcome.PENDING, Outcome.UNKNOWN, Outcome.FAILED, Outcome.SKIPPED}
 """Outcomes that those who waited may build upon."""
 
 

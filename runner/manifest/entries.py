@@ -59,12 +59,16 @@ class Row:
 
 
 def read_rows(
-    roots: Sequence[Part], variables: dict[str, str], defaults: Mapping[str, Part], ledger: Ledger
+    roots: Sequence[Part],
+    variables: dict[str, str],
+    defaults: Mapping[str, Part],
+    ledger: Ledger,
+    sections: Sequence[str] = SECTIONS,
 ) -> list[Row]:
     """All rows of all files, section by section, in the order in which they are written."""
     rows = [
         row
-        for section in SECTIONS
+        for section in sections
         for root in roots
         for entry in root.entries(section)
         for row in _rows_of(section, with_defaults(section, entry, defaults), variables, ledger)

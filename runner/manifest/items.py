@@ -6,7 +6,7 @@ that it updates; a revocation may. How items get along with each other is left t
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, TypedDict
 
 from runner.manifest.care import Circumstances, read_care
@@ -17,16 +17,16 @@ from runner.manifest.model import NO_LABELS, Enrollment, Fetch, Recovery, Revoca
 from runner.manifest.outputs import read_output
 from runner.manifest.reader import cached_name
 from runner.manifest.recoveries import check_recovered, read_saved
+from runner.manifest.referring import World, authority_of, credential_of
 from runner.manifest.renewing import read_renewal
 from runner.manifest.requests import check_request, check_revoked, read_reason
 from runner.manifest.rowplaces import placed_at
 from runner.manifest.templates import read_template
 from runner.manifest.variables import expand
 from runner.manifest.wishing import parse_moment, parse_serial, read_asking
-from runner.manifest.words import listed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Callable, Mapping
 
     from runner.errors import Place
     from runner.manifest.declarations import Declared
@@ -35,15 +35,6 @@ if TYPE_CHECKING:
     from runner.manifest.ledger import Ledger
     from runner.manifest.model import AnyItem, Authority
     from runner.manifest.wishes import Asking
-
-
-@dataclass(frozen=True, slots=True)
-class World:
-    """What a row may refer to."""
-
-    declared: Declared
-    names: Collection[str]
-    """Of all items."""
 
 
 class _Common(TypedDict):
@@ -84,8 +75,8 @@ def _item(row: Row, world: World) -> AnyItem | None:
 
 
 def _enrollment(row: Row, world: World) -> Enrollment | None:
-    reader, authority = row.reader, _authority(row, world)
-    credential = _credential(row, world) or (authority.credential if authority else None)
+    reader, authority = row.reader, authority_of(row, world)
+    credential = credential_of(row, world) or (authority.credential if authority else None)
     key, csr, output = reader.key_url("key", generate=True), reader.input("csr"), read_output(reader, "output")
     template, places = (Template(), row.places) if "csr" in reader.part.values else _template(row, world)
     asking, request = _asking(row, world), reader.part.text("request")
@@ -123,10 +114,10 @@ def _asking(row: Row, world: World) -> Asking:
 
 
 def _update(row: Row, world: World) -> Update | None:
-    reader, authority = row.reader, _authority(row, world)
+    reader, authority = row.reader, authority_of(row, world)
     certificate, key = reader.input("certificate"), reader.key_url("key", generate=False)
     new_key, output = reader.key_url("new_key", generate=True), read_output(reader, "output")
-    credential = _credential(row, world)
+    credential = credential_of(row, world)
     common = _common(row, authority, credential, world)
     certified = new_key if "key_generation" in reader.part.values else new_key or key
     care = read_care(reader, Circumstances(certified, authority, world.declared.credentials.get(credential or "")))
@@ -140,7 +131,7 @@ def _update(row: Row, world: World) -> Update | None:
 
 
 def _revocation(row: Row, world: World) -> Revocation | None:
-    reader, authority = row.reader, _authority(row, world)
+    reader, authority = row.reader, authority_of(row, world)
     certificate, key = reader.input("certificate"), reader.key_url("key", generate=False)
     issuer, serial = reader.parsed("issuer", cached_name), reader.parsed_scalar("serial", parse_serial)
     reason, since = read_reason(reader), reader.parsed("invalidity_date", parse_moment)
@@ -160,8 +151,8 @@ def _revocation(row: Row, world: World) -> Revocation | None:
 
 
 def _recovery(row: Row, world: World) -> Recovery | None:
-    reader, authority = row.reader, _authority(row, world)
-    credential = _credential(row, world) or (authority.credential if authority else None)
+    reader, authority = row.reader, authority_of(row, world)
+    credential = credential_of(row, world) or (authority.credential if authority else None)
     template, places = _template(row, world)
     output, saved = read_output(reader, "output"), read_saved(reader)
     new_key = reader.key_url("new_key", generate=True)
@@ -176,8 +167,8 @@ def _recovery(row: Row, world: World) -> Recovery | None:
 
 
 def _fetch(row: Row, world: World) -> Fetch | None:
-    reader, authority = row.reader, _authority(row, world)
-    credential = _credential(row, world) or (authority.credential if authority else None)
+    reader, authority = row.reader, authority_of(row, world)
+    credential = credential_of(row, world) or (authority.credential if authority else None)
     common = _common(row, authority, credential, world)
     _need_credential(row, authority, credential, "add credential: and a name under credentials")
     wish = read_fetch(reader)
@@ -205,7 +196,7 @@ _MAKERS: Mapping[str, Callable[[Row, World], AnyItem | None]] = {
 
 
 def _revocation_credential(row: Row, authority: Authority | None, world: World) -> str | None:
-    values, credential = row.reader.part.values, _credential(row, world)
+    values, credential = row.reader.part.values, credential_of(row, world)
     if "key" not in values:
         credential = credential or (authority.credential if authority else None)
         _need_credential(row, authority, credential, "add credential:, or the certificate's own key:")
@@ -229,24 +220,6 @@ def _template(row: Row, world: World) -> tuple[Template, Mapping[str, Place]]:
         )
     places = {**shared[0].places(), **row.places} if shared else row.places
     return read_template(*(row.reader.elsewhere(part) for part in parts)), places
-
-
-def _authority(row: Row, world: World) -> Authority | None:
-    """The authority of an entry: the one it names, or the only one there is."""
-    reader, authorities = row.reader, world.declared.authorities
-    if "authority" in reader.part.values:
-        name = reader.reference("authority", authorities, "authority")
-        return authorities[name] if name is not None else None
-    if len(authorities) == 1:
-        return next(iter(authorities.values()))
-    why = f"there are several: {listed(list(authorities))}" if authorities else "there is none under authorities"
-    step = "add authority: and one of them" if authorities else "add authorities:"
-    reader.ledger.error("this entry has no authority", reader.part.place, why=why, next_step=step)
-    return None
-
-
-def _credential(row: Row, world: World) -> str | None:
-    return row.reader.reference("credential", world.declared.credentials, "credential")
 
 
 def _need_credential(row: Row, authority: Authority | None, credential: str | None, step: str) -> None:

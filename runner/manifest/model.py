@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from runner.manifest.credentials import Credential, Login
     from runner.manifest.placing import Output, RenewBefore
     from runner.manifest.rollout import Strategy
+    from runner.manifest.tunnel import Tunnel
     from runner.pki.keyspecs import KeySpec
     from runner.pki.keyurls import KeyUrl
     from runner.pki.names import GeneralName, Name
@@ -271,3 +272,4 @@ class Document:
     """How the plan is rolled out."""
     sources: Mapping[str, str] = field(default_factory=dict)
     """Each file that was read, and SHA-256 (hex) of it."""
+    tunnels: tuple[Tunnel, ...] = ()

@@ -119,6 +119,11 @@ class Reader:
             return url
         return replace(url, path=self.absolute(key, url.path), sealing=read_sealing(self, url))
 
+    def targets(self, key: str) -> tuple[str, ...]:
+        """The paths at `key`, made absolute; nothing need be there."""
+        found = (expand(text, self.variables, self.ledger) for text in self.part.texts(key))
+        return tuple(self.absolute(key, path) for path in found if path)
+
     def target(self, key: str) -> str | None:
         """The path at `key` of a file or folder of ours; what ends in a slash or dots is a finding."""
         text = self.text(key)

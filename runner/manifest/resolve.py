@@ -18,6 +18,7 @@ from runner.manifest.parts import Part
 from runner.manifest.reader import Reader
 from runner.manifest.rolling import read_strategy
 from runner.manifest.shared import read_defaults, read_vars
+from runner.manifest.tunnels import read_tunnels
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -43,6 +44,7 @@ def resolve(
         for root in roots
         for path in Reader(root, values, ledger).inputs("entropy")
     )
+    tunnels = read_tunnels(roots, values, declared, ledger)
     check_items(items, declared, ledger)
     return Document(
         name=next(filter(None, map(_name, roots)), name),
@@ -54,6 +56,7 @@ def resolve(
         logins={key: each for key, each in declared.logins.items() if each},
         entropy=entropy,
         strategy=read_strategy(roots, values, ledger),
+        tunnels=tunnels,
     )
 
 

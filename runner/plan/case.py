@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from runner.manifest.model import AnyItem, Enrollment, Fetch, Revocation, Update
+from runner.manifest.tunnel import TunnelRequest
 from runner.pki.certificates import parse_certificate
 from runner.plan.facts import KeyFacts
 from runner.plan.steps import Reason, Verb
@@ -19,7 +20,9 @@ if TYPE_CHECKING:
     from runner.plan.facts import CertificateFacts, Facts, RequestFacts
     from runner.state.inventory import Held, Inventory, Open
 
-ItemT = TypeVar("ItemT", bound=AnyItem)
+Planned = AnyItem | TunnelRequest
+"""What a step can be about: an entry of the manifest, or a request that a tunnel found."""
+ItemT = TypeVar("ItemT", bound=Planned)
 STAGED_SUFFIX = ".next"
 """A file that waits to take the place of one in use: KEY.next, and .next2 where that name is taken."""
 
@@ -122,21 +125,23 @@ class Case(Generic[ItemT]):
         return self.held is not None and self.held.digest == self.item.digest
 
 
-def key_url_of(item: AnyItem) -> KeyUrl | None:
+def key_url_of(item: Planned) -> KeyUrl | None:
     """The URL of the key that an item's certificate is for."""
+    if isinstance(item, TunnelRequest):
+        return None
     if isinstance(item, Update):
         return item.new_key or item.key
     return None if isinstance(item, Fetch) else item.key
 
 
-def certificate_path_of(item: AnyItem) -> str | None:
+def certificate_path_of(item: Planned) -> str | None:
     """The file of the certificate that an item brings about; of a revocation, of the one to revoke."""
     if isinstance(item, Fetch):
         return None
-    return item.certificate if isinstance(item, Revocation) else item.output.certificate
+    return item.certificate if isinstance(item, Revocation | TunnelRequest) else item.output.certificate
 
 
-def key_path_of(item: AnyItem) -> str | None:
+def key_path_of(item: Planned) -> str | None:
     """The file of that key."""
     url = key_url_of(item)
     return None if url is None else url.path

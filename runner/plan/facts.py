@@ -79,6 +79,21 @@ class CrlFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class RelayFacts:
+    """Somebody else's request as it can be seen without a secret: what it asks for, and what the RA would change.
+
+    `problem`: its file cannot be read; `malformed`: it is no request; `refused`: the rules do not let it pass.
+    """
+
+    kind: str = ""
+    asked: str = ""
+    changes: tuple[str, ...] = ()
+    problem: str = ""
+    malformed: str = ""
+    refused: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
     """Files by path. A path that is not in `certificates` or `keys` was not looked at: nothing is there.
 
@@ -92,10 +107,16 @@ class Facts:
     files: Mapping[str, FileFacts] = field(default_factory=dict)
     anchors: Mapping[str, tuple[Certificate, ...]] = field(default_factory=dict)
     crls: Mapping[str, tuple[CrlFacts, ...]] = field(default_factory=dict)
+    relays: Mapping[str, RelayFacts] = field(default_factory=dict)
+    """By the name of the item."""
 
     def certificate(self, path: str | None) -> CertificateFacts:
         """What is known of a certificate file."""
         return self.certificates.get(path or "", CertificateFacts())
+
+    def relay(self, name: str) -> RelayFacts:
+        """What is known of somebody else's request."""
+        return self.relays.get(name, RelayFacts())
 
     def key(self, path: str | None) -> KeyFacts:
         """What is known of a key file."""

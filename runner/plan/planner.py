@@ -11,14 +11,16 @@ from runner.plan.case import Case, Known
 from runner.plan.needs import makers_of, needs_of, overwriters_of
 from runner.plan.pruning import left_over, pruning
 from runner.plan.reasons import reasons_for
+from runner.plan.relays import relay_steps
 from runner.plan.steps import Plan, Step, Verb
 from runner.state.inventory import Stage
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from runner.manifest.model import AnyItem, Document
+    from runner.manifest.tunnel import TunnelRequest
     from runner.plan.case import Decision
     from runner.plan.facts import Facts
     from runner.state.inventory import Inventory, Open
@@ -36,8 +38,11 @@ def make_plan(
     *,
     retry_unknown: bool = False,
     prune: bool = False,
+    requests: Sequence[TunnelRequest] = (),
 ) -> Plan:
-    """Decide every item. `retry_unknown`: operations whose outcome is unknown are begun afresh, not repeated.
+    """Decide every item, and every request that a tunnel found.
+
+    `retry_unknown`: operations whose outcome is unknown are begun afresh, not repeated.
 
     `prune`: what is held and in no manifest is removed as its entry said (runner.plan.pruning).
 
@@ -60,12 +65,14 @@ def make_plan(
     ]
     left = left_over(document, facts, inventory, now)
     steps += pruning(left) if prune else ()
-    return Plan(document.name, now, tuple(steps), _orphans(document, inventory), left, prune)
+    relayed = relay_steps(requests, document, known, known.makers)
+    orphans = _orphans(document, requests, inventory)
+    return Plan(document.name, now, (*steps, *relayed), orphans, left, prune)
 
 
-def _orphans(document: Document, inventory: Inventory) -> tuple[Open, ...]:
+def _orphans(document: Document, requests: Sequence[TunnelRequest], inventory: Inventory) -> tuple[Open, ...]:
     """Operations whose request may be out, of items that the manifests do not name (any more)."""
-    names = {item.name for item in document.items}
+    names = {item.name for item in (*document.items, *requests)}
     left = (operation for name, operation in inventory.open.items() if name not in names)
     return tuple(operation for operation in left if operation.stage is not Stage.KEYED)
 

@@ -47,8 +47,8 @@ def left_over(document: Document, facts: Facts, inventory: Inventory, now: datet
     found = []
     for name in sorted(inventory.held.keys() - names):
         held = inventory.held[name]
-        if held.certificate is None or held.outcome == "revoked" or name in inventory.open:
-            continue
+        if held.certificate is None or held.outcome == "revoked" or name in inventory.open or held.relay:
+            continue  # what an RA forwarded is remembered, or it would be forwarded again
         used = used if used is not None else _used(document, facts, inventory)
         authority = document.authorities.get(held.authority)
         credential = held.credential or (authority.credential if authority else None)

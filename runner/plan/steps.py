@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
 
+from runner.manifest.tunnel import TunnelRequest
+
 if TYPE_CHECKING:
     from datetime import datetime
 
@@ -38,6 +40,10 @@ class Verb(Enum):
     """Take into the state what is there already; no CA traffic."""
     FORGET = "forget"
     """Let the state forget what no manifest speaks of any more; no CA traffic, and no file is touched."""
+    FORWARD = "forward"
+    """Judge a request of somebody else's, forward it to the CA, and write the answer back."""
+    REFUSE = "refuse"
+    """Answer a request of somebody else's with a refusal; the CA hears nothing."""
     KEEP = "keep"
     """Nothing to do."""
     BLOCKED = "blocked"
@@ -58,9 +64,11 @@ _MARKS = {
     Verb.RESUME: ">",
     Verb.REVOKE: "-",
     Verb.RECOVER: "^",
-    Verb.FETCH: "<",
+    Verb.FETCH: "?",
     Verb.ADOPT: "<",
     Verb.FORGET: "x",
+    Verb.FORWARD: "»",
+    Verb.REFUSE: "¬",
     Verb.KEEP: " ",
     Verb.BLOCKED: "!",
 }
@@ -78,12 +86,19 @@ class Reason:
 class Step:
     """What happens to one item, and why. `needs` are the names of the items that must be done first."""
 
-    item: AnyItem
+    item: AnyItem | TunnelRequest
     verb: Verb
     reasons: tuple[Reason, ...]
     needs: tuple[str, ...] = ()
     request: str = ""
     """The body type that goes out first (`ir`, `cr`, `kur`, `rr`, `krr`); empty where nothing does."""
+
+    @property
+    def entry(self) -> AnyItem:
+        """The entry of the manifest that it is about, where it is about one."""
+        if isinstance(self.item, TunnelRequest):
+            raise TypeError(f"{self.item.name} is a request and no entry")
+        return self.item
 
     @property
     def changes(self) -> bool:

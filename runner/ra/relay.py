@@ -65,7 +65,7 @@ def take(
     try:
         submission = read_pki_message(octets)
         requester = requester_of(submission, office.policy, now)
-        return _taken(submission, requester, office, known, used, now)
+        return forwarded(submission, requester, office, known, used, now)
     except Malformed as problem:
         refusal = Refusal("badDataFormat", f"not a request: {problem.what} {problem.why}".strip())
     except Refusal as problem:
@@ -105,7 +105,7 @@ def unavailable(
     return seal(header, body, requester, office.parties.protection)
 
 
-def _taken(
+def forwarded(
     submission: Submission,
     requester: Requester,
     office: Office,
@@ -113,6 +113,7 @@ def _taken(
     used: Collection[str],
     now: datetime,
 ) -> Forward | Reply:
+    """What becomes of a message whose sender is known. Refusal where it does not go on."""
     if known is not None and known.holder == requester.holder and known.request == submission.octets:
         return Forward(known, requester) if known.is_open else Reply(known.answer)
     if submission.kind in FOLLOWING:

@@ -69,6 +69,8 @@ class Relayed:
     nonces: tuple[bytes, ...] = ()
     """senderNonces of the requester, the newest first."""
     over: bool = False
+    represented: bool = False
+    """The RA talked to the CA in the requester's stead, to the end."""
 
     @property
     def is_open(self) -> bool:

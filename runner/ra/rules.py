@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
     from runner.pki.keyspecs import KeySpec
+    from runner.pki.name_patterns import NamePattern
     from runner.pki.names import GeneralName, Name
-    from runner.ra.patterns import NamePattern
     from runner.ra.requesters import Requester
 
 _POWERS = frozenset(EXTENDED_KEY_USAGES[name] for name in ("cmcCA", "cmcRA", "cmKGA", "anyExtendedKeyUsage"))

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from runner.manifest.model import Enrollment, Fetch, Recovery, Revocation, Update
+from runner.manifest.tunnel import TunnelRequest
 from runner.plan.pruning import IN_NO_MANIFEST
 from runner.report.canonical import rfc3339
 
@@ -25,6 +26,7 @@ SECTIONS: dict[type, str] = {
     Revocation: "revocations",
     Recovery: "recoveries",
     Fetch: "fetches",
+    TunnelRequest: "tunnels",
 }
 """The class of an item → the section of the manifest it stands in."""
 
@@ -69,8 +71,10 @@ def _place(place: Place) -> dict[str, object]:
     return {"file": place.file, "line": place.line, "column": place.column}
 
 
-def _files(item: AnyItem) -> dict[str, object]:
+def _files(item: AnyItem | TunnelRequest) -> dict[str, object]:
     """What the step reads (`certificate`, `key`) and what it writes (`new_key`, `output`)."""
+    if isinstance(item, TunnelRequest):
+        return _four(None, None, None, item.certificate)
     if isinstance(item, Enrollment):
         made, used = (item.key, None) if item.key and item.key.generates else (None, item.key)
         return _four(None, used, made, item.output.certificate)

@@ -39,7 +39,7 @@ class Held:
     digest: str
     """The entry's digest when it was done."""
     outcome: str
-    """`issued`, `updated`, `revoked`, or `adopted`: it was there before us."""
+    """`issued`, `updated`, `revoked`, `forwarded`, `refused`, or `adopted`: it was there before us."""
     at: datetime
     certificate: bytes | None = None
     """DER."""
@@ -59,6 +59,8 @@ class Held:
     credential: str = ""
     on_remove: str = "keep"
     """What --prune does when no manifest speaks of it any more: `revoke`, `forget` or `keep`."""
+    relay: str = field(default="", repr=False)
+    """What an RA remembers of a request that it forwarded (runner.ra.record), opaque here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +91,8 @@ class Open:
     """What the transport gave to ask for the answer with, where the answer is delivered later."""
     stores: str = ""
     """The key stores that this operation writes, one path a line; named here before anything is written."""
+    relay: str = field(default="", repr=False)
+    """The request of somebody else's that is on its way to the CA (runner.ra.record), opaque here."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,6 +48,10 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "ALTER TABLE held ADD COLUMN credential TEXT NOT NULL DEFAULT ''",
         "ALTER TABLE held ADD COLUMN on_remove TEXT NOT NULL DEFAULT 'keep'",
     ),
+    (
+        "ALTER TABLE held ADD COLUMN relay TEXT NOT NULL DEFAULT ''",
+        "ALTER TABLE open ADD COLUMN relay TEXT NOT NULL DEFAULT ''",
+    ),
 )
 """The statements that lead from each schema version to the next; PRAGMA user_version counts those that were done."""
 HELD = tuple(field.name for field in fields(Held))

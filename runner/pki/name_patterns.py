@@ -1,4 +1,4 @@
-"""Patterns of names that an RA may ask the CA for: `CN=*, O=Plant`, `dns=*.plant.example`, `ip=10.0.0.0/8`.
+"""Patterns of names that may be asked for: `CN=*, O=Plant`, `dns=*.plant.example`, `ip=10.0.0.0/8`.
 
 A star stands for any characters within one part of a name and never for more parts: a label of a DNS name, the part
 of an address before or behind its @, a segment of a URI, the value of one attribute of a DN.

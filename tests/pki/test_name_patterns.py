@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from runner.pki.name_patterns import parse_pattern
 from runner.pki.name_text import escape
 from runner.pki.names import GeneralName, common_name, parse_general_name, parse_name
-from runner.ra.patterns import parse_pattern
 
 FIT = [
     ("CN=*", "CN=web-1"),

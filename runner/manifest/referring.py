@@ -1,0 +1,43 @@
+"""What an entry refers to: its authority, which need not be said where there is only one, and its credential."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from runner.manifest.words import listed
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from runner.manifest.declarations import Declared
+    from runner.manifest.entries import Row
+    from runner.manifest.model import Authority
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """What a row may refer to."""
+
+    declared: Declared
+    names: Collection[str]
+    """Of all items."""
+
+
+def authority_of(row: Row, world: World) -> Authority | None:
+    """The authority of an entry: the one it names, or the only one there is."""
+    reader, authorities = row.reader, world.declared.authorities
+    if "authority" in reader.part.values:
+        name = reader.reference("authority", authorities, "authority")
+        return authorities[name] if name is not None else None
+    if len(authorities) == 1:
+        return next(iter(authorities.values()))
+    why = f"there are several: {listed(list(authorities))}" if authorities else "there is none under authorities"
+    step = "add authority: and one of them" if authorities else "add authorities:"
+    reader.ledger.error("this entry has no authority", reader.part.place, why=why, next_step=step)
+    return None
+
+
+def credential_of(row: Row, world: World) -> str | None:
+    """The credential that an entry names itself."""
+    return row.reader.reference("credential", world.declared.credentials, "credential")

@@ -1,0 +1,237 @@
+"""Requests in files, through a tunnel to a CA and back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from support.openssl_cmp import OpensslClient
+from support.site import PeerSite
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+class TunnelSite(PeerSite):
+    """A PeerSite with a tunnel whose requests are in `inbox` and whose answers go into `outbox`."""
+
+    def tunnel(self, approve='{names: ["CN=dev-*"]}', more="", url=None):
+        for name in ("inbox", "outbox"):
+            self.file(name).mkdir(exist_ok=True)
+        self.file("devices.psk").write_text("# the devices\ndev:device secret\nother:another secret\n")
+        tunnel = f"""
+tunnels:
+  - name: line
+    requests: inbox
+    output: outbox
+    psks: {{file: devices.psk}}
+    approve: {approve}
+    {more}
+"""
+        return self.ask(tunnel, url=url, credentials="psk: {psk: {file: psk}, ra: true, iterations: 1000}")
+
+    def outbox(self):
+        return sorted(path.name for path in self.file("outbox").iterdir())
+
+
+@pytest.fixture
+def line(tmp_path, capsys, peer):
+    folder = tmp_path / "site"
+    folder.mkdir()
+    return TunnelSite(folder, capsys.readouterr, peer).tunnel()
+
+
+@pytest.fixture
+def device(openssl, tmp_path):
+    folder = tmp_path / "device"
+    folder.mkdir()
+    return OpensslClient(openssl, folder, "-ref", "dev", "-secret", "pass:device secret")
+
+
+def saved(line, device, name, *more, command="ir", protection=None):
+    """A request of openssl's in the inbox; it is content to have written it."""
+    device.key(name)
+    target = line.file("inbox") / f"{name}.der"
+    done = device.run(
+        "cmp", "-cmd", command, *(protection or device.protection), "-newkey", f"{name}.key", "-subject", f"/CN={name}",
+        "-recipient", "/CN=RA", "-reqout", str(target), "-rspin", "/dev/null", "-certout", "x.crt", *more,
+    )  # fmt: skip
+    assert target.exists(), done.stderr
+    return target
+
+
+def test_a_request_of_openssl_comes_back_acceptable_to_it(line, device):
+    request = saved(line, device, "dev-1", "-implicit_confirm")
+    assert line.verbs() == {"line/dev-1.der": ("forward", ["asked"])}
+    done = line.apply()
+    assert done.status == 0, done
+    assert done.outcomes == {"line/dev-1.der": "forwarded"}
+    assert line.outbox() == ["dev-1.der.answer.der", "dev-1.der.crt"]
+    again = device.cmp(
+        "ir", "-newkey", "dev-1.key", "-subject", "/CN=dev-1", "-recipient", "/CN=RA", "-implicit_confirm",
+        "-reqin", str(request), "-rspin", str(line.file("outbox") / "dev-1.der.answer.der"), "-certout", "dev-1.crt",
+    )  # fmt: skip
+    assert "received 1 enrolled" in again.stdout
+    made = x509.load_pem_x509_certificate((device.folder / "dev-1.crt").read_bytes())
+    assert made == x509.load_pem_x509_certificate((line.file("outbox") / "dev-1.der.crt").read_bytes())
+    assert line.verbs() == {"line/dev-1.der": ("keep", ["forwarded"])}
+    assert line.apply().outcomes == {"line/dev-1.der": "unchanged"}
+    assert line.issued == 1
+
+
+def test_a_csr_gets_its_certificate(line, device):
+    csr = device.csr("dev-2", "-addext", "subjectAltName=DNS:dev-2.example")
+    (line.file("inbox") / "dev-2.csr").write_bytes(csr.read_bytes())
+    assert line.verbs() == {"line/dev-2.csr": ("refuse", ["asked", "against-the-rules"])}
+    line.tunnel('{names: ["CN=dev-*", "dns=*.example"]}')
+    done = line.apply()
+    assert done.outcomes == {"line/dev-2.csr": "forwarded"}, done
+    made = x509.load_pem_x509_certificate((line.file("outbox") / "dev-2.csr.crt").read_bytes())
+    assert made.subject.rfc4514_string() == "CN=dev-2"
+    assert line.outbox() == ["dev-2.csr.crt"]
+
+
+def test_what_is_refused_gets_an_answer_and_stops_nobody(line, device):
+    saved(line, device, "evil")
+    (line.file("inbox") / "garbage").write_bytes(b"\x30\x80hello")
+    saved(line, device, "dev-1")
+    saved(line, device, "dev-3", protection=("-ref", "dev", "-secret", "pass:guess"))
+    done = line.apply()
+    assert done.status == 3
+    assert done.outcomes == {
+        "line/dev-1.der": "forwarded",
+        "line/dev-3.der": "failed",
+        "line/evil.der": "failed",
+        "line/garbage": "failed",
+    }
+    assert done.items["line/evil.der"]["fail_info"] == ["notAuthorized"]
+    assert done.items["line/dev-3.der"]["fail_info"] == ["badMessageCheck"]
+    assert done.items["line/garbage"]["fail_info"] == ["badDataFormat"]
+    said = device.run(
+        "cmp", "-cmd", "ir", *device.protection, "-newkey", "evil.key", "-subject", "/CN=evil", "-recipient", "/CN=RA",
+        "-reqin", str(line.file("inbox") / "evil.der"), "-rspin", str(line.file("outbox") / "evil.der.answer.der"),
+        "-certout", "x.crt",
+    )  # fmt: skip
+    assert "notAuthorized" in said.stdout + said.stderr
+    assert line.issued == 1
+    again = line.apply()
+    assert (again.status, set(again.outcomes.values())) == (0, {"unchanged"})
+
+
+def test_a_refusal_is_judged_again_when_the_rules_have_changed(line, device):
+    saved(line, device, "evil")
+    assert line.apply().outcomes == {"line/evil.der": "failed"}
+    line.tunnel('{names: ["CN=evil"]}')
+    assert line.verbs() == {"line/evil.der": ("forward", ["asked"])}
+    assert line.apply().outcomes == {"line/evil.der": "forwarded"}
+
+
+def test_the_same_octets_are_forwarded_once(line, device):
+    request = saved(line, device, "dev-1")
+    (line.file("inbox") / "another.der").write_bytes(request.read_bytes())
+    assert line.apply().outcomes == {"line/another.der": "forwarded", "line/dev-1.der": "unchanged"}
+    (line.file("inbox") / "third.der").write_bytes(request.read_bytes())
+    request.unlink()
+    assert line.verbs()["line/third.der"] == ("keep", ["same-octets"])
+    assert line.issued == 1
+
+
+def test_a_changed_file_is_a_new_request(line, device):
+    saved(line, device, "dev-1")
+    line.apply()
+    saved(line, device, "dev-1")
+    assert line.apply().outcomes == {"line/dev-1.der": "forwarded"}
+    assert line.issued == 2
+
+
+def test_a_secret_that_is_good_once_is_used_once(line, device):
+    line.tunnel("{names: [any], psk: once}")
+    saved(line, device, "dev-1")
+    saved(line, device, "dev-2")
+    assert sorted(line.apply().outcomes.values()) == ["failed", "forwarded"]
+    saved(line, device, "dev-3")
+    assert line.apply().outcomes["line/dev-3.der"] == "failed"
+    assert line.issued == 1
+
+
+def test_what_a_person_has_to_approve_is_pending_off_a_terminal(line, device):
+    line.tunnel("ask")
+    saved(line, device, "dev-1")
+    assert line.verbs() == {"line/dev-1.der": ("forward", ["asked", "to-be-approved"])}
+    done = line.apply("--yes")
+    assert (done.status, done.outcomes) == (4, {"line/dev-1.der": "pending"})
+    assert (line.issued, line.outbox()) == (0, [])
+
+
+@pytest.mark.parametrize(("said", "outcome", "issued"), [("y\n", "forwarded", 1), ("n\n", "failed", 0)])
+def test_a_person_at_the_terminal_approves(line, device, monkeypatch, said, outcome, issued):
+    line.tunnel("ask")
+    saved(line, device, "dev-1")
+    asked = []
+    monkeypatch.setattr("runner.cli.console.ask", lambda words: asked.append(words) or said == "y\n")
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
+    done = line.apply("--yes")
+    assert done.outcomes == {"line/dev-1.der": outcome}
+    assert "CN=dev-1" in asked[0]
+    assert line.issued == issued
+
+
+def test_symbolic_links_and_what_is_no_file_are_not_read(line, device, tmp_path):
+    inbox = line.file("inbox")
+    secret = tmp_path / "secret"
+    secret.write_text("secret")
+    (inbox / "link.der").symlink_to(secret)
+    (inbox / "large.der").write_bytes(b"0" * 300_000)
+    (inbox / ".hidden").write_bytes(b"0")
+    (inbox / "folder").mkdir()
+    verbs = line.verbs()
+    assert verbs == {
+        "line/large.der": ("blocked", ["request-unreadable"]),
+        "line/link.der": ("blocked", ["request-unreadable"]),
+    }
+    assert line.apply().status == 3
+    assert line.outbox() == []
+
+
+@pytest.mark.parametrize(
+    "name", ["%2e%2e%2fx.der", "a b.der", "-rf.der", "\u202egpj.der", "\x1b[2J.der", "n\new.der", "x" * 250]
+)
+def test_no_name_of_a_stranger_becomes_a_path_or_a_command(line, device, name):
+    request = saved(line, device, "dev-1")
+    request.rename(line.file("inbox") / name)
+    done = line.apply()
+    (item,) = done.outcomes
+    assert done.outcomes[item] == "forwarded"
+    assert all(ch.isalnum() or ch in "._@+-/" for ch in item)
+    assert len(line.outbox()) == 2
+    assert "\x1b" not in done.out + done.err
+    assert "\u202e" not in done.out + done.err
+
+
+def test_names_inside_a_request_are_cleaned_before_they_are_shown(line, device):
+    line.tunnel("{names: [any]}")
+    saved(line, device, "dev-1", "-subject", "/CN=\x1b[2Jdev")
+    assert "\x1b" not in line.plan().out
+
+
+def test_what_the_tunnel_changes_is_shown_old_and_new(line, device):
+    line.tunnel(more='override: {subject: "O=Plant, CN=dev-9"}', approve="{names: [any]}")
+    saved(line, device, "dev-1")
+    said = line.plan().out
+    assert "CN=dev-1" in said
+    assert "O=Plant, CN=dev-9" in said
+    assert line.verbs() == {"line/dev-1.der": ("forward", ["asked", "changed"])}
+
+
+def test_the_sample_manifest_does_what_it_says(site, openssl):
+    (site.folder / "inbox").mkdir()
+    client = OpensslClient(openssl, site.folder)
+    client.csr("dev-1", "-subj", "/C=FI/O=Plant/CN=dev-1").rename(site.folder / "inbox" / "dev-1.csr")
+    site.path.write_text((ROOT / "manifests" / "ra-tunnel.yaml").read_text())
+    assert site.verbs()["devices/dev-1.csr"] == ("forward", ["asked"])
+    done = site.apply()
+    assert done.outcomes == {"desk": "issued", "devices/dev-1.csr": "forwarded"}, done
+    made = x509.load_pem_x509_certificate((site.folder / "outbox" / "dev-1.csr.crt").read_bytes())
+    assert made.subject == x509.load_pem_x509_csr((site.folder / "inbox" / "dev-1.csr").read_bytes()).subject
+    assert site.apply().outcomes == {"desk": "unchanged", "devices/dev-1.csr": "unchanged"}
