@@ -40,6 +40,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     options.state(parser)
     options.execution(parser)
     options.verbose(parser)
+    options.voice(parser)
     options.example(parser, "cmp-batch apply plant.yaml", "cmp-batch apply --yes --report results.json manifests/")
 
 
@@ -138,6 +139,7 @@ def _locked(workshop: Workshop, args: Namespace, clock: SystemClock, signer: Sig
             workshop = Fresh.open(situation, args, clock)
             workshop.approvals = approvals
         run_id = workshop.entropy.octets(RUN_ID).hex()
+        console.speak_of(run_id)
         count = how_many(workshop, args)
         hired = hire(workshop, run_id, count) if count > 1 else []
         try:
@@ -240,8 +242,9 @@ def _reported(run_record: Run, journal: Journal, args: Namespace, signer: Signat
 
     report = run_to_json(run_record)
     journal.finish_run(run_record.id, run_record.finished, canonical_json(report))
-    console.show(results_table(read_record(report), console.layout(verbose=args.verbose)))
     status = exits.exit_code(run_record)
+    if status or not args.quiet:
+        console.show(results_table(read_record(report), console.layout(verbose=args.verbose)))
     for path in args.report:
         try:
             write_report(path, report)

@@ -9,10 +9,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import sys
 import warnings
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from runner.errors import BadInput, Diagnostic, Severity
@@ -29,6 +31,50 @@ DEBUG = "CMP_BATCH_DEBUG"
 """The environment variable that adds the places of a mistake of ours."""
 _PLAIN_WIDTH = 120
 """The width of text that no terminal shows, where COLUMNS does not say otherwise."""
+
+
+@dataclass(slots=True)
+class _Voice:
+    """How things are said on stderr. `quiet`: warnings and errors alone. `json`: an object a line, for programs."""
+
+    quiet: bool = False
+    json: bool = False
+    run: str = ""
+
+
+_voice = _Voice()
+
+
+def speak(*, quiet: bool = False, for_programs: bool = False) -> None:
+    """Speak this way from now on."""
+    _voice.quiet, _voice.json, _voice.run = quiet, for_programs, ""
+
+
+def speak_of(run: str) -> None:
+    """What is said from now on is about this run: log lines bear its id."""
+    _voice.run = run
+
+
+def is_for_programs() -> bool:
+    """Whether stderr is a log of JSON objects."""
+    return _voice.json
+
+
+def is_quiet() -> bool:
+    """Whether only what went wrong is to be said."""
+    return _voice.quiet
+
+
+def log(level: str, message: str, **more: object) -> None:
+    """One line of the log, for programs. Keys without a value are left out."""
+    from runner.report.canonical import rfc3339
+    from runner.system import SystemClock
+
+    said = {"time": rfc3339(SystemClock().now()), "level": level, "run": _voice.run, "message": message, **more}
+    sys.stdout.flush()
+    line = json.dumps({key: value for key, value in said.items() if value not in ("", None)}, ensure_ascii=True)
+    sys.stderr.write(line.replace("\x7f", "\\u007f") + "\n")
+    sys.stderr.flush()
 
 
 def prepare() -> None:
@@ -62,6 +108,10 @@ def say(line: str) -> None:
 
 def note(line: str) -> None:
     """Tell the person something about the work."""
+    if _voice.json:
+        log("info", line)
+    if _voice.json or _voice.quiet:
+        return
     sys.stdout.flush()
     print(clean(line), file=sys.stderr, flush=True)  # noqa: T201 - the same
 
@@ -69,16 +119,25 @@ def note(line: str) -> None:
 def warn(findings: Iterable[Diagnostic]) -> None:
     """Print warnings, one after the other."""
     for finding in findings:
-        _to_stderr(finding_lines(finding))
+        _tell([finding], finding_lines(finding))
 
 
 def error(problem: CmpBatchError) -> None:
     """Print what went wrong, why, and the next step; each finding where there are several."""
     if isinstance(problem, BadInput):
-        _to_stderr(findings_lines(problem.diagnostics))
+        _tell(problem.diagnostics, findings_lines(problem.diagnostics))
     else:
         finding = Diagnostic(problem.what, why=problem.why, next_step=problem.next_step)
-        _to_stderr(finding_lines(finding))
+        _tell([finding], finding_lines(finding))
+
+
+def _tell(findings: Iterable[Diagnostic], lines: list[str]) -> None:
+    if not _voice.json:
+        _to_stderr(lines)
+        return
+    for finding in findings:
+        place = str(finding.place) if finding.place else None
+        log(finding.severity.value, finding.summary, place=place, why=finding.why, next=finding.next_step)
 
 
 def findings_lines(findings: Iterable[Diagnostic]) -> list[str]:
@@ -114,6 +173,9 @@ def bug(problem: BaseException) -> None:
     """Name a mistake of ours by type and place. Its message stays unsaid, since it may quote a secret."""
     places = _places(problem.__traceback__)
     last = places[-1] if places else "an unknown place"
+    if _voice.json:
+        log("error", f"cmp-batch has made a mistake: {type(problem).__name__} in {last}")
+        return
     _to_stderr([f"error: cmp-batch has made a mistake: {type(problem).__name__} in {last}"])
     if os.environ.get(DEBUG) == "1":
         _to_stderr([f"  {place}" for place in places])

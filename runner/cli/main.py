@@ -53,6 +53,7 @@ class _Parser(argparse.ArgumentParser):
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command line (default: the process's own) and return its exit status; prints whatever goes wrong."""
     console.prepare()
+    console.speak()
     try:
         status = _run(sys.argv[1:] if argv is None else argv)
         sys.stdout.flush()
@@ -76,6 +77,7 @@ def _run(argv: Sequence[str]) -> int:
         args = parser.parse_args(argv)
     except SystemExit:  # --help or --version, which have printed what was asked for
         return exits.OK
+    console.speak(quiet=getattr(args, "quiet", False), for_programs=getattr(args, "log_format", "") == "json")
     if command is None:
         raise BadInput("a command is missing", next_step="cmp-batch --help lists them")
     return int(command.run(args))

@@ -91,7 +91,14 @@ def output_format(parser: ArgumentParser, *formats: str) -> None:
 
 def verbose(parser: ArgumentParser) -> None:
     """--verbose: unchanged items, too, and what is in effect for each authority."""
-    parser.add_argument("--verbose", action="store_true", help="list unchanged items and effective settings, too")
+    parser.add_argument("--verbose", "-v", action="store_true", help="list unchanged items and effective settings, too")
+
+
+def voice(parser: ArgumentParser) -> None:
+    """--quiet and --log-format: how it speaks of its work on stderr."""
+    parser.add_argument("--quiet", "-q", action="store_true", help="say nothing but what went wrong")
+    words = "text for people, or json: an object a line with the run's id, one for each item"
+    parser.add_argument("--log-format", choices=("text", "json"), default="text", help=words)
 
 
 def execution(parser: ArgumentParser) -> None:

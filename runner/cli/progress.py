@@ -30,7 +30,7 @@ class Progress:
         self._task: TaskID | None = None
 
     def __enter__(self) -> Self:
-        if sys.stderr.isatty():
+        if sys.stderr.isatty() and not (console.is_quiet() or console.is_for_programs()):
             self._bar = _bar()
             self._bar.start()
             self._task = self._bar.add_task("", total=self._total)
@@ -46,7 +46,18 @@ class Progress:
         """One more result is there."""
         self._counts[result.outcome.value] += 1
         done = self._counts.total()
-        if self._bar is not None and self._task is not None:
+        if console.is_for_programs():
+            failure = result.failure
+            console.log(
+                "info" if failure is None else "error",
+                failure.what if failure else result.outcome.value,
+                item=result.name,
+                outcome=result.outcome.value,
+                why=failure.why if failure else None,
+                next=failure.next_step if failure else None,
+                seconds=round(result.duration, 3),
+            )
+        elif self._bar is not None and self._task is not None:
             self._bar.update(self._task, completed=done, description=self._words())
         elif done == self._total or done % max(1, self._total // LINES) == 0:
             console.note(f"{done}/{self._total}: {self._words()}")
