@@ -205,7 +205,7 @@ async def _run(workshop: Workshop, journal: Journal, args: Namespace, crew: Crew
         journal.record(told)
     try:
         await workers.begin()
-        with Progress(len(plan.steps)) as progress:
+        with Progress(len(plan.steps), shown=not args.review) as progress:
             run = workers.run if crew.hired else None
             chosen = Options(args.parallel or PARALLEL, tolerance, progress.advance, run)
             return await execute_and_watch(plan, desk, chosen, _stop_on_signals(), workshop.situation.state)

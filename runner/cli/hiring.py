@@ -32,7 +32,7 @@ ITEMS_WORTH_A_WORKER = 100
 def how_many(workshop: Workshop, args: Namespace) -> int:
     """The worker processes of this apply: as asked for, else one for each core where there is enough to do; 1: none."""
     steps = [step for step in workshop.situation.plan.steps if step.verb not in (Verb.KEEP, Verb.BLOCKED)]
-    if workshop.trace is not None or not hasattr(os, "fork") or _must_stay_together(steps, workshop):
+    if workshop.trace is not None or args.review or not hasattr(os, "fork") or _must_stay_together(steps, workshop):
         return 1
     wanted = args.workers or min(cores(), len(steps) // ITEMS_WORTH_A_WORKER)
     return max(1, min(wanted, len(steps)))

@@ -117,6 +117,8 @@ def execution(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--report", metavar="FILE", action="append", default=[], help="write a report; the suffix chooses the format"
     )
+    words = "show each certificate, and ask whether to accept it, before it is confirmed; --yes accepts all"
+    parser.add_argument("--review", action="store_true", help=words)
     words = "sign the JSON reports with this key (REPORT.p7s, a detached CMS signature)"
     parser.add_argument("--sign", metavar="KEY_URL", help=words)
     words = "the certificate of that key; that of a credential with the same key by default"

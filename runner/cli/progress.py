@@ -23,14 +23,15 @@ LINES = 20
 class Progress:
     """Hears of each result while it is entered."""
 
-    def __init__(self, total: int) -> None:
+    def __init__(self, total: int, *, shown: bool = True) -> None:
         self._total = total
+        self._shown = shown
         self._counts: Counter[str] = Counter()
         self._bar: Bar | None = None
         self._task: TaskID | None = None
 
     def __enter__(self) -> Self:
-        if sys.stderr.isatty() and not (console.is_quiet() or console.is_for_programs()):
+        if self._shown and sys.stderr.isatty() and not (console.is_quiet() or console.is_for_programs()):
             self._bar = _bar()
             self._bar.start()
             self._task = self._bar.add_task("", total=self._total)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runner.cli import options
+from runner.cli.review import reviewer_for
 from runner.cli.trace import Trace, TracingTransport
 from runner.execute.access import Access, Keyring, open_access
 from runner.execute.desk import Desk, create_files, install_files
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
+    from runner.cli.review import Reviewer
     from runner.execute.desk import Durable
     from runner.execute.policies import Standing
     from runner.lab.authority import Lab
@@ -105,6 +107,7 @@ class Workshop:
     entropy: SystemEntropy
     secrets: SecretReader
     trace: Trace | None = None
+    reviewer: Reviewer | None = None
     lab: Lab | None = None
     standings: dict[str, Standing] = field(default_factory=dict)
     approvals: dict[str, bool] = field(default_factory=dict)
@@ -116,7 +119,8 @@ class Workshop:
         secrets = SecretReader(Path(situation.document.base), os.environ, args.allow_commands, clock)
         maker = KeyMaker(secrets, entropy)
         trace = Trace(args.trace) if args.trace else None
-        workshop = cls(situation, Keyring(secrets, entropy), maker, {}, clock, entropy, secrets, trace)
+        reviewer = reviewer_for(args)
+        workshop = cls(situation, Keyring(secrets, entropy), maker, {}, clock, entropy, secrets, trace, reviewer)
         findings = Findings()
         workshop.open_accesses(findings)
         preflight(situation.plan.steps, situation.document, situation.folder, workshop.keyring, maker, findings)
@@ -211,6 +215,7 @@ class Workshop:
             entropy=entropy,
             standings=self.standings,
             approvals=self.approvals,
+            review=self.reviewer.accepts if self.reviewer else None,
         )
 
 

@@ -13,7 +13,7 @@ from runner.keystores import files
 from runner.keystores.keys import key_is_there, promote_key
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
     from concurrent.futures import Executor
     from pathlib import Path
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from runner.keystores.folders import Folder
     from runner.keystores.keys import KeyMaker
     from runner.manifest.model import Document
+    from runner.pki.certificates import Certificate
     from runner.pki.keyurls import KeyUrl
     from runner.plan.facts import Facts
     from runner.state.inventory import Inventory
@@ -87,6 +88,8 @@ class Desk:
     """What the tunnels judge by, by their names."""
     approvals: Mapping[str, bool] = field(default_factory=dict)
     """What a person has said about requests that are to be approved, by the items' names."""
+    review: Callable[[str, Certificate], Awaitable[bool]] | None = None
+    """Asks a person whether the certificate of an item is accepted, before the CA hears of it."""
 
     def access(self, authority: str) -> Access:
         """The authority of an item."""

@@ -7,16 +7,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from runner.errors import CmpBatchError
+from runner.errors import BadCertificate, CmpBatchError
 from runner.execute.access import read_certificates
 from runner.execute.install import installation, is_taken, key_target, refuse_lost_key
 from runner.execute.stores import made_beside, sealed, stores_of
-from runner.execute.trial import copy_of_key, roll_back, tried
+from runner.execute.trial import copy_of_key, is_held_back, roll_back, tried
 from runner.manifest.model import Fetch, Revocation
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from runner.cmp.dialogue import Offered
-    from runner.errors import BadCertificate
     from runner.execute.desk import Desk, Installation
     from runner.execute.hooks import HookRun
     from runner.execute.record import Record
@@ -59,6 +60,18 @@ class Filing:
         beside = await made_beside(self._desk, self._item, path, key_now)
         made = key_now if self._url is not None and self._url.generates else None
         return installation(self.output, path, made, target, beside), sealed(self._item, beside)
+
+    @property
+    def trial(self) -> Callable[[Offered], Awaitable[BadCertificate | None]] | None:
+        """What a certificate has to stand before it is confirmed; None: nothing more."""
+        return self._stand if self._desk.review is not None or is_held_back(self._item) else None
+
+    async def _stand(self, offered: Offered) -> BadCertificate | None:
+        """First the person's word, then its place."""
+        review = self._desk.review
+        if review is not None and not await review(self._item.name, offered.certificate):
+            return BadCertificate("the certificate was not accepted", why="somebody looked at it and said no")
+        return await self.try_out(offered) if is_held_back(self._item) else None
 
     async def try_out(self, offered: Offered) -> BadCertificate | None:
         """`commit: after-install`: everything is in its place, and verified; where it is no good, it is put back."""

@@ -131,7 +131,7 @@ class Operation:
             prepared=prepared,
             change=self.record.change,
             keep_key=partial(keep_key, self.desk, self.record, self.url),
-            trial=self.filing.try_out if is_held_back(self.item) else None,
+            trial=self.filing.trial,
             rest=self.rest,
             max_wait=self.until - now,
             before=before,
