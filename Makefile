@@ -10,7 +10,7 @@ help:
 	@echo "make quickstart   install into .venv, and apply manifests/quickstart.yaml with the lab CA"
 	@echo "make test         check, then all tests"
 	@echo "make check        formatting, lint, types, floors"
-	@echo "make bench        measure enrolments a second"
+	@echo "make bench        measure enrolments a second, and plans of many rows"
 	@echo "make clean        remove what was built or written here"
 
 quickstart: .venv/.runtime
@@ -27,6 +27,7 @@ check: .venv/.dev
 
 bench: .venv/.dev
 	$(BIN)/python benchmarks/bench.py
+	$(BIN)/python benchmarks/plan.py
 
 clean:
 	rm -rf .venv build dist htmlcov .coverage manifests/.cmp-batch manifests/out

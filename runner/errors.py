@@ -57,6 +57,8 @@ class Diagnostic:
     why: str = ""
     next_step: str = ""
     severity: Severity = Severity.ERROR
+    rule: str = ""
+    """What it is about, for programs: `yaml`, `schema/required`, `policy/max_lifetime`; empty: what was meant."""
 
 
 class CmpBatchError(Exception):

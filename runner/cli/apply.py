@@ -58,6 +58,7 @@ def run(args: Namespace) -> int:
     args.saved = saved_plan_in(args)
     situation = _situation(args, clock)
     console.warn(situation.document.warnings)
+    _refuse_excess(situation)
     workshop = Workshop.open(situation, args, clock)
     signer = signer_for(args, situation.document, workshop.keyring)
     _refuse_closed_windows(situation, clock)
@@ -89,6 +90,18 @@ def _situation(args: Namespace, clock: SystemClock) -> Situation:
     situation = survey(args, clock, args.saved.at)
     refuse_unless_true(args.saved, situation)
     return situation
+
+
+def _refuse_excess(situation: Situation) -> None:
+    """More certificates or revocations than the policy allows in one apply are refused; where it only warns, told."""
+    from runner.errors import Refused, Severity
+    from runner.plan.limits import limits_passed
+
+    passed = limits_passed(situation.plan, situation.document.policy)
+    console.warn(each for each in passed if each.severity is Severity.WARNING)
+    for each in passed:
+        if each.severity is Severity.ERROR:
+            raise Refused(each.summary, why=f"the policy at {each.place} says so", next_step=each.next_step)
 
 
 def _agreed(situation: Situation, args: Namespace) -> bool:

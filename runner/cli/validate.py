@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    """PATH… [--format text|json] [--var NAME=VALUE] [-C DIR]."""
+    """PATH… [--format text|json|sarif] [--var NAME=VALUE] [-C DIR]."""
     options.manifest(parser)
-    options.output_format(parser, "text", "json")
+    options.output_format(parser, "text", "json", "sarif")
     options.example(parser, "cmp-batch validate manifests/", "cmp-batch validate --format json plant.yaml")
 
 
@@ -27,6 +27,8 @@ def run(args: Namespace) -> int:
     findings, items = _check(args)
     if args.format == "json":
         _show_json(findings)
+    elif args.format == "sarif":
+        _show_sarif(findings)
     else:
         _show_text(findings, items)
     return exits.ERROR if _errors(findings) else exits.OK
@@ -59,6 +61,14 @@ def _show_json(findings: Sequence[Diagnostic]) -> None:
     warnings = len(findings) - _errors(findings)
     counts = {"valid": not _errors(findings), "errors": _errors(findings), "warnings": warnings}
     console.show(canonical_json({**counts, "findings": [_finding(finding) for finding in findings]}))
+
+
+def _show_sarif(findings: Sequence[Diagnostic]) -> None:
+    from runner import __version__
+    from runner.report.canonical import canonical_json
+    from runner.report.sarif import sarif
+
+    console.show(canonical_json(sarif(findings, __version__)))
 
 
 def _finding(finding: Diagnostic) -> dict[str, object]:

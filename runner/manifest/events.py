@@ -35,7 +35,7 @@ def place_of(file: str, mark: Any) -> Place:
 
 def unreadable(summary: str, place: Place, *, why: str = "", next_step: str = "") -> BadInput:
     """The error for a file that cannot be read any further."""
-    return BadInput(summary, diagnostics=(Diagnostic(summary, place, why, next_step),))
+    return BadInput(summary, diagnostics=(Diagnostic(summary, place, why, next_step, rule="yaml"),))
 
 
 def node_events(file: str, text: str) -> Iterator[yaml.Event]:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from runner.manifest.calendar import Renewal
     from runner.manifest.credentials import Credential, Login
     from runner.manifest.placing import Output, RenewBefore
+    from runner.manifest.policy import Policy
     from runner.manifest.rollout import Strategy
     from runner.manifest.tunnel import Tunnel
     from runner.pki.keyspecs import KeySpec
@@ -266,6 +267,7 @@ class Document:
     items: tuple[AnyItem, ...]
     warnings: tuple[Diagnostic, ...] = ()
     logins: Mapping[str, Login] = field(default_factory=dict)
+    policy: Policy | None = None
     entropy: tuple[EntropyFile, ...] = ()
     """Files that are mixed into the generation of keys (-N), beside the system's own source."""
     strategy: Strategy = ALL_AT_ONCE

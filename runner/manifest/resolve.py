@@ -15,8 +15,10 @@ from runner.manifest.entries import read_rows
 from runner.manifest.items import read_items
 from runner.manifest.model import Document, EntropyFile
 from runner.manifest.parts import Part
+from runner.manifest.policing import check_policy
 from runner.manifest.reader import Reader
 from runner.manifest.rolling import read_strategy
+from runner.manifest.ruling import read_policy
 from runner.manifest.shared import read_defaults, read_vars
 from runner.manifest.tunnels import read_tunnels
 
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from runner.manifest.ledger import Ledger
+    from runner.manifest.policy import Policy
     from runner.manifest.source import Source
 
 
@@ -46,6 +49,9 @@ def resolve(
     )
     tunnels = read_tunnels(roots, values, declared, ledger)
     check_items(items, declared, ledger)
+    policy = _policy(roots, values, ledger)
+    if policy is not None:
+        check_policy(policy, items, declared.credentials, ledger)
     return Document(
         name=next(filter(None, map(_name, roots)), name),
         base=base,
@@ -55,9 +61,18 @@ def resolve(
         warnings=ledger.told(Severity.WARNING),
         logins={key: each for key, each in declared.logins.items() if each},
         entropy=entropy,
+        policy=policy,
         strategy=read_strategy(roots, values, ledger),
         tunnels=tunnels,
     )
+
+
+def _policy(roots: Sequence[Part], variables: Mapping[str, str], ledger: Ledger) -> Policy | None:
+    """The one policy of all files."""
+    found = [part for root in roots if (part := root.part("policy"))]
+    for part in found[1:]:
+        ledger.error("there are two policies", part.key_place, why=f"the first is at {found[0].key_place}")
+    return read_policy(Reader(found[0], variables, ledger)) if found else None
 
 
 def _name(root: Part) -> str | None:

@@ -7,6 +7,7 @@ what texts mean is left to runner.manifest.resolve. Values of keys that the sche
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +36,10 @@ def check_schema(source: Source) -> tuple[Diagnostic, ...]:
         return (stranger,)
     errors = _validator().iter_errors(source.value)
     return tuple(dict.fromkeys(found for error in errors for found in _explained(error, source)))
+
+
+def _ruled(finding: Diagnostic, keyword: str) -> Diagnostic:
+    return replace(finding, rule=f"schema/{keyword}")
 
 
 def is_manifest(source: Source) -> bool:
@@ -96,7 +101,7 @@ def _explained(error: Any, source: Source) -> Iterator[Diagnostic]:
         if branch.summary:
             yield Diagnostic(f"{_where(error)} {branch.summary}", source.place(_path(error)))
         return
-    yield from _WORDS[error.validator](error, source)
+    yield from (_ruled(finding, error.validator) for finding in _WORDS[error.validator](error, source))
 
 
 def _path(error: Any) -> ValuePath:

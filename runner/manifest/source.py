@@ -221,7 +221,7 @@ class _Builder:
         self._note(f"the tag {event.tag!r} means nothing here", event, next_step="remove the tag")
 
     def _note(self, summary: str, event: yaml.Event, *, why: str = "", next_step: str = "") -> None:
-        self.findings.append(Diagnostic(summary, self._place(event), why, next_step))
+        self.findings.append(Diagnostic(summary, self._place(event), why, next_step, rule="yaml"))
 
     def _place(self, event: yaml.Event) -> Place:
         return place_of(self.file, event.start_mark)

@@ -59,6 +59,12 @@ class KeySpec:
         return self.kind == "dsa" or (self.kind == "rsa" and int(self.detail) < _TODAYS_RSA)
 
     @property
+    def bits(self) -> int | None:
+        """Its length in bits, of an elliptic curve that of the field; None for kinds that come in one size."""
+        digits = "".join(filter(str.isdigit, self.detail.partition("r1")[0].partition("k1")[0]))
+        return int(digits) if digits else None
+
+    @property
     def can_sign(self) -> bool:
         """Whether such a key can prove its possession by a signature."""
         return self.kind not in AGREEING

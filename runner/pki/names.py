@@ -87,6 +87,12 @@ def parse_name(text: str) -> Name:
     return name_from_der(RDN_SEQUENCE.encode(tuple(tuple(sorted(part, key=_der_order)) for part in parts)))
 
 
+def common_names(name: Name) -> tuple[str, ...]:
+    """The values of CN in a name."""
+    parts = (part.strip() for rdn in cut(name.text, ",") for part in cut(rdn, "+"))
+    return tuple(part[3:] for part in parts if part[:3].upper() == "CN=")
+
+
 def _der_order(attribute: AttributeTypeAndValue) -> bytes:
     return RDN_SEQUENCE.encode(((attribute,),))
 
