@@ -12,6 +12,7 @@ from runner.plan.needs import makers_of, needs_of, overwriters_of
 from runner.plan.pruning import left_over, pruning
 from runner.plan.reasons import reasons_for
 from runner.plan.relays import relay_steps
+from runner.plan.standing import crl_notes
 from runner.plan.steps import Plan, Step, Verb
 from runner.state.inventory import Stage
 
@@ -63,11 +64,11 @@ def make_plan(
     steps = [
         _step(item, with_backup(item, made, document, facts), needs, document, inventory) for item, made in decisions
     ]
-    left = left_over(document, facts, inventory, now)
+    left = left_over(document, facts, inventory, now, {request.name for request in requests})
     steps += pruning(left) if prune else ()
     relayed = relay_steps(requests, document, known, known.makers)
     orphans = _orphans(document, requests, inventory)
-    return Plan(document.name, now, (*steps, *relayed), orphans, left, prune)
+    return Plan(document.name, now, (*steps, *relayed), orphans, left, prune, crl_notes(facts, now))
 
 
 def _orphans(document: Document, requests: Sequence[TunnelRequest], inventory: Inventory) -> tuple[Open, ...]:

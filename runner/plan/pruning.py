@@ -18,7 +18,7 @@ from runner.plan.steps import Step, Verb
 from runner.plan.words import spell_time
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
     from datetime import datetime
 
     from runner.manifest.model import Document
@@ -41,9 +41,14 @@ class Left:
     credential: str | None = None
 
 
-def left_over(document: Document, facts: Facts, inventory: Inventory, now: datetime) -> tuple[Left, ...]:
-    """Certificates that we hold for items that the manifests do not name (any more), by name."""
-    names, used = {item.name for item in document.items}, None
+def left_over(
+    document: Document, facts: Facts, inventory: Inventory, now: datetime, spoken_of: Collection[str] = ()
+) -> tuple[Left, ...]:
+    """Certificates that we hold for items that the manifests do not name (any more), by name.
+
+    `spoken_of`: names of what follows from the manifests beside their items.
+    """
+    names, used = {*spoken_of, *(item.name for item in document.items)}, None
     found = []
     for name in sorted(inventory.held.keys() - names):
         held = inventory.held[name]

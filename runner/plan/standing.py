@@ -18,11 +18,12 @@ from runner.plan.words import spell_time
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from datetime import datetime
 
     from runner.manifest.model import Enrollment
     from runner.pki.certificates import Certificate
     from runner.pki.crls import Revoked
-    from runner.plan.facts import FileFacts
+    from runner.plan.facts import Facts, FileFacts
 
 
 def revoked_per_crl(case: Case[Enrollment]) -> Decision | None:
@@ -32,6 +33,19 @@ def revoked_per_crl(case: Case[Enrollment]) -> Decision | None:
         if entry is not None:
             return decide(Verb.ENROLL, "revoked", f"revoked per CRL {facts.path}{_when_and_why(entry)}")
     return None
+
+
+def crl_notes(facts: Facts, now: datetime) -> tuple[str, ...]:
+    """CRLs that a manifest names and that say nothing, or nothing new: what they might have said is not known."""
+    told = []
+    for authority, crls in sorted(facts.crls.items()):
+        for seen in crls:
+            if seen.problem:
+                told.append(f"the CRL {seen.path} of {authority} is not used: {seen.problem}")
+            elif seen.crl is not None and seen.crl.next_update is not None and seen.crl.next_update < now:
+                since = spell_time(seen.crl.next_update)
+                told.append(f"the CRL {seen.path} of {authority} is out of date since {since}; fetch a new one")
+    return tuple(told)
 
 
 def _when_and_why(entry: Revoked) -> str:

@@ -112,6 +112,7 @@ class Plan:
 
     `orphans`: operations that the state has open for items that are not in the manifests; nothing is done about them.
     `left`: what the state holds for such items; with `pruned` the last steps do something about it.
+    `notes`: what a reader should know of how the plan came about.
     """
 
     name: str
@@ -120,6 +121,7 @@ class Plan:
     orphans: tuple[Open, ...] = ()
     left: tuple[Left, ...] = ()
     pruned: bool = False
+    notes: tuple[str, ...] = ()
 
     @property
     def changes(self) -> bool:

@@ -40,6 +40,7 @@ def plan_to_json(plan: Plan) -> dict[str, object]:
         "summary": plan.counts(),
         "steps": [_step(step) for step in plan.steps],
         "left": [_left(left) for left in plan.left],
+        "notes": list(plan.notes),
     }
 
 

@@ -45,8 +45,8 @@ def plan_text(plan: Plan, layout: Layout) -> str:
 
 
 def notes(plan: Plan) -> list[str]:
-    """What the state has and no manifest speaks of."""
-    return [*_orphaned(plan), *_left(plan)]
+    """What a reader should know beside the steps; and what the state has and no manifest speaks of."""
+    return [*plan.notes, *_orphaned(plan), *_left(plan)]
 
 
 def _orphaned(plan: Plan) -> list[str]:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import shutil
+from datetime import timedelta
 
 import pytest
 
+from runner.execute.observe import observe
+from runner.plan.standing import crl_notes
 from runner.state.inventory import Held
 
 ALL = """\
@@ -145,3 +148,15 @@ def test_a_crl_that_somebody_else_signed_is_not_believed(held):
     forged = crl([held.certificate("out/web-0.crt").serial], issuer=name)
     held.write(ALL, trust="crl: ca.crl,").path("ca.crl").write_bytes(forged)
     assert held.verbs() == QUIET
+    (note,) = held.plan().notes
+    assert "is not used: nothing that the authority is trusted by has signed" in note
+    held.path("ca.crl").write_bytes(b"no CRL")
+    assert "there is no CRL in it" in held.plan().notes[0] or "neither DER nor PEM" in held.plan().notes[0]
+
+
+def test_a_crl_that_is_out_of_date_is_believed_and_told(held):
+    held.write(ALL, trust="crl: ca.crl,").path("ca.crl").write_bytes(held.ca.lab.crl)
+    assert held.plan().notes == ()
+    facts = observe(held.document(), held.guard)
+    (note,) = crl_notes(facts, held.clock.now() + timedelta(days=400))
+    assert "is out of date since" in note
