@@ -243,8 +243,11 @@ class Threads:
 
 def _lab(situation: Situation, clock: SystemClock, entropy: SystemEntropy) -> Lab:
     from runner.lab.authority import open_lab
+    from runner.lab.manners import parse_manners
 
-    return open_lab(Path(situation.document.base) / STATE_FOLDER / "lab", clock, entropy)
+    manners = next((each.manners for each in situation.document.authorities.values() if each.manners), ())
+    folder = Path(situation.document.base) / STATE_FOLDER / "lab"
+    return open_lab(folder, clock, entropy, parse_manners(manners))
 
 
 def _lab_access(authority: Authority, lab: Lab, line: Line, entropy: SystemEntropy) -> Access:

@@ -52,11 +52,21 @@ def read_declarations(roots: Sequence[Part], variables: Mapping[str, str], ledge
             declared.credentials[name] = read_credential(name, reader)
     for name, part in _unique(roots, "authorities", ledger):
         declared.authorities[name] = _authority(name, Reader(part, variables, ledger), declared)
+    _check_one_lab(declared, ledger)
     templates = dict(_unique(roots, "templates", ledger))
     for part in templates.values():
         check_template(Reader(part, variables, ledger))
     declared.templates = extended(templates, ledger)
     return declared
+
+
+def _check_one_lab(declared: Declared, ledger: Ledger) -> None:
+    """All authorities with `url: lab:` share one CA, which behaves in one way."""
+    told = {each.manners: each for each in declared.authorities.values() if each is not None and each.manners}
+    for other in list(told.values())[1:]:
+        first = next(iter(told.values()))
+        why = f"there is one embedded lab, and {first.name} says how it behaves"
+        ledger.error("lab: stands twice, and differs", other.place, why=why, next_step="give it to one of them")
 
 
 def _unique(roots: Sequence[Part], section: str, ledger: Ledger) -> Iterator[tuple[str, Part]]:
@@ -80,6 +90,7 @@ def _authority(name: str, reader: Reader, declared: Declared) -> Authority | Non
         recipient=reader.parsed("name", cached_name),
         addressee=reader.parsed("recipient", cached_name),
         asking=read_asking(reader),
+        manners=_manners(reader),
         certificate=reader.input("certificate"),
         trust=reader.inputs("trust"),
         crls=reader.inputs("crl"),
@@ -106,6 +117,23 @@ def _authority(name: str, reader: Reader, declared: Declared) -> Authority | Non
         authority.credential is not None or "credential" not in part.values
     )
     return authority if complete else None
+
+
+def _manners(reader: Reader) -> tuple[str, ...]:
+    """The manners of the embedded lab CA; the schema has judged names and values."""
+    inner, url = reader.part.part("lab"), reader.part.text("url")
+    if inner is None:
+        return ()
+    if url is None or url.value != LAB_URL:
+        step = "start a lab with lab serve --manner NAME=VALUE, or say url: lab:"
+        reader.ledger.error("lab: is for the embedded lab CA", reader.part.place_of("lab"), next_step=step)
+    return tuple(f"{name}={_word(value)}" for name, value in inner.values.items())
+
+
+def _word(value: object) -> str:
+    if isinstance(value, list):
+        return ",".join(map(str, value))
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _parse_protocol_key(text: str) -> KeySpec:

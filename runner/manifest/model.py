@@ -72,6 +72,8 @@ class Authority:
     """Whom messages are addressed to where that is not the CA itself (`recipient:`)."""
     asking: Asking = field(default_factory=Asking)
     """certProfile, generalInfo and oldCertID for all requests that do not say their own."""
+    manners: tuple[str, ...] = ()
+    """How the embedded lab CA behaves: `name=value` each (`lab:`)."""
     certificate: str | None = None
     trust: tuple[str, ...] = ()
     crls: tuple[str, ...] = ()
