@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from runner.cli.hiring import Hired
-    from runner.cli.wiring import Situation, Workshop
+    from runner.cli.surveying import Situation
+    from runner.cli.wiring import Workshop
     from runner.cmp.protection import SignatureProtection
     from runner.execute.results import Run
     from runner.plan.steps import Plan
@@ -83,7 +84,7 @@ def _refuse_closed_windows(situation: Situation, clock: SystemClock) -> None:
 def _situation(args: Namespace, clock: SystemClock) -> Situation:
     """As it is now; of a saved plan as it was then, or Refused."""
     from runner.cli.saved import refuse_unless_true
-    from runner.cli.wiring import survey
+    from runner.cli.surveying import survey
 
     if args.saved is None:
         return survey(args, clock)
@@ -134,7 +135,8 @@ def _locked(workshop: Workshop, args: Namespace, clock: SystemClock, signer: Sig
     """Under the lock: look again, since another apply may have come between, and carry the plan out."""
     from runner.cli.hiring import hire, how_many, see_off
     from runner.cli.saved import refuse_unless_true
-    from runner.cli.wiring import RUN_ID, look
+    from runner.cli.surveying import look
+    from runner.cli.wiring import RUN_ID
     from runner.cli.wiring import Workshop as Fresh
     from runner.state.journal import Journal
     from runner.state.lock import StateLock, this_process

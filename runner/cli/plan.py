@@ -13,7 +13,7 @@ from runner.cli import console, exits, options
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
 
-    from runner.cli.wiring import Situation
+    from runner.cli.surveying import Situation
     from runner.plan.steps import Plan
 
 
@@ -32,7 +32,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(args: Namespace) -> int:
     """Print the plan."""
-    from runner.cli.wiring import survey
+    from runner.cli.surveying import survey
     from runner.plan.limits import limits_passed
     from runner.system import SystemClock
 

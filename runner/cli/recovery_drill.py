@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
     from collections.abc import Iterator, Sequence
 
-    from runner.cli.wiring import Situation, Workshop
+    from runner.cli.surveying import Situation
+    from runner.cli.wiring import Workshop
     from runner.execute.drilling import Drilled
     from runner.manifest.model import Recovery
 
@@ -32,7 +33,8 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(args: Namespace) -> int:
     """Drill every recovery, one after the other, and tell of each."""
-    from runner.cli.wiring import Workshop, survey
+    from runner.cli.surveying import survey
+    from runner.cli.wiring import Workshop
     from runner.system import SystemClock
 
     clock = SystemClock()

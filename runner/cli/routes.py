@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runner.errors import BadInput
-from runner.execute.access import read_certificates
+from runner.execute.reading import read_certificates
 from runner.keystores.formats import write_private_key
 from runner.keystores.keys import private_key_of
 from runner.manifest.reach import FROM_ENVIRONMENT

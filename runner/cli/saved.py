@@ -13,7 +13,7 @@ from runner.report.saved_plan import LARGEST, read_saved_plan, refuse_stale
 if TYPE_CHECKING:
     from argparse import Namespace
 
-    from runner.cli.wiring import Situation
+    from runner.cli.surveying import Situation
     from runner.report.saved_plan import SavedPlan
 
 SUFFIX = ".json"

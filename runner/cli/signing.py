@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runner.errors import BadInput, CmpBatchError
-from runner.execute.access import read_certificates, signature_protection
+from runner.execute.access import signature_protection
+from runner.execute.reading import read_certificates
 from runner.manifest.credentials import CertificateCredential
 from runner.pki.keyurls import BadKeyUrl, parse_key_url
 from runner.report.evidence import SUFFIX, signature

@@ -26,7 +26,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(args: Namespace) -> int:
     """Print the inventory."""
-    from runner.cli.wiring import survey
+    from runner.cli.surveying import survey
     from runner.plan.status import status_of
     from runner.system import SystemClock
 

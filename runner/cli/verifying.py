@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from runner.cli import console, exits
 from runner.errors import BadInput, ProtocolError, Unauthentic
-from runner.execute.access import read_certificates
+from runner.execute.reading import read_certificates
 from runner.report.evidence import SUFFIX, touched, vouched
 from runner.system import SystemClock
 

@@ -1,4 +1,4 @@
-"""From a command line to a plan, and from a plan to a desk that can carry it out: where the floors are put together.
+"""From a plan to a desk that can carry it out: where the floors are put together.
 
 The only place that gives the executor its real clock, disk and wires, and that lends it the embedded lab.
 """
@@ -7,92 +7,45 @@ from __future__ import annotations
 
 import os
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from runner.cli import options
 from runner.cli.review import reviewer_for
 from runner.cli.trace import Trace, TracingTransport
 from runner.execute.access import Access, Keyring, open_access
 from runner.execute.desk import Desk, create_files, install_files
-from runner.execute.gather import find_requests, look_at_requests
 from runner.execute.grouped import Grouped
 from runner.execute.line import Line
-from runner.execute.observe import observe
 from runner.execute.policies import standing_of
 from runner.execute.preflight import Findings, preflight
-from runner.keystores.folders import Folder
 from runner.keystores.keys import KeyMaker
 from runner.keystores.secrets import SecretReader
 from runner.manifest.credentials import CertificateCredential
-from runner.manifest.load import load_manifest
 from runner.manifest.tunnel import TunnelRequest
 from runner.plan.needs import makers_of
-from runner.plan.planner import make_plan
 from runner.plan.steps import Verb
-from runner.plan.targets import only
 from runner.state.folder import STATE_FOLDER
-from runner.state.reading import read_inventory
 from runner.system import SystemClock, SystemEntropy
 
 if TYPE_CHECKING:
     from argparse import Namespace
     from collections.abc import Sequence
-    from datetime import datetime
 
     from runner.cli.review import Reviewer
+    from runner.cli.surveying import Situation
     from runner.execute.desk import Durable
     from runner.execute.policies import Standing
     from runner.lab.authority import Lab
     from runner.manifest.credentials import Credential
     from runner.manifest.model import Authority, Document
     from runner.manifest.tunnel import Tunnel
-    from runner.plan.facts import Facts
-    from runner.plan.steps import Plan
-    from runner.state.inventory import Inventory
     from runner.state.journal import Change
     from runner.transports.base import Transport
 
 RUN_ID = 6
 """Octets of a run's id."""
-
-
-@dataclass(frozen=True, slots=True)
-class Situation:
-    """Everything that a plan was made from, and the plan."""
-
-    document: Document
-    state: Path
-    folder: Folder
-    inventory: Inventory
-    facts: Facts
-    plan: Plan
-
-
-def survey(args: Namespace, clock: SystemClock, at: datetime | None = None) -> Situation:
-    """Read the manifests, the state and the disk, and decide for the hour of `at`, or now. Writes nothing.
-
-    Raises BadInput and StateError.
-    """
-    document = load_manifest(args.paths, base=args.base, variables=options.variables(args))
-    return look(document, args, at or clock.now())
-
-
-def look(document: Document, args: Namespace, now: datetime) -> Situation:
-    """The situation of a document as it is, decided for the hour of `now`."""
-    base = Path(document.base)
-    state = args.state or base / STATE_FOLDER / "state.db"
-    allowed = tuple(Path(path) for path in getattr(args, "allow_path", ()))
-    folder = Folder(base, allowed, closed=(base / STATE_FOLDER, state))
-    inventory = read_inventory(state)
-    requests = find_requests(document, inventory)
-    facts = replace(observe(document, folder), relays=look_at_requests(requests))
-    retry = getattr(args, "retry_unknown", False)
-    prune = getattr(args, "prune", False)
-    plan = make_plan(document, facts, inventory, now, retry_unknown=retry, prune=prune, requests=requests)
-    return Situation(document, state, folder, inventory, facts, only(plan, getattr(args, "target", ())))
 
 
 @dataclass(slots=True)

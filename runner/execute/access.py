@@ -7,7 +7,6 @@ ready-made Access.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields, replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runner.asn1.x509 import NULL_DN
@@ -21,13 +20,11 @@ from runner.cmp.protection import (
     Protection,
     SignatureProtection,
 )
-from runner.errors import CmpBatchError, KeyStoreError, ProtocolError
-from runner.keystores.files import read_file
+from runner.errors import KeyStoreError, ProtocolError
+from runner.execute.reading import read_certificates
 from runner.keystores.keys import load_key
 from runner.keystores.secrets import shared_key
 from runner.manifest.credentials import PskCredential
-from runner.pki.certificates import certificates_in
-from runner.pki.certification_requests import request_in
 from runner.pki.kems import is_kem_key
 from runner.pki.macs import AgreedSecret, SharedSecret
 from runner.pki.names import directory_name
@@ -41,7 +38,6 @@ if TYPE_CHECKING:
     from runner.manifest.credentials import CertificateCredential, Credential, MacWish, Presenting
     from runner.manifest.model import Authority
     from runner.pki.certificates import Certificate
-    from runner.pki.certification_requests import CertificationRequest
     from runner.pki.keyurls import KeyUrl
     from runner.pki.mac_parameters import MacParameters
     from runner.pki.names import Name
@@ -64,28 +60,6 @@ class Access:
     """The certificate of the CA's KEM key, as the manifest says."""
     heard: dict[str, Certificate] = field(default_factory=dict)
     """What the authority said when it was asked, kept for the run."""
-
-
-def read_certificates(path: str) -> tuple[Certificate, ...]:
-    """All certificates in a file. KeyStoreError names the file."""
-    octets = read_file(Path(path))
-    try:
-        return certificates_in(octets)
-    except CmpBatchError as problem:
-        raise KeyStoreError(
-            f"{path}: {problem.what}", why=problem.why, next_step="give a certificate in PEM or DER"
-        ) from problem
-
-
-def read_request(path: str) -> CertificationRequest:
-    """The PKCS #10 request in a file. KeyStoreError names the file."""
-    octets = read_file(Path(path))
-    try:
-        return request_in(octets)
-    except CmpBatchError as problem:
-        raise KeyStoreError(
-            f"{path}: {problem.what}", why=problem.why, next_step="give a PKCS #10 request in PEM or DER"
-        ) from problem
 
 
 def open_access(authority: Authority, line: Line) -> Access:

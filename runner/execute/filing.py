@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from runner.errors import BadCertificate, CmpBatchError
-from runner.execute.access import read_certificates
 from runner.execute.install import installation, is_taken, key_target, refuse_lost_key
+from runner.execute.reading import read_certificates
 from runner.execute.stores import made_beside, sealed, stores_of
 from runner.execute.trial import copy_of_key, is_held_back, roll_back, tried
 from runner.manifest.model import Fetch, Revocation

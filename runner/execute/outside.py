@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runner.errors import CmpBatchError
-from runner.execute.access import read_certificates
+from runner.execute.reading import read_certificates
 from runner.keystores.files import read_file
 from runner.manifest.model import Fetch, Revocation
 from runner.pki.certificates import certificate_ders_in, is_der

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from runner.errors import SecretError
-from runner.execute.access import read_certificates
+from runner.execute.reading import read_certificates
 from runner.keystores.secrets import Secret, split_psk
 from runner.manifest.tunnel import SEPARATOR
 from runner.pki.macs import SharedSecret

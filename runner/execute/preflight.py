@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runner.errors import BadInput, CmpBatchError, Diagnostic, Refused
-from runner.execute.access import Keyring, read_certificates, read_request, signature_protection
+from runner.execute.access import Keyring, signature_protection
 from runner.execute.asking import controls
+from runner.execute.reading import read_certificates, read_request
 from runner.keystores.ownership import numbers_of
 from runner.manifest.credentials import CertificateCredential
 from runner.manifest.model import Enrollment, Fetch, Recovery, Revocation, Update

@@ -13,12 +13,13 @@ from runner.cmp.framing import enveloping
 from runner.cmp.proving import CHALLENGE, ENCRYPTION, OPENING
 from runner.cmp.request import Order
 from runner.errors import KeyStoreError
-from runner.execute.access import parties, read_certificates, read_request, signature_protection
+from runner.execute.access import parties, signature_protection
 from runner.execute.asking import answer_secret, in_header, presented, validity_of, with_wishes
 from runner.execute.backup import back_up
 from runner.execute.central import opening, ordered, own_opener, protocol_key, with_protocol_key
 from runner.execute.groundwork import Preparation, Prepared, key_for, protection_of
 from runner.execute.install import place_for_new
+from runner.execute.reading import read_certificates, read_request
 from runner.execute.recovering import prepare_recovery
 from runner.manifest.credentials import CertificateCredential
 from runner.manifest.model import Enrollment, Recovery, Revocation, Update

@@ -16,12 +16,13 @@ from runner.cmp.proving import NONE
 from runner.cmp.recovering import recovered_keys
 from runner.cmp.request import Order
 from runner.errors import KeyStoreError, ProtocolError
-from runner.execute.access import parties, read_certificates
+from runner.execute.access import parties
 from runner.execute.asking import in_header
 from runner.execute.central import protocol_key, with_protocol_key
 from runner.execute.desk import Installation
 from runner.execute.groundwork import Prepared, key_for, protection_of
 from runner.execute.install import certificate_file, is_taken
+from runner.execute.reading import read_certificates
 from runner.keystores.keys import key_file_facts
 from runner.keystores.ownership import numbers_of
 from runner.pki.keyspecs import KeySpec

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runner.errors import KeyStoreError, ProtocolError
-from runner.execute.access import read_certificates
 from runner.execute.install import ca_files, is_taken
+from runner.execute.reading import read_certificates
 from runner.keystores import jks, pkcs12
 from runner.keystores.files import NewFile
 from runner.keystores.keys import private_key_of
