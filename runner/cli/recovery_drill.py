@@ -45,7 +45,7 @@ def run(args: Namespace) -> int:
         drilled = asyncio.run(_drill(workshop))
     finally:
         workshop.close_lab()
-    console.show("\n".join(line for each in drilled for line in _lines(each)))
+    console.show("".join(f"{line}\n" for each in drilled for line in _lines(each)))
     return _status(drilled)
 
 

@@ -52,11 +52,6 @@ def input_with_mac(secret: SharedSecret, algorithm: AlgorithmIdentifier, public_
     return POPOSigningKeyInput(auth_info=encode(value), public_key=public_key_info)
 
 
-def needs_input(request: CertRequest) -> bool:
-    """Whether the proof needs a POPOSigningKeyInput: when the template lacks subject or key (RFC 4211 §4.1)."""
-    return request.cert_template.subject is None or request.cert_template.public_key is None
-
-
 def prove_by_signature(request: CertRequest, signer: Signer, about: POPOSigningKeyInput | None = None) -> Chosen:
     """The ProofOfPossession `signature` over the request, or over `about` where that is given."""
     data = encode(request) if about is None else encode(about)

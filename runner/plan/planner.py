@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from runner.manifest.credentials import CertificateCredential
 from runner.manifest.model import Enrollment
-from runner.plan.backups import with_backup
 from runner.plan.case import Case, Known
+from runner.plan.custody import with_custody
 from runner.plan.needs import makers_of, needs_of, overwriters_of
 from runner.plan.pruning import left_over, pruning
 from runner.plan.reasons import reasons_for
@@ -62,7 +62,7 @@ def make_plan(
     )
     decisions = ((item, reasons_for(Case(item, known))) for item in document.items)
     steps = [
-        _step(item, with_backup(item, made, document, facts), needs, document, inventory) for item, made in decisions
+        _step(item, with_custody(item, made, document, facts), needs, document, inventory) for item, made in decisions
     ]
     left = left_over(document, facts, inventory, now, {request.name for request in requests})
     steps += pruning(left) if prune else ()

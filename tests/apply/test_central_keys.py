@@ -48,6 +48,12 @@ def test_a_key_under_our_shared_secret(at_peer, centre, openssl):
     assert at_peer.apply().outcomes == {"web": "unchanged"}
 
 
+def test_the_plan_says_who_makes_the_key(at_peer, centre):
+    site = at_peer.ask(entries(entry(more=CENTRAL)))
+    assert site.verbs() == {"web": ("enroll", ["no-certificate", "central"])}
+    assert "the CA makes the key" in " ".join(site.plan().out.split())
+
+
 def test_a_key_of_any_kind(at_peer, centre, openssl):
     centre.kind = "rsa"
     done = at_peer.ask(entries(entry(more=", key_generation: central-any"))).apply()

@@ -31,6 +31,7 @@ def test_every_key_is_told_of_and_none_is_kept(at_peer, archive):
     assert done.out.count("opens, and belongs to its certificate") == 2
     assert '"C=FI, O=Example, CN=mail"' in done.out
     assert "rsa:2048" in done.out
+    assert done.out.endswith("certificate\n")
     assert archive.requests[0].body.value[0].cert_req.cert_template.public_key is None
 
 

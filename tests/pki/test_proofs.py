@@ -30,7 +30,6 @@ from runner.pki.proofs import (
     input_with_mac,
     input_with_sender,
     make_challenge,
-    needs_input,
     open_encrypted_certificate,
     prove_by_decryption,
     prove_by_signature,
@@ -59,7 +58,6 @@ def check(chosen, request=REQUEST, *, key=SIGNER.public_key_info, sender=SENDER,
 
 class TestSignature:
     def test_over_the_request(self):
-        assert not needs_input(REQUEST)
         check(prove_by_signature(REQUEST, SIGNER))
         with pytest.raises(Unauthentic, match="private key"):
             check(prove_by_signature(REQUEST, OTHER))
@@ -67,7 +65,6 @@ class TestSignature:
             check(prove_by_signature(REQUEST, SIGNER), BARE)
 
     def test_over_an_input_with_the_sender(self):
-        assert needs_input(BARE)
         chosen = prove_by_signature(BARE, SIGNER, input_with_sender(SENDER, SIGNER.public_key_info))
         check(chosen, BARE)
         with pytest.raises(Unauthentic, match="sender"):

@@ -1,0 +1,45 @@
+"""What a plan says of a private key that does not stay here alone: the CA makes it, or keeps a copy (dossier §3.9).
+
+Of a copy that goes along, whom it is encrypted to: his name and fingerprint (§7 no. 13).
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from runner.manifest.model import Enrollment, Update
+from runner.plan.steps import Reason, Verb
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from runner.manifest.model import AnyItem, Authority, Document
+    from runner.plan.case import Decision
+    from runner.plan.facts import Facts
+
+_REQUESTS = (Verb.ENROLL, Verb.REKEY, Verb.RENEW, Verb.REISSUE)
+
+
+def with_custody(item: AnyItem, decision: Decision, document: Document, facts: Facts) -> Decision:
+    """The decision; where a request goes out, with what becomes of the private key among its reasons."""
+    if not isinstance(item, Enrollment | Update) or decision.verb not in _REQUESTS:
+        return decision
+    return replace(decision, reasons=(*decision.reasons, *_custody(item, document, facts)))
+
+
+def _custody(item: Enrollment | Update, document: Document, facts: Facts) -> Iterator[Reason]:
+    if item.generation:
+        yield Reason("central", "the CA makes the key, and keeps a copy" if item.backup else "the CA makes the key")
+    elif item.backup:
+        keeper = _keeper(document.authorities[item.authority], facts)
+        yield Reason("backup", f"its private key is backed up for {keeper}")
+
+
+def _keeper(authority: Authority, facts: Facts) -> str:
+    if authority.asks_keeper:
+        return "whom the CA names when it is asked (caProtEncCert)"
+    certificate = facts.certificate(authority.keeper).certificate
+    if certificate is None:
+        return f"the owner of {authority.keeper}, which is not there yet"
+    return f'"{certificate.subject}" (SHA-256 {certificate.fingerprint})'
