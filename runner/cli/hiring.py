@@ -94,7 +94,7 @@ def see_off(hired: Iterable[Hired]) -> None:
 
 def _work(workshop: Workshop, run: str, number: int, count: int, end: socket.socket) -> NoReturn:
     """A worker's whole life. Signals are the parent's: a terminal sends them to all of us."""
-    from runner.cli.apply import tune
+    from runner.cli.carrying import tune
 
     try:
         for name in (signal.SIGINT, signal.SIGTERM):

@@ -42,6 +42,7 @@ def test_the_wheel_has_the_whole_program_and_nothing_but_the_program(wheel, chec
     names = names_in_wheel(wheel)
     modules = {str(path.relative_to(checkout)) for path in (checkout / "runner").rglob("*.py")}
     modules |= {f"runner/report/html/page.{kind}" for kind in ("css", "js")}
+    modules.add("runner/__init__.pyi")
     rest = {n for n in names if not n.startswith((f"{TOP}.dist-info/", "runner/schemas/", "runner/manifests/"))}
     assert rest == modules | {"runner/py.typed"}
 

@@ -1,0 +1,145 @@
+"""Carrying out a plan, and saying nothing: the lock, the workers, the journal, the run. What is printed is apply's.
+
+Used by `cmp-batch apply` and by runner.api alike.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from contextlib import AbstractContextManager, closing
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+    from collections.abc import Callable, Sequence
+
+    from runner.cli.hiring import Hired
+    from runner.cli.wiring import Workshop
+    from runner.execute.results import Result, Run
+    from runner.state.journal import Change, Entry, Journal
+    from runner.system import SystemClock
+
+SWITCH_INTERVAL = 0.001
+"""Seconds between hand-overs of the interpreter: a writer's thread beside a busy loop waits 1 ms instead of 15."""
+GARBAGE = 20_000
+"""Objects that are made before those of them that hang in circles are looked for."""
+PARALLEL = 32
+
+
+class Advancing(Protocol):
+    """Whoever hears of results as they come."""
+
+    def advance(self, result: Result) -> None:
+        """One more is there."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Hearers:
+    """Who hears of a run: of its results (told how many there will be), of its id; and the event that ends it early."""
+
+    results: Callable[[int], AbstractContextManager[Advancing]]
+    of_run: Callable[[str], None]
+    stop: Callable[[], asyncio.Event]
+
+
+def carry_out(workshop: Workshop, args: Namespace, clock: SystemClock, hearers: Hearers) -> Run:
+    """Under the lock: look again, since another apply may have come between, carry the plan out, and keep the report.
+
+    Raises Refused where somebody else has the lock or a saved plan is stale, StateError where nothing can be kept.
+    """
+    from runner.cli.hiring import hire, how_many, see_off
+    from runner.cli.saved import refuse_unless_true
+    from runner.cli.surveying import look
+    from runner.cli.wiring import RUN_ID
+    from runner.cli.wiring import Workshop as Fresh
+    from runner.state.journal import Journal
+    from runner.state.lock import StateLock, this_process
+    from runner.state.reading import read_inventory
+
+    state = workshop.situation.state
+    owner = this_process(f"apply {' '.join(map(str, args.paths))}", clock.now())
+    with StateLock(state.with_name("lock"), owner):
+        if read_inventory(state) != workshop.situation.inventory:
+            approvals = workshop.approvals
+            now = args.saved.at if args.saved else clock.now()
+            situation = look(workshop.situation.document, args, now)
+            if args.saved is not None:
+                refuse_unless_true(args.saved, situation)
+            workshop = Fresh.open(situation, args, clock)
+            workshop.approvals = approvals
+        run_id = workshop.entropy.octets(RUN_ID).hex()
+        hearers.of_run(run_id)
+        count = how_many(workshop, args)
+        hired = hire(workshop, run_id, count) if count > 1 else []
+        try:
+            with closing(Journal.open(state, create=True)) as journal:
+                return _carried_out(workshop, journal, args, hearers, Crew(run_id, hired))
+        finally:
+            see_off(hired)
+
+
+class Crew(NamedTuple):
+    """Who does it: the run's id, and the workers; none: this process."""
+
+    run: str
+    hired: list[Hired]
+
+
+def _carried_out(workshop: Workshop, journal: Journal, args: Namespace, hearers: Hearers, crew: Crew) -> Run:
+    from runner.report.canonical import canonical_json
+    from runner.report.json_report import run_to_json
+
+    tune()
+    workshop.open_lab()
+    try:
+        done = asyncio.run(_run(workshop, journal, args, hearers, crew))
+    finally:
+        workshop.close_lab()
+    journal.finish_run(done.id, done.finished, canonical_json(run_to_json(done)))
+    return done
+
+
+def tune() -> None:
+    """For a process that makes much that is soon let go of, beside a plan that stays and is not looked through."""
+    import gc
+
+    sys.setswitchinterval(SWITCH_INTERVAL)
+    gc.freeze()
+    gc.set_threshold(GARBAGE, 20, 50)
+
+
+async def _run(workshop: Workshop, journal: Journal, args: Namespace, hearers: Hearers, crew: Crew) -> Run:
+    from runner.cli.hiring import cores
+    from runner.cli.watching import execute_and_watch
+    from runner.cli.wiring import Threads
+    from runner.execute.desk import record_changes
+    from runner.execute.executor import Options
+    from runner.execute.grouped import Grouped
+    from runner.execute.restoring import remembered
+    from runner.execute.schedule import Tolerance
+    from runner.execute.workers import Workers
+
+    plan, limit, usual = workshop.situation.plan, args.max_failures, workshop.situation.document.strategy
+    tolerance = Tolerance(limit.count, limit.share) if limit else Tolerance(usual.max_failures, usual.share)
+    threads = Threads(cores())
+    recorded: Grouped[Sequence[Change | Entry]] = Grouped(partial(record_changes, journal), threads.journal)
+    desk = workshop.desk(crew.run, recorded, threads)
+    workers = Workers([worker.end for worker in crew.hired], desk.document, recorded)
+    journal.start_run(crew.run, workshop.clock.now(), plan.name)
+    if told := remembered(plan, workshop.situation.inventory, crew.run, workshop.clock.now()):
+        journal.record(told)
+    try:
+        await workers.begin()
+        with hearers.results(len(plan.steps)) as progress:
+            run = workers.run if crew.hired else None
+            chosen = Options(args.parallel or PARALLEL, tolerance, progress.advance, run)
+            return await execute_and_watch(plan, desk, chosen, hearers.stop(), workshop.situation.state)
+    finally:
+        workers.dismiss()
+        threads.close()
+        for access in workshop.accesses.values():
+            await access.line.close()
