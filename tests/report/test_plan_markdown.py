@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from markdown_it import MarkdownIt
 from support.samples import full_plan
 
 from runner.plan.steps import Plan, Reason, Verb
@@ -49,3 +50,24 @@ def test_nothing_is_left_out_where_everything_fits():
     text = plan_markdown(plan_of(5, 5))
     assert "more" not in text
     assert text.count("kept-") == 5
+
+
+def rendered(text):
+    """The HTML that a renderer of GitHub's Markdown makes of it."""
+    return MarkdownIt("commonmark").enable("table").render(text)
+
+
+@pytest.mark.parametrize("changed", [3, 20_000])
+def test_it_is_a_table_when_it_is_rendered_and_the_rest_stands_below_it(changed):
+    text = plan_markdown(plan_of(changed, 2, "it | says `much` <b>&</b> [more](x)"))
+    html = rendered(text)
+    rows = html.count("<tr>") - 1
+    assert rows == text.count("\n| <code>")
+    assert html.count("<td>") == 4 * rows
+    assert "<b>" not in html
+    assert "<a " not in html
+    assert html.index("<strong>1 blocked") < html.index("<table>")
+    if changed == 3:
+        assert html.index("</table>") < html.index("<details>")
+    else:
+        assert html.index("</table>") < html.index("<p>… and ")
