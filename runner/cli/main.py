@@ -33,6 +33,7 @@ COMMANDS = {
     "init": "write a starter manifest",
     "doctor": "probe an authority: what is wrong, whose it is, the next step",
     "lab": "run the lab CA on this machine",
+    "tunnel": "serve a tunnel: a registration authority over HTTP",
     "completion": "print a completion script, or the manual page",
 }
 """A command and what it does; its module has the same name, with underscores."""

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 from runner.cmp.response import Status
 from runner.errors import CmpBatchError
-from runner.execute.access import parties
 from runner.execute.conversation import Conversation, Member
 from runner.execute.desk import Installation
+from runner.execute.offices import office_of
 from runner.execute.record import Record
 from runner.execute.results import Failure, Outcome, Result, spec_of
 from runner.keystores.files import NewFile
@@ -24,7 +24,6 @@ from runner.plan.relays import FORWARDED, REFUSED
 from runner.plan.steps import Verb
 from runner.ra.reading import header_alone
 from runner.ra.record import from_record, to_record
-from runner.ra.relayed import Office, Relayed
 from runner.ra.representing import refused
 from runner.state.inventory import Held
 
@@ -39,6 +38,7 @@ if TYPE_CHECKING:
     from runner.plan.steps import Step
     from runner.ra.reading import Submission
     from runner.ra.refusal import Refusal
+    from runner.ra.relayed import Office, Relayed
     from runner.ra.requesters import Requester
     from runner.state.inventory import Open
 
@@ -89,12 +89,7 @@ class Handling:
     @property
     def office(self) -> Office:
         """The RA in front of the tunnel's authority."""
-        access = self.desk.access(self.item.authority)
-        credential = self.desk.document.credentials.get(self.item.credential or "")
-        protection = self.desk.keyring.protection(credential) if credential is not None else access.handed_out
-        if protection is None:
-            raise CmpBatchError(f"the tunnel {self.item.tunnel.name} has no credential")
-        return Office(self.standing.policy, parties(access, protection), self.item.tunnel.original)
+        return office_of(self.desk, self.item.tunnel)
 
     def told(self) -> str:
         """What the request asks for, in words."""

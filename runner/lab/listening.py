@@ -1,6 +1,7 @@
 """Listening on this machine: the address is judged before it is bound, for every framing that the lab serves.
 
-What listens for a lab CA would enrol whoever finds it, so that other machines are let in by an explicit word alone.
+What listens for a lab CA would enrol whoever finds it, and what listens for an RA carries strangers' requests to a CA:
+other machines are let in by an explicit word alone.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
 _HIGHEST_PORT = 65535
+MOST_PEERS = 256
+"""Connections at once; who comes when there are so many is turned away."""
 
 
 async def listen(
@@ -35,6 +38,9 @@ async def listen(
     talks: set[asyncio.Task[None]] = set()
 
     def begin(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if len(talks) >= MOST_PEERS:
+            writer.transport.abort()
+            return
         talk = asyncio.ensure_future(converse(reader, writer))
         talks.add(talk)
         talk.add_done_callback(talks.discard)

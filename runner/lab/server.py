@@ -8,15 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import h11
 
 from runner.lab.listening import listen
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 LARGEST_REQUEST = 1024 * 1024
 """Octets of the largest request body that is taken."""
@@ -28,6 +25,7 @@ FAREWELL = 2.0
 _READ = 64 * 1024
 
 Headers = list[tuple[str, str]]
+Respond = Callable[[bytes], bytes | Awaitable[bytes]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +51,7 @@ _BROKEN = _Answer(500, b"The lab's responder failed: its console says why.\n")
 
 
 async def serve(
-    respond: Callable[[bytes], bytes],
+    respond: Respond,
     *,
     ready: Callable[[str], None],
     host: str = "127.0.0.1",
@@ -62,7 +60,7 @@ async def serve(
 ) -> None:
     """Serve until cancelled; `ready` gets the URL once connections are taken. Port 0 is any free one.
 
-    `respond` runs in the event loop and must be quick; its b"" becomes an empty answer (204).
+    `respond` runs in the event loop and must be quick, or give something to await; its b"" is an empty answer (204).
     Raises Refused where `host` is more than this machine and `allow_remote` is not set, BadInput where nothing can
     listen there.
     """
@@ -78,9 +76,7 @@ async def serve(
 class _Talk:
     """One connection: requests and answers in turn, until either side has enough."""
 
-    def __init__(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, respond: Callable[[bytes], bytes]
-    ) -> None:
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, respond: Respond) -> None:
         self._reader = reader
         self._writer = writer
         self._respond = respond
@@ -105,7 +101,7 @@ class _Talk:
             request = _Answer(error.error_status_hint, b"That is not HTTP as it should be.\n", closing=True)
         if request is None:
             return False
-        answer = request if isinstance(request, _Answer) else self._answer(request)
+        answer = request if isinstance(request, _Answer) else await self._answer(request)
         self._send(answer, head_only=isinstance(request, _Request) and request.method == b"HEAD")
         if (self._http.our_state, self._http.their_state) == (h11.DONE, h11.DONE):
             return True
@@ -131,11 +127,13 @@ class _Talk:
             self._http.receive_data(await self._reader.read(_READ))
         return event
 
-    def _answer(self, request: _Request) -> _Answer:
+    async def _answer(self, request: _Request) -> _Answer:
         if request.method != b"POST":
             return _POST_ONLY
         try:
             octets = self._respond(request.body)
+            if not isinstance(octets, bytes):
+                octets = await octets
         except Exception as error:  # noqa: BLE001 (the responder's fault is not the other conversations')
             message = "the lab's responder failed"
             asyncio.get_running_loop().call_exception_handler({"message": message, "exception": error})
