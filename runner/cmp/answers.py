@@ -48,6 +48,8 @@ MAX_KNOWN_CERTIFICATES = 32
 CHECK_AFTER = (1, 86_400)
 """checkAfter is taken into these bounds, in seconds."""
 REPLIES = {"ir": "ip", "cr": "cp", "p10cr": "cp", "kur": "kup", "rr": "rp", "krr": "krp", "genm": "genp"}
+POLL_REQ = "pollReq"
+"""The kind of a dialogue that another tool began; a certificate may come in answer to whatever it asked."""
 WHOLE_MESSAGE = -1
 """The certReqId of a pollReq for a message that was put off as a whole (RFC 9483 §4.4)."""
 
@@ -108,7 +110,7 @@ def _own_response(content: CertRepMessage, dialogue: Dialogue, tolerates: Collec
         return content.response[0]
     asked = range(CERT_REQ_ID, CERT_REQ_ID + dialogue.of)
     numbers = [response.cert_req_id for response in content.response]
-    allowed = (*asked, WHOLE_MESSAGE) if dialogue.kind == "p10cr" else asked
+    allowed = (*asked, WHOLE_MESSAGE) if dialogue.kind in ("p10cr", POLL_REQ) else asked
     if any(number not in allowed for number in numbers) or len(set(numbers)) < len(numbers):
         raise _not_ours(numbers, dialogue)
     ours = allowed if dialogue.of == 1 else (dialogue.cert_req_id,)
@@ -234,7 +236,8 @@ def _rows(state: State, origin: State, kind: str, challenged: bool) -> dict[str,
     polling = state is State.POLLING
     rows = ANSWERS.get(origin if polling else state, {})
     rows = {**rows, **ANSWERS[State.POLLING]} if polling else rows
-    others = {*REPLIES.values(), *(() if challenged else ("popdecc",))} - {REPLIES[kind]}
+    ours = set(_CERTIFICATES) if kind == POLL_REQ else {REPLIES[kind]}
+    others = {*REPLIES.values(), *(() if challenged else ("popdecc",))} - ours
     return {body: handle for body, handle in rows.items() if body not in others}
 
 

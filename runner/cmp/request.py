@@ -92,6 +92,8 @@ class Order:
     invalid_since: datetime | None = None
     questions: tuple[InfoTypeAndValue, ...] = ()
     """What a genm asks for."""
+    transaction_id: bytes = b""
+    """Of a pollReq with which we begin: the transaction that another tool began."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ from runner.asn1.cmp import CMP_1999
 from runner.asn1.structures import Chosen
 from runner.asn1.x509 import NULL_DN
 from runner.cmp.agreement import Opening
-from runner.cmp.answers import REPLIES, WHOLE_MESSAGE, Received, handlers_for, remembered
+from runner.cmp.answers import POLL_REQ, REPLIES, WHOLE_MESSAGE, Received, handlers_for, remembered
 from runner.cmp.dialogue import Dialogue, Done, Send, State, Tell
 from runner.cmp.framing import general_info_of, header_of
 from runner.cmp.leniency import also_awaited, as_awaited
@@ -68,6 +68,8 @@ def start_together(
 
     `opening` is what was agreed on before (agreement.py).
     """
+    if requests[0].order.kind == POLL_REQ:
+        return (_taken_over(requests[0].order, parties, now, entropy),)
     opening, nonce, kind = opening or Opening(entropy.octets(NONCE)), entropy.octets(NONCE), requests[0].order.kind
     recipient = opening.recipient or directory_name(parties.recipient.der if parties.recipient else NULL_DN)
     blank = Dialogue(kind, State.REQUESTED, opening.transaction_id, b"", nonce, nonce, recipient=recipient)
@@ -80,6 +82,15 @@ def start_together(
         replace(blank, request=message, cert_req_id=number, about=certificate.fingerprint if certificate else "")
         for number, certificate in enumerate(certificates, CERT_REQ_ID)
     )
+
+
+def _taken_over(order: Order, parties: Parties, now: datetime, entropy: Entropy) -> Dialogue:
+    """A transaction that another tool began: what was asked there is not known, and a pollReq is our first message."""
+    nonce = entropy.octets(NONCE)
+    recipient = directory_name(parties.recipient.der if parties.recipient else NULL_DN)
+    blank = Dialogue(POLL_REQ, State.POLLING, order.transaction_id, b"", nonce, nonce, recipient=recipient)
+    message = protect(header_of(blank, parties, now), poll_body((blank.cert_req_id,)), parties.protection)
+    return replace(blank, request=message)
 
 
 def _next(
@@ -184,9 +195,15 @@ def receive_together(
     first = fellows[0]
     kind, tolerates = first.dialogue.kind, first.parties.peer.tolerates
     awaited = also_awaited(kind, tolerates) | frozenset(handlers_for(first.dialogue, first.order))
-    expectation = Expectation(first.parties.pvno, first.dialogue.transaction_id, _nonces(first.dialogue), awaited)
+    expectation = Expectation(
+        first.parties.pvno,
+        first.dialogue.transaction_id,
+        _nonces(first.dialogue),
+        awaited,
+        repeats_unknown=kind == POLL_REQ and first.dialogue.origin is State.REQUESTED,
+    )
     verified = verify_message(octets, expectation, first.parties.peer, first.dialogue.extra_certs, now)
-    verified = as_awaited(verified, kind, REPLIES[kind])
+    verified = as_awaited(verified, kind, REPLIES.get(kind, ""))
     return tuple(_heard(fellow, verified, now) for fellow in fellows)
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from runner.manifest.model import AnyItem
     from runner.state.inventory import Open
 
-_ALONE = ("p10cr", "krr")
+_ALONE = ("p10cr", "krr", "pollReq")
 
 
 def company(item: AnyItem, prepared: Prepared) -> Hashable:

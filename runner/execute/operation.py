@@ -27,7 +27,7 @@ from runner.execute.recovering import store_recovered
 from runner.execute.restoring import QUIET
 from runner.execute.results import Failure, Outcome, Result, spec_of
 from runner.execute.trial import is_held_back, leftovers
-from runner.manifest.model import Enrollment, Fetch, Recovery, Revocation, Update
+from runner.manifest.model import Enrollment, Fetch, Poll, Recovery, Revocation, Update
 from runner.pki.certificates import parse_certificate
 from runner.pki.paths import find_path
 from runner.plan.case import certificate_path_of, key_path_of, key_url_of
@@ -150,7 +150,7 @@ class Operation:
         return await self._settle(await self._told(ticket, again(before, dialogue), dialogue.of), prepared)
 
     def _refuse_other_kinds(self, before: Open) -> None:
-        kinds = {"rr": Revocation, "krr": Recovery}
+        kinds = {"rr": Revocation, "krr": Recovery, "pollReq": Poll}
         if not isinstance(self.item, kinds.get(before.kind, Enrollment | Update)):
             raise CmpBatchError(
                 f"the journal has an operation of another kind open for {self.item.name}: {before.kind}",

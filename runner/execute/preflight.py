@@ -28,10 +28,10 @@ if TYPE_CHECKING:
     from runner.errors import Place
     from runner.keystores.folders import Folder
     from runner.keystores.keys import KeyMaker
-    from runner.manifest.model import AnyItem, Document
+    from runner.manifest.model import AnyItem, Document, Poll
     from runner.plan.steps import Step
 
-    Certified = Enrollment | Update | Revocation | Recovery
+    Certified = Enrollment | Update | Revocation | Recovery | Poll
 
 _AT_WORK = frozenset(Verb) - {Verb.KEEP, Verb.BLOCKED, Verb.REINSTALL, Verb.ADOPT, Verb.FORGET}
 

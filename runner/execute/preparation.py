@@ -22,7 +22,7 @@ from runner.execute.install import place_for_new
 from runner.execute.reading import read_certificates, read_request
 from runner.execute.recovering import prepare_recovery
 from runner.manifest.credentials import CertificateCredential
-from runner.manifest.model import Enrollment, Recovery, Revocation, Update
+from runner.manifest.model import Enrollment, Poll, Recovery, Revocation, Update
 from runner.pki.certificates import parse_certificate
 from runner.pki.names import same_name
 from runner.pki.profile import profile_of
@@ -51,9 +51,21 @@ async def prepare(preparation: Preparation) -> Prepared:
         return await _prepare_update(preparation, item)
     if isinstance(item, Recovery):
         return await prepare_recovery(preparation, item)
+    if isinstance(item, Poll):
+        return _prepare_poll(preparation, item)
     if isinstance(item, Revocation):
         return _prepare_revocation(preparation, item)
     raise AssertionError(f"{item.name} asks for nothing that is prepared")
+
+
+def _prepare_poll(preparation: Preparation, item: Poll) -> Prepared:
+    """Of the request that is pending, its id is known, and perhaps its key."""
+    key = None if item.key is None else preparation.desk.load_key(item.key)
+    order = Order("pollReq", public_key_info=key.public_key_info if key else b"", transaction_id=item.transaction_id)
+    both = _parties(preparation, item, protection_of(preparation.desk, item), order=order)
+    if key is not None:
+        both = replace(both, opener=key.opener)
+    return Prepared(order, both, key, item.key.path if item.key else None)
 
 
 async def _prepare_enrollment(preparation: Preparation, item: Enrollment) -> Prepared:

@@ -12,7 +12,7 @@ from dataclasses import replace
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
-from runner.manifest.model import Enrollment, Fetch, Recovery, Revocation, Update
+from runner.manifest.model import Enrollment, Fetch, Poll, Recovery, Revocation, Update
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -103,12 +103,22 @@ def _fetch(item: Fetch, spellings: Mapping[str, str]) -> dict[str, Any]:
     }
 
 
+def _poll(item: Poll, spellings: Mapping[str, str]) -> dict[str, Any]:
+    return {
+        "kind": "poll",
+        "transaction_id": item.transaction_id.hex(),
+        "key": _key(item.key, spellings),
+        "output": _output(item.output, spellings),
+    }
+
+
 _BY_KIND: dict[type, Callable[[Any, Mapping[str, str]], dict[str, Any]]] = {
     Enrollment: _enrollment,
     Update: _update,
     Revocation: _revocation,
     Recovery: _recovery,
     Fetch: _fetch,
+    Poll: _poll,
 }
 
 

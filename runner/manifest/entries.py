@@ -25,12 +25,13 @@ if TYPE_CHECKING:
     from runner.manifest.ledger import Ledger
     from runner.manifest.parts import Part
 
-SECTIONS = ("enrollments", "updates", "revocations", "recoveries", "fetches")
+SECTIONS = ("enrollments", "updates", "revocations", "recoveries", "fetches", "polls")
 
 _REQUIRED = {
     "enrollments": ("output",),
     "updates": ("certificate", "key", "output"),
     "recoveries": ("output",),
+    "polls": ("id", "output"),
     "fetches": ("what",),
 }
 """Keys that an entry must have, or the defaults: the schema, which sees one file, cannot ask for them."""

@@ -13,8 +13,9 @@ from runner.manifest.care import Circumstances, read_care
 from runner.manifest.digests import digest_of
 from runner.manifest.fetching import read_fetch
 from runner.manifest.hooking import read_commit, read_hooks
-from runner.manifest.model import NO_LABELS, Enrollment, Fetch, Recovery, Revocation, Template, Update
+from runner.manifest.model import NO_LABELS, Enrollment, Fetch, Poll, Recovery, Revocation, Template, Update
 from runner.manifest.outputs import read_output
+from runner.manifest.polls import check_pollable, parse_request_id
 from runner.manifest.reader import cached_name
 from runner.manifest.recoveries import check_recovered, read_saved
 from runner.manifest.referring import World, authority_of, credential_of
@@ -186,12 +187,25 @@ def _fetch(row: Row, world: World) -> Fetch | None:
     )
 
 
+def _poll(row: Row, world: World) -> Poll | None:
+    reader, authority = row.reader, _authority(row, world)
+    credential = _credential(row, world) or (authority.credential if authority else None)
+    identifier, key = reader.parsed_scalar("id", parse_request_id), reader.key_url("key", generate=False)
+    output, common = read_output(reader, "output"), _common(row, authority, credential, world)
+    _need_credential(row, authority, credential, "add credential: and a name under credentials")
+    if authority is None or identifier is None or output is None:
+        return None
+    check_pollable(reader, authority)
+    return Poll(**common, transaction_id=identifier, key=key, output=output)
+
+
 _MAKERS: Mapping[str, Callable[[Row, World], AnyItem | None]] = {
     "enrollments": _enrollment,
     "updates": _update,
     "revocations": _revocation,
     "recoveries": _recovery,
     "fetches": _fetch,
+    "polls": _poll,
 }
 
 

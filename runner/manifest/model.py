@@ -247,7 +247,21 @@ class Fetch(Item):
         return tuple(path for path in (self.file, self.trust_file) if path is not None)
 
 
-AnyItem = Enrollment | Update | Revocation | Recovery | Fetch
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Poll(Item):
+    """Ask again for a certificate whose request another tool left pending under a `transaction_id`.
+
+    `key` is the private key that it is for, where the manifest says it.
+    """
+
+    transaction_id: bytes
+    output: Output
+    key: KeyUrl | None = None
+    certificate: None = None
+    asking: Asking = field(default_factory=Asking)
+
+
+AnyItem = Enrollment | Update | Revocation | Recovery | Fetch | Poll
 
 
 @dataclass(frozen=True, slots=True)

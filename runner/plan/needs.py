@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from runner.errors import BadInput, Diagnostic
 from runner.manifest.credentials import CertificateCredential
-from runner.manifest.model import Fetch, Recovery, Revocation, Update
+from runner.manifest.model import Fetch, Poll, Recovery, Revocation, Update
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -79,6 +79,8 @@ def _uses(item: AnyItem, document: Document) -> Iterator[str]:
         yield from filter(None, (item.certificate, item.key and item.key.path))
     elif isinstance(item, Recovery):
         yield from filter(None, (item.certificate,))
+    elif isinstance(item, Poll):
+        yield from filter(None, (item.key and item.key.path,))
     else:
         used = item.key.path if item.key is not None and not item.key.generates else None
         yield from filter(None, (item.template.reference, item.csr, used))

@@ -13,7 +13,7 @@ from runner.plan.steps import Verb
 from runner.plan.words import spell_span, spell_time
 
 if TYPE_CHECKING:
-    from runner.manifest.model import Recovery, Revocation, Update
+    from runner.manifest.model import Poll, Recovery, Revocation, Update
 
 
 def result_lost(case: Case[Update]) -> Decision | None:
@@ -93,6 +93,12 @@ def revocation_asked(case: Case[Revocation]) -> Decision | None:
 def recovery_asked(case: Case[Recovery]) -> Decision | None:
     """It was not made yet, or the entry has changed."""
     return decide(Verb.RECOVER, "asked", _first_time(case, "these keys were not recovered yet"))
+
+
+def poll_asked(case: Case[Poll]) -> Decision | None:
+    """It was not asked for yet, or the entry has changed."""
+    words = f"the request {case.item.transaction_id.hex()} was left pending elsewhere"
+    return decide(Verb.RESUME, "asked", _first_time(case, words))
 
 
 def _first_time(case: Case[Any], words: str) -> str:

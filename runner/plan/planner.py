@@ -94,7 +94,8 @@ def _request(item: AnyItem, verb: Verb, document: Document, inventory: Inventory
     if verb in _SILENT:
         return ""
     if verb is Verb.RESUME:
-        return inventory.open[item.name].kind
+        under_way = inventory.open.get(item.name)
+        return under_way.kind if under_way else "pollReq"
     if verb in _SENDS:
         return _SENDS[verb]
     if isinstance(item, Enrollment) and (item.request or item.csr):

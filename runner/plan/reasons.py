@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from runner.manifest.model import Enrollment, Fetch, Recovery, Revocation, Update
+from runner.manifest.model import Enrollment, Fetch, Poll, Recovery, Revocation, Update
 from runner.plan import fetches, files, onetime, pairs, standing, upkeep
 from runner.plan.case import Case, Decision, decide
 from runner.plan.steps import Verb
@@ -107,6 +107,17 @@ FETCH: tuple[Callable[[Case[Any]], Decision | None], ...] = (
     fetches.fetched,
 )
 
+POLL: tuple[Callable[[Case[Any]], Decision | None], ...] = (
+    open_operation,
+    pairs.key_out_of_reach,
+    onetime.result_lost,
+    pairs.store_in_the_way,
+    onetime.output_in_the_way,
+    files.files_amiss,
+    onetime.done_before,  # once per change of the entry
+    onetime.poll_asked,
+)
+
 
 def reasons_for(case: Case[Any]) -> Decision:
     """The first Decision of the item's list of rules; each list ends with a rule that always speaks."""
@@ -116,6 +127,7 @@ def reasons_for(case: Case[Any]) -> Decision:
         Revocation: REVOCATION,
         Recovery: RECOVERY,
         Fetch: FETCH,
+        Poll: POLL,
     }
     rules = lists[type(case.item)]
     return next(decision for rule in rules if (decision := rule(case)) is not None)

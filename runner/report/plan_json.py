@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from runner.manifest.model import Enrollment, Fetch, Recovery, Revocation, Update
+from runner.manifest.model import Enrollment, Fetch, Poll, Recovery, Revocation, Update
 from runner.manifest.tunnel import TunnelRequest
 from runner.plan.pruning import IN_NO_MANIFEST
 from runner.report.canonical import rfc3339
@@ -26,6 +26,7 @@ SECTIONS: dict[type, str] = {
     Revocation: "revocations",
     Recovery: "recoveries",
     Fetch: "fetches",
+    Poll: "polls",
     TunnelRequest: "tunnels",
 }
 """The class of an item → the section of the manifest it stands in."""
@@ -83,6 +84,8 @@ def _files(item: AnyItem | TunnelRequest) -> dict[str, object]:
         return _four(item.certificate, item.key, item.new_key, item.output.certificate)
     if isinstance(item, Recovery):
         return _four(item.certificate, None, item.key, item.output.certificate)
+    if isinstance(item, Poll):
+        return _four(None, item.key, None, item.output.certificate)
     if isinstance(item, Fetch):
         return _four(None, None, None, item.file)
     return _four(item.certificate, item.key, None, None)
