@@ -13,7 +13,8 @@ from runner.manifest.care import Circumstances, read_care
 from runner.manifest.digests import digest_of
 from runner.manifest.fetching import read_fetch
 from runner.manifest.hooking import read_commit, read_hooks
-from runner.manifest.model import NO_LABELS, Enrollment, Fetch, Poll, Recovery, Revocation, Template, Update
+from runner.manifest.labelling import read_labels
+from runner.manifest.model import Enrollment, Fetch, Poll, Recovery, Revocation, Template, Update
 from runner.manifest.outputs import read_output
 from runner.manifest.polls import check_pollable, parse_request_id
 from runner.manifest.reader import cached_name
@@ -23,7 +24,6 @@ from runner.manifest.renewing import read_renewal
 from runner.manifest.requests import check_request, check_revoked, read_reason
 from runner.manifest.rowplaces import placed_at
 from runner.manifest.templates import read_template
-from runner.manifest.variables import expand
 from runner.manifest.wishing import parse_moment, parse_serial, read_asking
 
 if TYPE_CHECKING:
@@ -247,7 +247,7 @@ def _common(row: Row, authority: Authority | None, credential: str | None, world
     return {
         "name": row.name or "",
         "place": row.place,
-        "labels": _labels(row, world),
+        "labels": read_labels(row, world.declared.templates),
         "authority": authority.name if authority else "",
         "credential": credential,
         "depends_on": tuple(dict.fromkeys(_needs(row, world))),
@@ -255,21 +255,6 @@ def _common(row: Row, authority: Authority | None, credential: str | None, world
         "places": row.places,
         "hooks": read_hooks(row.reader),
     }
-
-
-def _labels(row: Row, world: World) -> Mapping[str, str]:
-    """The labels of its template, and its own, which win."""
-    name = row.reader.part.text("template")
-    shared = world.declared.templates.get(name.value) if name else None
-    found: dict[str, str] = {}
-    for part in filter(None, (shared, row.reader.part)):
-        inner = part.part("labels")
-        for key in inner.values if inner else ():
-            text = inner.plain(key) if inner else None
-            value = expand(text, row.reader.variables, row.reader.ledger) if text else None
-            if value is not None:
-                found[key] = value
-    return found or NO_LABELS
 
 
 def _needs(row: Row, world: World) -> tuple[str, ...]:
