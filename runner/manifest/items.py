@@ -188,8 +188,8 @@ def _fetch(row: Row, world: World) -> Fetch | None:
 
 
 def _poll(row: Row, world: World) -> Poll | None:
-    reader, authority = row.reader, _authority(row, world)
-    credential = _credential(row, world) or (authority.credential if authority else None)
+    reader, authority = row.reader, authority_of(row, world)
+    credential = credential_of(row, world) or (authority.credential if authority else None)
     identifier, key = reader.parsed_scalar("id", parse_request_id), reader.key_url("key", generate=False)
     output, common = read_output(reader, "output"), _common(row, authority, credential, world)
     _need_credential(row, authority, credential, "add credential: and a name under credentials")

@@ -5,7 +5,7 @@ Key URLs are printed redacted and credentials not at all, so that a plan can be 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from runner.manifest.model import Enrollment, Fetch, Poll, Recovery, Revocation, Update
 from runner.manifest.tunnel import TunnelRequest
@@ -13,6 +13,8 @@ from runner.plan.pruning import IN_NO_MANIFEST
 from runner.report.canonical import rfc3339
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from runner.errors import Place
     from runner.manifest.model import AnyItem
     from runner.pki.keyurls import KeyUrl
@@ -75,20 +77,12 @@ def _place(place: Place) -> dict[str, object]:
 
 def _files(item: AnyItem | TunnelRequest) -> dict[str, object]:
     """What the step reads (`certificate`, `key`) and what it writes (`new_key`, `output`)."""
-    if isinstance(item, TunnelRequest):
-        return _four(None, None, None, item.certificate)
-    if isinstance(item, Enrollment):
-        made, used = (item.key, None) if item.key and item.key.generates else (None, item.key)
-        return _four(None, used, made, item.output.certificate)
-    if isinstance(item, Update):
-        return _four(item.certificate, item.key, item.new_key, item.output.certificate)
-    if isinstance(item, Recovery):
-        return _four(item.certificate, None, item.key, item.output.certificate)
-    if isinstance(item, Poll):
-        return _four(None, item.key, None, item.output.certificate)
-    if isinstance(item, Fetch):
-        return _four(None, None, None, item.file)
-    return _four(item.certificate, item.key, None, None)
+    return _FILES[type(item)](item)
+
+
+def _of_enrollment(item: Enrollment) -> dict[str, object]:
+    made, used = (item.key, None) if item.key and item.key.generates else (None, item.key)
+    return _four(None, used, made, item.output.certificate)
 
 
 def _four(certificate: str | None, key: KeyUrl | None, new_key: KeyUrl | None, output: str | None) -> dict[str, object]:
@@ -98,3 +92,14 @@ def _four(certificate: str | None, key: KeyUrl | None, new_key: KeyUrl | None, o
         "new_key": str(new_key) if new_key else None,
         "output": output,
     }
+
+
+_FILES: dict[type, Callable[[Any], dict[str, object]]] = {
+    Enrollment: _of_enrollment,
+    Update: lambda item: _four(item.certificate, item.key, item.new_key, item.output.certificate),
+    Revocation: lambda item: _four(item.certificate, item.key, None, None),
+    Recovery: lambda item: _four(item.certificate, None, item.key, item.output.certificate),
+    Fetch: lambda item: _four(None, None, None, item.file),
+    Poll: lambda item: _four(None, item.key, None, item.output.certificate),
+    TunnelRequest: lambda item: _four(None, None, None, item.certificate),
+}
