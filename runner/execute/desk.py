@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from runner.ambient import Clock, Entropy
     from runner.execute.access import Access, Keyring
+    from runner.execute.batches import Batch
     from runner.execute.policies import Standing
     from runner.keystores.base import StoredKey
     from runner.keystores.files import Mark, NewFile
@@ -88,6 +89,8 @@ class Desk:
     """What the tunnels judge by, by their names."""
     approvals: Mapping[str, bool] = field(default_factory=dict)
     """What a person has said about requests that are to be approved, by the items' names."""
+    batches: dict[str, Batch] = field(default_factory=dict)
+    """Messages of tunnels that wait to go to the CA together."""
     review: Callable[[str, Certificate], Awaitable[bool]] | None = None
     """Asks a person whether the certificate of an item is accepted, before the CA hears of it."""
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from runner.cmp.message import read_message
 from runner.cmp.response import refusal_in
 from runner.errors import Busy, Delayed, NotCmp, NotSent, ProtocolError, TransportError
+from runner.execute.batches import batch_of
 from runner.execute.handling import Answer
 from runner.execute.line import Tally
 from runner.execute.results import Failure, Outcome
@@ -61,6 +62,8 @@ async def _exchange(work: Handling, relayed: Relayed, tally: Tally) -> bytes:
     line, before = work.desk.access(work.item.authority).line, work.record.before
     if before is not None and before.reference:
         return await line.poll(before.reference, tally)
+    if relayed.keep and work.item.tunnel.batch > 1 and relayed.nonces[1:] == ():
+        return await batch_of(work.desk, work.item.tunnel).exchange(relayed, tally)
     return await line.exchange(relayed.upstream, tally, relayed.kind)
 
 

@@ -51,6 +51,8 @@ class Tunnel:
     override: Template = field(default_factory=Template)
     approval: Approval = field(default_factory=Approval)
     nested: bool = False
+    batch: int = 1
+    """Nested requests that go to the CA in one message, at most."""
     original: bool = False
     digest: str = ""
     """Of what decides whether and how a request is forwarded: one that was refused is judged again where it differs."""

@@ -62,6 +62,7 @@ def _tunnel(row: Row, world: World) -> Tunnel | None:
         override=_override(reader),
         approval=_approval(reader),
         nested=forward is not None and forward.value == "nested",
+        batch=int(reader.part.number("batch", 1)),
         original=reader.part.flag("original"),
         digest=_digest(row, world),
         places=row.places,
@@ -139,7 +140,7 @@ def _usage(text: str) -> str:
 def _digest(row: Row, world: World) -> str:
     """SHA-256 (hex) of what a request is judged by; where requests are and answers go is no part of it."""
     values = row.reader.part.values
-    judged = {k: v for k, v in values.items() if k not in ("name", "for_each", "requests", "watch", "output")}
+    judged = {k: v for k, v in values.items() if k not in ("name", "for_each", "requests", "watch", "output", "batch")}
     template = world.declared.templates.get(str(values.get("template")))
     judged["template"] = template.values if template else None
     text = json.dumps(judged, sort_keys=True, default=str)
@@ -153,5 +154,7 @@ def _check_together(reader: Reader, tunnel: Tunnel) -> None:
     if tunnel.nested and changes:
         why, key = "a request that is nested goes on as it is", "override" if "override" in part.values else "template"
         error(f"{key} does not go together with forward: nested", part.place_of(key), why=why, next_step="remove one")
+    if tunnel.batch > 1 and not tunnel.nested:
+        error("batch takes forward: nested", part.place_of("batch"), next_step="remove one, or add the other")
     if tunnel.original and tunnel.nested:
         error("original takes forward: replace", part.place_of("original"), why="a nested request is the original")

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import threading
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
 from cryptography import x509
 from support.openssl_cmp import OpensslClient
+from support.peers import refused_port
+from support.requester import Requester, Said, Secret, cert_req, new_key, template
 from support.site import PeerSite
+
+from runner.asn1.cmp import CertStatus, PKIMessage
+from runner.asn1.structures import decode
+from runner.lab.rules import LabRules
+from runner.pki.certificates import to_pem
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -235,3 +244,102 @@ def test_the_sample_manifest_does_what_it_says(site, openssl):
     made = x509.load_pem_x509_certificate((site.folder / "outbox" / "dev-1.csr.crt").read_bytes())
     assert made.subject == x509.load_pem_x509_csr((site.folder / "inbox" / "dev-1.csr").read_bytes()).subject
     assert site.apply().outcomes == {"desk": "unchanged", "devices/dev-1.csr": "unchanged"}
+
+
+def test_a_certconf_that_comes_all_the_same_is_answered_by_the_ra(line):
+    device, key = Requester(line.peer.lab, Secret(b"dev", b"device secret")), new_key()
+    inbox, outbox = line.file("inbox"), line.file("outbox")
+    (inbox / "1.der").write_bytes(device.message("ir", (cert_req(key, template(key, "CN=dev-1")),)))
+    assert line.apply().outcomes == {"line/1.der": "forwarded"}
+    issued = decode(PKIMessage, (outbox / "1.der.answer.der").read_bytes())
+    digest = sha256(issued.body.value.response[0].certified_key_pair.cert_or_enc_cert.value).digest()
+    device.last = Said(b"", issued)
+    for name, cert_hash in (("2.der", digest), ("3.der", bytes(32))):
+        (inbox / name).write_bytes(device.message("certConf", (CertStatus(cert_hash=cert_hash, cert_req_id=0),)))
+    done = line.apply()
+    assert done.outcomes == {"line/1.der": "unchanged", "line/2.der": "forwarded", "line/3.der": "failed"}
+    assert decode(PKIMessage, (outbox / "2.der.answer.der").read_bytes()).body.name == "pkiconf"
+    assert done.items["line/3.der"]["fail_info"] == ["badCertId"]
+    assert line.issued == 1
+
+
+def test_a_folder_is_watched_until_it_has_been_quiet(line, device):
+    line.tunnel(more="watch: 2s")
+    saved(line, device, "dev-1")
+    late = saved(line, device, "dev-2")
+    octets = late.read_bytes()
+    late.unlink()
+    writer = threading.Timer(0.5, lambda: late.write_bytes(octets))
+    writer.start()
+    done = line.apply()
+    writer.join()
+    assert done.outcomes == {"line/dev-1.der": "forwarded", "line/dev-2.der": "forwarded"}
+    assert line.issued == 2
+
+
+def test_a_table_of_secrets_that_cannot_be_read_is_told_before_anything_is_sent(line, device):
+    saved(line, device, "dev-1")
+    for text in ("dev\n", "dev:one\ndev:two\n"):
+        line.file("devices.psk").write_text(text)
+        done = line.apply()
+        assert done.status == 1
+        assert "psks: line" in done.err
+        assert "one" not in done.err
+    assert line.peer.requests == []
+
+
+def test_what_the_ca_refuses_is_the_requesters_answer(line, device):
+    line.peer.lab._office.rules = LabRules(reject_names=("dev",))
+    saved(line, device, "dev-1")
+    done = line.apply()
+    assert done.outcomes == {"line/dev-1.der": "failed"}
+    answer = decode(PKIMessage, (line.file("outbox") / "dev-1.der.answer.der").read_bytes())
+    assert answer.body.value.response[0].status.status == 2
+    assert line.apply().outcomes == {"line/dev-1.der": "unchanged"}
+
+
+def test_a_ca_that_is_not_there_costs_nothing_but_another_run(line, device):
+    saved(line, device, "dev-1")
+    line.tunnel(url=f"http://127.0.0.1:{refused_port()}")
+    assert line.apply().outcomes == {"line/dev-1.der": "failed"}
+    assert line.outbox() == []
+    line.tunnel()
+    assert line.apply().outcomes == {"line/dev-1.der": "forwarded"}
+
+
+def test_a_ca_that_has_not_decided_is_asked_again(line, device):
+    line.peer.lab._office.rules = LabRules(waiting_polls=1, check_after=3600)
+    saved(line, device, "dev-1")
+    assert line.apply().outcomes == {"line/dev-1.der": "pending"}
+    assert line.outbox() == []
+    assert line.verbs() == {"line/dev-1.der": ("resume", ["open-waiting"])}
+
+
+def test_nested_requests_go_to_the_ca_together(line):
+    reference, _, secret = line.peer.lab.psk.partition(":")
+    line.file("devices.psk").write_text(line.peer.lab.psk)
+    certificate, key = line.peer.lab.make_ra("RA")
+    line.file("ra.crt").write_bytes(to_pem(certificate))
+    line.file("ra.prv").write_bytes(key)
+    for name in ("inbox", "outbox"):
+        line.file(name).mkdir(exist_ok=True)
+    line.ask(
+        """
+tunnels:
+  - {name: line, credential: desk, requests: inbox, output: outbox, psks: {file: devices.psk}, forward: nested,
+     batch: 3, approve: {names: [any]}}
+""",
+        credentials='desk: {ra_certificate: ra.crt, key: "file:ra.prv"}\n  psk: {psk: {file: psk}}',
+    )
+    asked = {}
+    for number in range(7):
+        device = Requester(line.peer.lab, Secret(reference.encode(), secret.encode()))
+        asked[f"{number}.der"] = device.message("ir", (cert_req(new_key()),))
+        (line.file("inbox") / f"{number}.der").write_bytes(asked[f"{number}.der"])
+    done = line.apply()
+    assert set(done.outcomes.values()) == {"forwarded"}, done
+    assert [decode(PKIMessage, octets).body.name for octets in line.peer.requests] == ["nested"] * 3
+    for name, octets in asked.items():
+        answer = decode(PKIMessage, (line.file("outbox") / f"{name}.answer.der").read_bytes())
+        assert answer.header.transaction_id == decode(PKIMessage, octets).header.transaction_id
+        assert answer.header.recip_nonce == decode(PKIMessage, octets).header.sender_nonce
