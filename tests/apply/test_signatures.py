@@ -37,6 +37,16 @@ def test_a_credential_signs_as_it_is_told(site, kind, choice, names):
     assert set(algorithms) == names
 
 
+@pytest.mark.parametrize(
+    "kind",
+    ["ed25519", "ed448", "ec:p521", "dsa:2048", "ml-dsa:44", "ml-dsa:65", "ml-dsa:87"],
+)
+def test_credentials_of_every_kind_sign_and_the_lab_verifies(site, kind):
+    done, algorithms = signed(site, kind, ", allow_weak: true" if kind.startswith("dsa") else "")
+    assert (done.status, done.summary) == (0, {"issued": 2})
+    assert len(set(algorithms)) == 1
+
+
 def test_sha1_works_with_a_warning_and_a_careful_ca_refuses_it(site):
     done, algorithms = signed(site, "rsa:2048", ", digest: sha1")
     assert "digest: sha1 is weak" in done.err

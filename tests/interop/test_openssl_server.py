@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import http.client
 import stat
+import subprocess
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -365,3 +366,60 @@ def test_a_connection_that_is_closed_after_each_transaction_disturbs_nobody(site
     done = site.write(manifest(server.url, protected, f"enrollments: [{entry}]")).apply("--parallel", parallel)
     assert (done.status, done.summary) == (0, {"issued": 4})
     assert "error" not in server.stop()
+
+
+@BOTH
+def test_a_request_of_pkcs10_is_answered(site, mock, protected, openssl):
+    """The mock hands out web.crt, whatever the request says: it is one for web's key."""
+    command = [openssl, "req", "-new", "-key", "web.key", "-subj", "/CN=web", "-out", "web.csr"]
+    subprocess.run(command, cwd=site.folder, capture_output=True, check=True)
+    server = mock(protected)
+    items = "enrollments: [{name: web, csr: web.csr, output: out/web}]"
+    done = site.write(manifest(server.url, protected, items)).apply()
+    assert (done.status, done.outcomes) == (0, {"web": "issued"})
+    assert same_certificate(site.file("out/web-0.crt"), site.file("web.crt"))
+    assert "error" not in server.stop()
+
+
+@BOTH
+def test_a_request_of_pkcs10_that_is_made_here_is_answered(site, mock, protected):
+    server = mock(protected)
+    done = site.write(manifest(server.url, protected, WEB.replace("name: web,", "name: web, request: p10cr,"))).apply()
+    assert (done.status, done.outcomes) == (0, {"web": "issued"})
+    assert "error" not in server.stop()
+
+
+@BOTH
+def test_a_question_without_any_item_is_answered(site, mock, protected):
+    server = mock(protected)
+    done = site.write(manifest(server.url, protected, "fetches: [{name: ask, what: general}]")).apply()
+    assert (done.status, done.outcomes) == (0, {"ask": "fetched"})
+    assert "error" not in server.stop()
+
+
+@pytest.mark.parametrize("owf", ["sha1", "sha256", "sha512"])
+@pytest.mark.parametrize("hmac", ["hmac-sha1", "hmac-sha1-pkcs5", "hmac-sha256", "hmac-sha512"])
+def test_password_based_macs_of_many_measures_are_verified_by_it(site, mock, owf, hmac):
+    server = mock(PBM)
+    measures = f"mac: {{owf: {owf}, hmac: {hmac}, iterations: 300, salt_length: 20}}"
+    text = manifest(server.url, PBM).replace("iterations: 500", measures)
+    done = site.write(text).apply()
+    assert (done.status, done.outcomes) == (0, {"web": "issued"})
+    assert "error" not in server.stop()
+
+
+def test_a_revocation_by_number_is_done(site, mock, pki):
+    serial = certificates_in((pki / "web.crt").read_bytes())[0].serial
+    server = mock(PBM)
+    row = f'revocations: [{{name: old, issuer: CN=Mock CA, serial: "{serial:#x}", reason: keyCompromise}}]'
+    done = site.write(manifest(server.url, PBM, row)).apply()
+    assert (done.status, done.outcomes) == (0, {"old": "revoked"})
+    assert "error" not in server.stop()
+
+
+@pytest.mark.parametrize("options", [("-send_unprotected", "-send_error"), ("-send_unprot_err", "-pkistatus", "2")])
+def test_an_unprotected_no_counts_where_it_is_tolerated(site, mock, options):
+    done = site.write(manifest(mock(PBM, *options).url, PBM, more="tolerate: [unprotected-error]")).apply()
+    assert (done.status, done.outcomes) == (3, {"web": "failed"})
+    assert "the CA refused: rejection" in done.error("web")
+    assert done.items["web"]["pki_status"] == "rejection"
