@@ -15,8 +15,7 @@ import re
 from itertools import count
 from typing import TYPE_CHECKING
 
-from runner.asn1.crmf import AUTHENTICATOR, REG_TOKEN
-from runner.asn1.primitives import OBJECT_IDENTIFIER
+from runner.cmp.wishes import masked
 from runner.errors import BadInput, CmpBatchError, Delayed, TransportError
 
 if TYPE_CHECKING:
@@ -26,10 +25,6 @@ if TYPE_CHECKING:
     from runner.transports.base import Transport
 
 _NUMBER = re.compile(r"([0-9]{6})-")
-_ONE_TIME = tuple(map(OBJECT_IDENTIFIER.encode, (REG_TOKEN, AUTHENTICATOR)))
-"""The OIDs of the controls regToken and authenticator, in DER; the value follows."""
-_LONG = 0x80
-_MASK = b"*"
 
 
 class Trace:
@@ -50,7 +45,7 @@ class Trace:
 
     def message(self, number: int, name: str, kind: str, octets: bytes) -> None:
         """Write a message and what it says."""
-        shown = redacted(octets)
+        shown = masked(octets)
         self._write(f"{number:06}-{name}-{kind}.der", shown)
         self._write(f"{number:06}-{name}-{kind}.txt", readable(shown).encode())
 
@@ -114,27 +109,3 @@ def readable(octets: bytes) -> str:
         return block_text(describe(octets))
     except CmpBatchError as problem:
         return _said(problem)
-
-
-def redacted(octets: bytes) -> bytes:
-    """The same octets with the values of one-time secrets masked; lengths stay, so that it still reads as ASN.1."""
-    masked = bytearray(octets)
-    for oid in _ONE_TIME:
-        start = octets.find(oid)
-        while start >= 0:
-            begin, end = _value(octets, start + len(oid))
-            masked[begin:end] = _MASK * (end - begin)
-            start = octets.find(oid, start + len(oid))
-    return bytes(masked)
-
-
-def _value(octets: bytes, at: int) -> tuple[int, int]:
-    """Where the content of the TLV at `at` begins and ends, as far as there are octets."""
-    head = octets[at : at + 2]
-    if len(head) < 2:  # noqa: PLR2004 - tag and length
-        return len(octets), len(octets)
-    if head[1] < _LONG:
-        return at + 2, min(at + 2 + head[1], len(octets))
-    size = head[1] - _LONG
-    begin = min(at + 2 + size, len(octets))
-    return begin, min(begin + int.from_bytes(octets[at + 2 : at + 2 + size], "big"), len(octets))

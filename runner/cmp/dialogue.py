@@ -92,6 +92,8 @@ class Dialogue:
     """The CA granted implicitConfirm: there is nothing to confirm."""
     confirm_by: str = ""
     """ConfirmWaitTime, ISO 8601: until when the CA waits for certConf; empty: it does not say."""
+    sealed: str = ""
+    """SHA-256 (hex) of `request` as it went out, where secrets in it are masked: a journal keeps none."""
     refused: str = ""
     """Why we reject the certificate; empty: we accept it."""
     ca_pubs: tuple[bytes, ...] = ()

@@ -39,7 +39,10 @@ def judge(dialogue: Dialogue, order: Order, parties: Parties, now: datetime, sta
         path = check_certificate(issue)
     except BadCertificate as problem:
         return Offered(certificate, (certificate,), status, (), problem)
-    remarks, key = (*remarks_on(issue), *_lateness(dialogue, now)), made.private_key_info if made else b""
+    remarks, key = (
+        (*remarks_on(issue), *_lateness(dialogue, now), *_new_roots(dialogue, parties)),
+        made.private_key_info if made else b"",
+    )
     return Offered(certificate, path, status, remarks, None, key)
 
 
@@ -47,6 +50,15 @@ def _lateness(dialogue: Dialogue, now: datetime) -> Iterator[str]:
     """The word that a certConf comes after the time that the CA waits for it (confirmWaitTime, RFC 9810 §5.1.1.2)."""
     if dialogue.confirm_by and not dialogue.confirmed and now > datetime.fromisoformat(dialogue.confirm_by):
         yield f"the CA waited for certConf until {dialogue.confirm_by}; it may have revoked the certificate since"
+
+
+def _new_roots(dialogue: Dialogue, parties: Parties) -> Iterator[str]:
+    """The word about roots that came along (caPubs) and that nothing trusts (dossier §3.2 no. 6)."""
+    known = {anchor.der for anchor in parties.peer.anchors}
+    for offered in readable_certificates(dialogue.ca_pubs):
+        if offered.is_self_issued and offered.der not in known:
+            mark = f'"{offered.subject}" (SHA-256 {offered.fingerprint})'
+            yield f"the CA sent the root {mark} along; nothing trusts it unless `trust:` names it"
 
 
 def _mac_protected_roots(dialogue: Dialogue, parties: Parties) -> tuple[Certificate, ...]:

@@ -21,6 +21,7 @@ _PLAIN = frozenset(
         "confirmed",
         "refused",
         "confirm_by",
+        "sealed",
         "about",
         "whole",
         "key_is_signed_for",

@@ -1,8 +1,8 @@
 """Who may share a message with whom: keys for the lobby, equal for operations that may go together.
 
-One message has one kind of request, one protection, one header. A request that a certificate signs by its own key, a
-PKCS #10 request, a key recovery and a challenge are alone in theirs; CMP version 1 knows no certConf to answer several
-with.
+One message has one kind of request, one protection, one header. A request that a certificate signs by its own key, one
+with a regToken, a PKCS #10 request, a key recovery and a challenge are alone in theirs; CMP version 1 knows no certConf
+to answer several with.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from runner.asn1.cmp import CMP_2000
 from runner.cmp.proving import CHALLENGE
+from runner.cmp.wishes import is_secret
 from runner.execute.agreeing import agrees
 
 if TYPE_CHECKING:
@@ -28,7 +29,8 @@ def company(item: AnyItem, prepared: Prepared) -> Hashable:
     """The key of an operation that begins; None: it goes alone."""
     order, parties = prepared.order, prepared.parties
     signs_itself = item.credential is None and order.kind in ("kur", "rr") and getattr(item, "key", None) is not None
-    if signs_itself or order.kind in _ALONE or order.proof == CHALLENGE or parties.pvno < CMP_2000:
+    has_secrets = any(map(is_secret, order.controls))
+    if signs_itself or has_secrets or order.kind in _ALONE or order.proof == CHALLENGE or parties.pvno < CMP_2000:
         return None
     if agrees(parties):
         return None

@@ -15,7 +15,7 @@ from runner.cmp.request import Request
 from runner.cmp.transaction import start_together
 from runner.execute.agreeing import agreed, agrees, rebound
 from runner.execute.conversation import Conversation, Member
-from runner.execute.record import dialogue_of
+from runner.execute.record import dialogue_of, with_secrets
 from runner.values import replace
 
 if TYPE_CHECKING:
@@ -139,8 +139,9 @@ async def _begun(desk: Desk, tickets: list[Ticket]) -> list[Member]:
 
 
 def _resumed(tickets: list[Ticket]) -> list[Member]:
-    dialogues = [(ticket, dialogue_of(ticket.before)) for ticket in tickets if ticket.before is not None]
-    return [_member(ticket, rebound(ticket.prepared.parties, dialogue), dialogue) for ticket, dialogue in dialogues]
+    open_ones = [(ticket, ticket.before) for ticket in tickets if ticket.before is not None]
+    dialogues = [(t, with_secrets(dialogue_of(before), t.prepared.order.controls)) for t, before in open_ones]
+    return [_member(t, rebound(t.prepared.parties, dialogue), dialogue) for t, dialogue in dialogues]
 
 
 def _member(ticket: Ticket, parties: Parties, dialogue: Dialogue) -> Member:

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from runner.pki.keyurls import KeyUrl
     from runner.pki.names import Name
     from runner.pki.profile import Profile
+    from runner.state.inventory import Open
 
 
 async def prepare(preparation: Preparation) -> Prepared:
@@ -121,9 +122,14 @@ def _prepare_csr(preparation: Preparation, item: Enrollment, csr: str) -> Prepar
     )
 
 
+def _is_sealed(before: Open | None) -> bool:
+    """Whether the request that is out held secrets, which have to be put back before it can be repeated."""
+    return before is not None and '"sealed":' in before.dialogue
+
+
 def _with_wishes(preparation: Preparation, item: Enrollment | Update, order: Order) -> Order:
-    """The order with the controls that the entry asks for; a resumed one is out already, and takes no secret."""
-    if preparation.resumed or order.kind == "p10cr":
+    """The order with the controls that the entry asks for; one that is out already takes a secret to be repeated."""
+    if order.kind == "p10cr" or (preparation.resumed and not _is_sealed(preparation.before)):
         return order
     authority = preparation.desk.access(item.authority).authority
     return with_wishes(order, item.asking, authority, preparation.desk.keyring.secrets)

@@ -6,19 +6,23 @@ the digest of the entry as it was then, so that a later change of the entry is n
 
 from __future__ import annotations
 
+from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from runner.cmp.record import from_record, to_record
-from runner.errors import CmpBatchError
+from runner.cmp.wishes import masked, restored
+from runner.errors import CmpBatchError, SecretError
 from runner.plan.steps import Verb
 from runner.state.inventory import Open, Stage
 from runner.state.journal import Change
 from runner.values import replace
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from datetime import datetime
     from typing import Any
 
+    from runner.asn1.crmf import Control
     from runner.cmp.dialogue import Dialogue
     from runner.execute.desk import Desk
     from runner.plan.steps import Step
@@ -92,7 +96,7 @@ class Record:
             check_after=check_after,
             reference=reference,
             transaction_id=dialogue.transaction_id.hex() if dialogue else "",
-            dialogue=to_record(dialogue) if dialogue else "",
+            dialogue=to_record(without_secrets(dialogue)) if dialogue else "",
         )
 
     async def stop(self, note: str, **changes: Any) -> None:
@@ -120,6 +124,28 @@ class Record:
         """The operation is over; `held` is what came of it."""
         now = self._desk.clock.now()
         await self._desk.record([Change(self.last.item, self._desk.run, None, held=held, note=note, at=now)])
+
+
+def without_secrets(dialogue: Dialogue) -> Dialogue:
+    """The dialogue as the journal may keep it: regToken and authenticator are masked in its request."""
+    hidden = masked(dialogue.request)
+    if hidden == dialogue.request:
+        return dialogue
+    return replace(dialogue, request=hidden, sealed=sha256(dialogue.request).hexdigest())
+
+
+def with_secrets(dialogue: Dialogue, controls: Iterable[Control]) -> Dialogue:
+    """The dialogue with its request as it went out. SecretError where the secrets are not those of then any more."""
+    if not dialogue.sealed:
+        return dialogue
+    whole = restored(dialogue.request, controls)
+    if sha256(whole).hexdigest() != dialogue.sealed:
+        raise SecretError(
+            "the request cannot be repeated: the regToken or authenticator that it was sent with is gone",
+            why="the state keeps no secrets, and what the manifest names holds another one today",
+            next_step="put the secret back, or begin afresh with --retry-unknown",
+        )
+    return replace(dialogue, request=whole, sealed="")
 
 
 def dialogue_of(operation: Open) -> Dialogue:

@@ -11,10 +11,11 @@ from support.replay import Replay
 
 from runner.cli import exits
 from runner.cli.main import main
-from runner.cli.trace import Trace, TracingTransport, redacted
+from runner.cli.trace import Trace, TracingTransport
 from runner.cmp.dialogue import Parties
 from runner.cmp.inquiry import answer_to, inquire
 from runner.cmp.protection import MacProtection, Peer
+from runner.cmp.wishes import masked
 from runner.errors import BadInput, Delayed, NotSent
 from runner.lab.authority import open_lab
 from runner.pki.macs import SharedSecret
@@ -60,14 +61,14 @@ def test_inspecting_a_folder_without_messages_is_told(tmp_path, capsys):
 
 def test_one_time_secrets_are_masked():
     message = b"\x30\x40" + REG_TOKEN + b"\x30\x00" + REG_TOKEN
-    assert b"hunter2" not in redacted(message)
-    assert redacted(message) == message.replace(b"hunter2", b"*******")
+    assert b"hunter2" not in masked(message)
+    assert masked(message) == message.replace(b"hunter2", b"*******")
 
 
 @pytest.mark.parametrize("cut", range(len(REG_TOKEN)))
 def test_a_message_that_breaks_off_is_masked_as_far_as_it_goes(cut):
-    assert len(redacted(REG_TOKEN[:cut])) == cut
-    assert b"hunt" not in redacted(REG_TOKEN[:cut])
+    assert len(masked(REG_TOKEN[:cut])) == cut
+    assert b"hunt" not in masked(REG_TOKEN[:cut])
 
 
 def test_failures_and_delays_are_written_in_words(tmp_path):

@@ -191,7 +191,14 @@ def test_what_the_message_offers_is_no_anchor_where_there_are_anchors():
 
 def test_roots_in_an_ip_under_our_secret_vouch_for_its_certificate():
     offered = Talk(parties=by_secret()).offered(ca_pubs=(CA.der,))
-    assert (offered.problem, offered.path, offered.remarks) == (None, (offered.certificate, CA.ours), ())
+    assert (offered.problem, offered.path) == (None, (offered.certificate, CA.ours))
+    (remark,) = offered.remarks
+    assert CA.ours.fingerprint in remark
+    assert "nothing trusts it unless" in remark
+
+
+def test_a_root_that_is_trusted_already_is_no_news():
+    assert Talk(parties=by_secret(CA)).offered(ca_pubs=(CA.der,)).remarks == ()
 
 
 def test_such_a_root_must_have_issued_it():
