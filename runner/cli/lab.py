@@ -1,7 +1,7 @@
-"""`cmp-batch lab`: the lab CA as a server on this machine, an RA for it, and a new root.
+"""`cmp-batch lab`: the lab CA as a server on this machine, an RA for it, its KEM certificate, and a new root.
 
-`serve` answers over HTTP and TCP until a signal ends it, and prints how to reach it, one fact a line, on stdout. `ra`
-and `roll-over` work on the CA's folder while nobody serves it. What answers is runner.lab.
+`serve` answers over HTTP and TCP until a signal ends it, and prints how to reach it, one fact a line, on stdout. `ra`,
+`kem` and `roll-over` work on the CA's folder while nobody serves it. What answers is runner.lab.
 """
 
 from __future__ import annotations
@@ -45,6 +45,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     serve.add_argument("--allow-remote", action="store_true", help="let other machines reach it; it trusts everybody")
     options.example(serve, example)
     _add_ra(actions, parser)
+    _add_kem(actions, parser)
     _add_roll_over(actions, parser)
 
 
@@ -59,6 +60,14 @@ def _add_ra(actions: _SubParsersAction[ArgumentParser], parser: ArgumentParser) 
     ra.add_argument("name", metavar="NAME", help="the RA's common name, and the name of its files in the folder")
     _add_folder(ra)
     options.example(ra, "cmp-batch lab ra desk")
+
+
+def _add_kem(actions: _SubParsersAction[ArgumentParser], parser: ArgumentParser) -> None:
+    words = "show the certificate of the CA's KEM key, for kem_certificate in a manifest"
+    kem = actions.add_parser("kem", help=words, description=f"{words[0].upper()}{words[1:]}.", allow_abbrev=False)
+    kem.formatter_class = parser.formatter_class
+    _add_folder(kem)
+    options.example(kem, "cmp-batch lab kem")
 
 
 def _add_roll_over(actions: _SubParsersAction[ArgumentParser], parser: ArgumentParser) -> None:
@@ -92,12 +101,16 @@ def _run_ra(lab: Lab, args: Namespace) -> None:
         console.say(f"{word} {path}")
 
 
+def _run_kem(lab: Lab, args: Namespace) -> None:  # noqa: ARG001 - the shape of an action
+    console.say(f"KEM certificate {lab.write_kem_certificate()}")
+
+
 def _run_roll_over(lab: Lab, args: Namespace) -> None:  # noqa: ARG001 - the shape of an action
     lab.roll_over()
     console.say(f"CA certificate {lab.ca_certificate_path}")
 
 
-_ACTIONS = {"serve": _run_serve, "ra": _run_ra, "roll-over": _run_roll_over}
+_ACTIONS = {"serve": _run_serve, "ra": _run_ra, "kem": _run_kem, "roll-over": _run_roll_over}
 
 
 async def _serve(lab: Lab, args: Namespace) -> None:

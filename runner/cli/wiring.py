@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -215,7 +215,9 @@ def _lab_access(authority: Authority, lab: Lab, line: Line, entropy: SystemEntro
     salt = entropy.octets(parameters.salt_length)
     handed_out = MacProtection(reference.encode(), SharedSecret(key.encode()), salt, parameters)
     certificate = parse_certificate(lab.ca_certificate)
-    return Access(authority, line, (certificate,), certificate.subject, handed_out)
+    told = open_access(authority, line)
+    recipient = told.recipient or certificate.subject
+    return replace(told, anchors=(certificate, *told.anchors), recipient=recipient, handed_out=handed_out)
 
 
 LAB_ITERATIONS = 1000

@@ -1,7 +1,8 @@
 """An answer: its content, and how it becomes a protected PKIMessage (RFC 9810 §5.1).
 
 Who proved the shared secret is answered under that secret, with the hashes and the iterationCount of the request
-and our own salt; everybody else is answered with the CA's signature.
+and our own salt, who sent a ciphertext for the lab's KEM key under what is in it; everybody else is answered with the
+CA's signature.
 """
 
 from __future__ import annotations
@@ -27,7 +28,8 @@ from runner.asn1.structures import Chosen, Explicit, decode, encode
 from runner.asn1.x509 import NULL_DN
 from runner.lab.rules import Rejection, in_old_words, rejected
 from runner.lab.senders import SecretSender
-from runner.pki.macs import compute_mac
+from runner.pki.kems import kem_mac_algorithm
+from runner.pki.macs import KemSecret, compute_mac
 from runner.pki.names import directory_name
 
 if TYPE_CHECKING:
@@ -48,6 +50,10 @@ class Answer:
     kind: str
     content: Any = None
     implicit: bool = False
+    bare: bool = False
+    """Whether it goes out without protection …"""
+    extra_certs: tuple[bytes, ...] = ()
+    """… and which certificates then go with it."""
 
 
 PKICONF = Answer("pkiconf")
@@ -60,14 +66,20 @@ def error(rejection: Rejection) -> Answer:
     return Answer("error", ErrorMsgContent(pki_status_info=rejected(rejection)))
 
 
-def seal(office: Office, asked: PKIHeader, sender: Sender, nonce: bytes, answer: Answer) -> bytes:
-    """The answer to a message with the header `asked`, as octets; none for SILENCE."""
+def seal(office: Office, asked: PKIHeader, sender: Sender, nonce: bytes, answer: Answer, secret: bytes = b"") -> bytes:
+    """The answer to a message with the header `asked`, as octets; none for SILENCE.
+
+    `secret` is what the requester encapsulated to the lab's own KEM key; it protects, where there is one.
+    """
     if answer == SILENCE:
         return b""
     if _version(office, asked) == CMP_1999:
         answer = replace(answer, content=in_old_words(answer.content))
-    if answer.kind == "error" and office.rules.unprotected_errors:
-        return tlv(SEQUENCE_TAG, _header(office, asked, nonce, answer, None, None))
+    if answer.bare or (answer.kind == "error" and office.rules.unprotected_errors):
+        certificates = _EXTRA_CERTS.encode(answer.extra_certs) if answer.extra_certs else b""
+        return tlv(SEQUENCE_TAG, _header(office, asked, nonce, answer, None, None) + certificates)
+    if secret:
+        return _with_kem(office, asked, KemSecret(secret, asked.transaction_id or b""), nonce, answer)
     if isinstance(sender, SecretSender) and not office.rules.signed_answers:
         return _with_mac(office, asked, sender, nonce, answer)
     return _with_signature(office, asked, nonce, answer)
@@ -79,6 +91,13 @@ def _with_mac(office: Office, asked: PKIHeader, sender: SecretSender, nonce: byt
     mac = compute_mac(office.secret, algorithm, tlv(SEQUENCE_TAG, header))
     link = _EXTRA_CERTS.encode(office.chain) if office.root_update is not None else b""
     return tlv(SEQUENCE_TAG, header + _PROTECTION.encode(mac) + link)
+
+
+def _with_kem(office: Office, asked: PKIHeader, secret: KemSecret, nonce: bytes, answer: Answer) -> bytes:
+    algorithm = kem_mac_algorithm()
+    header = _header(office, asked, nonce, answer, algorithm, None)
+    mac = compute_mac(secret, algorithm, tlv(SEQUENCE_TAG, header))
+    return tlv(SEQUENCE_TAG, header + _PROTECTION.encode(mac) + _EXTRA_CERTS.encode(office.chain))
 
 
 def _own_salt(office: Office, theirs: AlgorithmIdentifier) -> AlgorithmIdentifier:

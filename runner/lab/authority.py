@@ -21,6 +21,7 @@ from runner.lab.office import Office
 from runner.lab.ras import make_ra, trust_ra
 from runner.lab.roots import open_roots, root_file, unusable
 from runner.lab.rules import STANDARD_RULES, LabRules
+from runner.lab.services import KEM, service_file
 from runner.lab.storage import Folder, Memory, Storage
 from runner.pki.certificates import to_pem
 from runner.pki.macs import SharedSecret
@@ -74,6 +75,14 @@ class Lab:
     def ca_name(self) -> Name:
         """The CA's distinguished name; `str` of it is the text that manifests take."""
         return self._office.issuer.certificate.subject
+
+    def write_kem_certificate(self) -> Path:
+        """The file in the folder with the certificate of the lab's own KEM key, which is made where there is none."""
+        if self._folder is None:
+            raise BadInput("A lab in memory has no files")
+        with self._one_at_a_time:
+            self._office.service(KEM)
+        return self._folder / service_file(KEM, self._office.issuer)
 
     @property
     def crl(self) -> bytes:

@@ -67,7 +67,10 @@ def standing(office: Office, request: Request) -> None:
 
 
 def opens(request: Request, transaction: Transaction | None) -> None:
-    """The message may open a transaction: its ID is new, and it answers nothing."""
+    """The message may open a transaction: its ID is new, and it answers nothing, unless a KEM's secret came before."""
+    if transaction is not None and transaction.theirs and transaction.kind == "genm":
+        follows(request, transaction)
+        return
     if transaction is not None:
         raise Rejection("transactionIdInUse", "another request has this transactionID")
     if request.header.recip_nonce is not None:

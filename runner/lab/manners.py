@@ -62,6 +62,8 @@ class Manners:
     """Whether answers are signed also where the request had a MAC."""
     unprotected_errors: bool = False
     """Whether error messages go out without protection."""
+    announce_kem: bool = False
+    """Whether who sends no ciphertext for the lab's KEM key gets an unprotected error with its certificate."""
     versions: tuple[int, ...] = (1, 2, 3)
     """The versions of CMP that are spoken."""
     encrypted_certificates: bool = False

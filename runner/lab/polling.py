@@ -168,7 +168,7 @@ def poll_whole(office: Office, request: Request, transaction: Transaction, whole
 def kept_message(request: Request, transaction: Transaction) -> Request:
     """The message whose answer was kept back, to be answered as the answer to this pollReq."""
     octets, late = transaction.delayed, transaction.whole
-    return Request(read(octets), request.sender, request.nonce, answering=request.digest, late=late)
+    return replace(request, received=read(octets), answering=request.digest, late=late)
 
 
 def _at_last(office: Office, message: Request, transaction: Transaction, handle: Handler) -> Answer:

@@ -50,6 +50,8 @@ class Request:
     """SHA-256 of the pollReq that our answer answers, where this message was kept back …"""
     late: Part | None = None
     """… and how far it had come."""
+    ours: bytes = field(default=b"", repr=False)
+    """What was encapsulated to the lab's own KEM key: the secret that our answers are protected by (kems.py)."""
 
     @property
     def header(self) -> PKIHeader:

@@ -104,6 +104,10 @@ class Transaction:
     """Where an answer as a whole is late, or was: how far it has come …"""
     delayed: bytes = field(default=b"", repr=False)
     """… and the message that it answers."""
+    theirs: bytes = field(default=b"", repr=False)
+    """The secret from a KEM that protects the messages of who opened it …"""
+    ours: bytes = field(default=b"", repr=False)
+    """… and the one that protects our answers (kems.py)."""
 
 
 def begun(request: Request, **more: Any) -> Transaction:
@@ -115,6 +119,8 @@ def begun(request: Request, **more: Any) -> Transaction:
         opened_by=request.digest,
         latest=request.digest,
         nonces=(),
+        theirs=request.sender.secret,
+        ours=request.ours,
         **more,
     )
     return moved(opened, request)
@@ -170,6 +176,8 @@ def transaction_told(entry: Transaction) -> dict[str, Any]:
         "opening": entry.opening.hex(),
         "whole": None if entry.whole is None else _part_told(entry.whole),
         "delayed": entry.delayed.hex(),
+        "theirs": entry.theirs.hex(),
+        "ours": entry.ours.hex(),
     }
 
 
@@ -187,6 +195,8 @@ def transaction_read(told: dict[str, Any]) -> Transaction:
         opening=bytes.fromhex(told["opening"]),
         whole=None if told["whole"] is None else _part_read(told["whole"]),
         delayed=bytes.fromhex(told["delayed"]),
+        theirs=bytes.fromhex(told.get("theirs", "")),
+        ours=bytes.fromhex(told.get("ours", "")),
     )
 
 

@@ -18,6 +18,7 @@ from runner.lab.answers import NOBODY, PKICONF, SILENCE, Answer, error, seal
 from runner.lab.checks import EVERY_MESSAGE, follows, opens, standing
 from runner.lab.confirming import abandon, confirm, confirm_as_of_old
 from runner.lab.enrolment import enrol, enrolled, refuse_cross_certification
+from runner.lab.kems import announce, asks_for_ciphertext, give_ciphertext, secret_with_us
 from runner.lab.nesting import adds_protection, batch, messages_inside
 from runner.lab.polling import (
     about_the_whole,
@@ -108,10 +109,11 @@ def respond(office: Office, octets: bytes, depth: int = 0) -> bytes:
     try:
         if request.kind == "nested":
             return _opened(office, request, depth)
-        answer = _answer(office, request)
+        request = replace(request, ours=secret_with_us(office, received))
+        answer = _content(office, request)
     except Rejection as rejection:
         answer = error(rejection)
-    return seal(office, request.header, request.sender, nonce, answer)
+    return seal(office, request.header, request.sender, nonce, answer, request.ours)
 
 
 def _opened(office: Office, request: Request, depth: int) -> bytes:
@@ -135,9 +137,18 @@ def respond_failure(office: Office, octets: bytes, problem: Exception) -> bytes:
     return seal(office, header, Stranger(rejection), office.entropy.octets(NONCE_OCTETS), error(rejection))
 
 
-def _answer(office: Office, request: Request) -> Answer:
+def _content(office: Office, request: Request) -> Answer:
+    """The answer to a message that is not nested; a KEM's secrets come before everything else."""
+    if asks_for_ciphertext(request.received):
+        return give_ciphertext(office, request)
     for check in EVERY_MESSAGE:
         check(office, request)
+    if office.rules.announce_kem and request.kind in _OPENING and not request.ours:
+        return announce(office)
+    return _answer(office, request)
+
+
+def _answer(office: Office, request: Request) -> Answer:
     transaction = office.ledger.transaction(request.identifier)
     if transaction is not None and request.digest in (transaction.opened_by, transaction.latest):
         return _again(office, request, transaction)
@@ -148,6 +159,7 @@ def _answer(office: Office, request: Request) -> Answer:
         return PKICONF
     if request.kind in _OPENING:
         opens(request, transaction)
+        transaction = None
     else:
         transaction = follows(request, transaction)
     if request.kind in office.rules.delays:

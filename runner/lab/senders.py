@@ -8,15 +8,15 @@ somebody whose certificate was revoked by it.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, ClassVar
 
 from runner.asn1.algorithms import PASSWORD_BASED_MAC, AlgorithmIdentifier
-from runner.asn1.parameters import PBMAC1
+from runner.asn1.parameters import KEM_BASED_MAC, PBMAC1
 from runner.errors import Malformed, Unauthentic
 from runner.lab.rules import Rejection
 from runner.pki.certificates import Certificate, parse_certificate
-from runner.pki.macs import verify_mac
+from runner.pki.macs import KemSecret, verify_mac
 from runner.pki.names import directory_name
 from runner.pki.signing import SIGNATURE_ALGORITHMS, verify_signature
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from runner.lab.office import Office
     from runner.lab.received import Received
+    from runner.lab.records import Transaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,7 @@ class SecretSender:
 
     reference: bytes
     algorithm: AlgorithmIdentifier
+    secret: ClassVar[bytes] = b""
 
     @property
     def holder(self) -> str:
@@ -45,6 +47,8 @@ class CertificateSender:
     """The holder of the key of a certificate that the lab issued, in whatever state that is."""
 
     certificate: Certificate
+    secret: bytes = field(default=b"", repr=False)
+    """What the lab encapsulated to the key, where it is a KEM's (kems.py)."""
 
     @property
     def holder(self) -> str:
@@ -58,6 +62,7 @@ class Stranger:
 
     rejection: Rejection
     holder: str = "stranger"
+    secret: ClassVar[bytes] = b""
 
 
 Sender = SecretSender | CertificateSender | Stranger
@@ -82,6 +87,8 @@ def _by_protection(office: Office, received: Received) -> Sender:
         return _by_secret(office, received, algorithm, protection)
     if algorithm.algorithm in SIGNATURE_ALGORITHMS:
         return _by_signature(office, received, algorithm, protection)
+    if algorithm.algorithm == KEM_BASED_MAC:
+        return _by_kem(office, received, algorithm, protection)
     raise Rejection("badAlg", f"protection by {algorithm.algorithm} is not known here")
 
 
@@ -101,23 +108,48 @@ def _by_signature(
         raise Rejection("signerNotTrusted", "no certificate of this CA is in extraCerts")
     for certificate in ours:
         if verify_signature(certificate.public_key_info, algorithm, signature, received.protected_part):
-            if received.header.sender != directory_name(certificate.subject.der):
-                raise Rejection("badMessageCheck", "the sender is not the subject of the signer's certificate")
-            return CertificateSender(certificate)
+            return _under_its_name(received, CertificateSender(certificate))
     raise Rejection("badMessageCheck", "the signature is not by the key of a certificate in extraCerts")
+
+
+def _under_its_name(received: Received, sender: CertificateSender) -> CertificateSender:
+    if received.header.sender != directory_name(sender.certificate.subject.der):
+        raise Rejection("badMessageCheck", "the sender is not the subject of the certificate that protects")
+    return sender
+
+
+def _by_kem(office: Office, received: Received, algorithm: AlgorithmIdentifier, mac: bytes) -> CertificateSender:
+    transaction = office.ledger.transaction(received.header.transaction_id or b"")
+    if transaction is None or not transaction.theirs:
+        raise Rejection("badMessageCheck", "no secret was agreed on by a KEM in this transaction")
+    secret = KemSecret(transaction.theirs, transaction.identifier)
+    if not verify_mac(secret, algorithm, mac, received.protected_part):
+        raise Rejection("badMessageCheck", "the MAC is not by the secret that was agreed on by a KEM")
+    return _under_its_name(received, CertificateSender(_opener(office, transaction), transaction.theirs))
 
 
 def _signer_candidates(office: Office, received: Received) -> Iterator[Certificate]:
     """The certificates of ours in extraCerts, wherever they stand; else that of who opened the transaction."""
     found = False
+    for certificate in issued_here(office, received):
+        found = True
+        yield certificate
+    transaction = office.ledger.transaction(received.header.transaction_id or b"")
+    if not found and transaction is not None and transaction.holder.startswith(_SERIAL):
+        yield _opener(office, transaction)
+
+
+def _opener(office: Office, transaction: Transaction) -> Certificate:
+    """The certificate of who opened a transaction by one."""
+    return parse_certificate(office.storage.certificate(int(transaction.holder.removeprefix(_SERIAL), 16)))
+
+
+def issued_here(office: Office, received: Received) -> Iterator[Certificate]:
+    """The certificates in extraCerts that the lab issued."""
     for der in received.message.extra_certs:
         certificate = _ours(office, der)
         if certificate is not None:
-            found = True
             yield certificate
-    transaction = office.ledger.transaction(received.header.transaction_id or b"")
-    if not found and transaction is not None and transaction.holder.startswith(_SERIAL):
-        yield parse_certificate(office.storage.certificate(int(transaction.holder.removeprefix(_SERIAL), 16)))
 
 
 def _ours(office: Office, der: bytes) -> Certificate | None:

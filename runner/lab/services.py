@@ -2,8 +2,8 @@
 
 `encryption` is what others encrypt to for the CA (caProtEncCert, RFC 9810 §5.3.19.1): RSA, since EncryptedValue (CMP
 v2) knows nothing else. `kga` signs for the keys that the CA makes (RFC 9483 §4.1.6), `archive` locks those that it
-keeps. They are made when they are first needed; after a roll-over the key stays, and gets another certificate under
-the new root.
+keeps, `kem` gives secrets for MACs (RFC 9810 §5.1.3.4). They are made when they are first needed; after a roll-over the
+key stays, and gets another certificate under the new root.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, mlkem, rsa
 
 from runner.asn1.x509 import Extension, Validity
 from runner.errors import Malformed
@@ -62,18 +62,28 @@ KEY_GENERATION = Purpose(
     (key_usage(("digitalSignature",)), extended_key_usage((EXTENDED_KEY_USAGES["cmKGA"],))),
 )
 ARCHIVE = Purpose("archive", lambda: ec.generate_private_key(ec.SECP256R1()), (key_usage(("keyAgreement",)),))
+KEM = Purpose(
+    "kem",
+    mlkem.MLKEM768PrivateKey.generate,
+    (key_usage(("keyEncipherment",)), extended_key_usage((EXTENDED_KEY_USAGES["cmcCA"],))),
+)
 
 
 def open_service(storage: Storage, issuer: Issuer, purpose: Purpose, serial: int, now: datetime) -> Service:
     """The key for a purpose, with the certificate that the present root gave it."""
     key = _key(storage.kept(f"{purpose.name}.key", lambda: _pem(purpose.make()), secret=True), purpose)
-    suffix = "" if issuer.generation == 1 else f"-{issuer.generation}"
-    name = f"{purpose.name}{suffix}.pem"
+    name = service_file(purpose, issuer)
     pem = storage.kept(name, lambda: to_pem(issuer.issue(_asked(issuer, purpose, key, now), serial)))
     try:
         return Service(key, certificates_in(pem)[0])
     except Malformed as problem:
         raise unusable(name, problem.what) from problem
+
+
+def service_file(purpose: Purpose, issuer: Issuer) -> str:
+    """The name of the file with the certificate that a root gave to the key for a purpose."""
+    suffix = "" if issuer.generation == 1 else f"-{issuer.generation}"
+    return f"{purpose.name}{suffix}.pem"
 
 
 def _asked(issuer: Issuer, purpose: Purpose, key: PrivateKeyTypes, now: datetime) -> Asked:
