@@ -124,8 +124,12 @@ def approved(plan: Plan) -> dict[str, bool]:
         for step in plan.steps
         if step.verb is Verb.FORWARD and isinstance(step.item, TunnelRequest) and step.item.tunnel.approval.ask
     ]
-    words = {step.item.name: "; ".join(reason.text for reason in step.reasons[:-1]) for step in waiting}
-    return {name: console.ask(f"{name}: {asked}\nforward it to the CA?") for name, asked in words.items()}
+    return {
+        step.item.digest: console.ask(
+            f"{step.item.name}: {'; '.join(reason.text for reason in step.reasons[:-1])}\nforward it to the CA?"
+        )
+        for step in waiting
+    }
 
 
 def _hearing(args: Namespace) -> Callable[[int], Progress]:

@@ -88,7 +88,7 @@ class Desk:
     standings: Mapping[str, Standing] = field(default_factory=dict)
     """What the tunnels judge by, by their names."""
     approvals: Mapping[str, bool] = field(default_factory=dict)
-    """What a person has said about requests that are to be approved, by the items' names."""
+    """What a person has said about requests that are to be approved, by their digests: another file has no approval."""
     batches: dict[str, Batch] = field(default_factory=dict)
     """Messages of tunnels that wait to go to the CA together."""
     review: Callable[[str, Certificate], Awaitable[bool]] | None = None

@@ -87,7 +87,7 @@ async def _taken(work: Handling, octets: bytes) -> Result:
 
 def _asked(work: Handling) -> Result | None:
     """What a person has said about it; None: go ahead."""
-    said = work.desk.approvals.get(work.item.name)
+    said = work.desk.approvals.get(work.item.digest)
     if said is None:
         step = "run apply on a terminal, where it asks"
         return work.result(Outcome.PENDING, failure=Failure("nobody has approved it yet", work.told(), step))
