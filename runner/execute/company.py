@@ -39,5 +39,5 @@ def company(item: AnyItem, prepared: Prepared) -> Hashable:
 
 
 def again(before: Open, dialogue: Dialogue) -> Hashable:
-    """The key of an operation that is continued: that of those who have the same message out, or the same wait."""
-    return (before.transaction_id, before.stage, dialogue.request) if dialogue.of > 1 else None
+    """The key of an operation that is continued: its transaction, in which one message at a time may be out."""
+    return before.transaction_id if dialogue.of > 1 else None

@@ -13,12 +13,12 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from runner.cmp.dialogue import Challenged, Done, GivenUp, Offered, Rejected, Send, State, Tell, Wait
-from runner.cmp.judging import judge
 from runner.cmp.response import Status
 from runner.cmp.transaction import Fellow, confirm, in_step, is_told, poll, prove, receive_together
-from runner.errors import BadCertificate, Claimed, Delayed, ProtocolError, TransportError
-from runner.execute.endings import Parked, Unsure, ending, without_answer, words_of
+from runner.errors import Claimed, Delayed, ProtocolError, TransportError
+from runner.execute.endings import Parked, Unsure, Won, ending, without_answer, words_of
 from runner.execute.line import Tally
+from runner.execute.members import Member, Standing, alike, judged_again, keep_key, poll_from_now, waits
 from runner.execute.results import Failure
 from runner.state.inventory import Stage
 from runner.values import replace
@@ -29,37 +29,12 @@ if TYPE_CHECKING:
 
     from runner.ambient import Clock, Entropy
     from runner.cmp.dialogue import Action, Dialogue, Parties
-    from runner.cmp.request import Order
     from runner.errors import CmpBatchError
     from runner.execute.endings import Ending
     from runner.execute.line import Line
 
 SHORTEST_WAIT = 1
 """Seconds between a pollReq and the next, where the CA goes on to say `waiting` and not how long."""
-
-
-@dataclass(slots=True)
-class Member:
-    """One item's part in a transaction. `change(stage, dialogue, check_after, reference)` is what the journal is told.
-
-    `reference` is what the transport gave where it delivers the answer to the message that is out later.
-    """
-
-    order: Order
-    parties: Parties
-    dialogue: Dialogue
-    change: Callable[..., Any]
-    keep_key: Callable[[bytes], Awaitable[None]]
-    """Makes a private key durable that came from the CA."""
-    trial: Callable[[Offered], Awaitable[BadCertificate | None]] | None = None
-    """Puts the certificate to the test before the CA hears of it; what is wrong with it, if anything is."""
-    action: Action = field(default_factory=Send)
-    offered: Offered | None = None
-    ending: Ending | None = None
-
-    def end(self, ending: Ending) -> None:
-        """Nothing more happens to this one."""
-        self.ending = ending
 
 
 @dataclass(slots=True)
@@ -91,45 +66,42 @@ class Conversation:
         await self._note(Stage.SENT, self.members)
         await self._talk()
 
-    async def resume(self, stage: Stage, check_after: datetime | None, reference: str = "") -> None:
-        """Go on where another process stopped: repeat the message that may be out, or ask when it is time to."""
-        self.tally.doubt = stage is not Stage.WAITING
-        for member in self.members:
+    async def resume(self, standings: Sequence[Standing]) -> None:
+        """Go on where another process stopped: repeat the message that may be out, or ask when it is time to.
+
+        `standings` are those of the members, in their order. Of one transaction one message is out at a time.
+        """
+        self.tally.doubt = any(standing.stage is not Stage.WAITING for standing in standings)
+        for member, standing in zip(self.members, standings, strict=True):
+            self.reference = self.reference or standing.reference
             if member.dialogue.certificate:
-                member.offered = self._judged_again(member)
-                await _keep_key(member, member.offered)
+                member.offered = judged_again(member, self.clock.now())
+                await keep_key(member, member.offered)
                 if member.dialogue.confirmed or member.dialogue.state is State.OFFERED:
                     member.action = member.offered
-        self.reference = reference
-        await self._taken_up(stage, check_after)
+        await self._taken_up(standings)
         await self._talk()
 
-    async def _taken_up(self, stage: Stage, check_after: datetime | None) -> None:
+    async def _taken_up(self, standings: Sequence[Standing]) -> None:
         """Those that were told to wait wait on, or ask now; whatever else was out goes out again."""
-        first = self.members[0].dialogue
-        if first.confirmed or first.state is not State.POLLING or stage is Stage.SENT or self.reference:
-            return
-        left = (check_after - self.clock.now()).total_seconds() if check_after else 0
-        if left <= 0:
-            await self._poll(self.members, check_after)
-            return
-        for member in self.members:
-            member.action = Wait(int(left) + 1, "the CA asked not to be asked before then")
-
-    def _judged_again(self, member: Member) -> Offered:
-        """What certConf says, or said, stands: time and trust may have changed since, the CA's mind does not."""
-        offered = judge(member.dialogue, member.order, member.parties, self.clock.now())
-        if member.dialogue.refused:
-            return replace(offered, problem=offered.problem or BadCertificate(member.dialogue.refused))
-        if offered.problem is None:
-            return offered
-        remark = f"it was accepted when it came; today: {offered.problem.what}"
-        return replace(offered, problem=None, remarks=(*offered.remarks, remark))
+        both = list(zip(self.members, standings, strict=True))
+        waiting = [(member, standing.check_after) for member, standing in both if waits(member, standing)]
+        now = self.clock.now()
+        for member, moment in waiting:
+            left = (moment - now).total_seconds() if moment else 0
+            member.action = Wait(max(int(left) + 1, SHORTEST_WAIT), "the CA asked not to be asked before then")
+        if len(waiting) == len(both) and all(moment is None or moment <= now for _, moment in waiting):
+            await self._poll(self.members, waiting[0][1])
 
     async def _note(
         self, stage: Stage, members: Sequence[Member], check_after: datetime | None = None, reference: str = ""
     ) -> None:
-        await self.keep([member.change(stage, member.dialogue, check_after, reference) for member in members])
+        await self.keep(self._changes(stage, members, check_after, reference))
+
+    def _changes(
+        self, stage: Stage, members: Sequence[Member], check_after: datetime | None = None, reference: str = ""
+    ) -> list[Any]:
+        return [member.change(stage, member.dialogue, check_after, reference) for member in members]
 
     async def _talk(self) -> None:
         """What has ended, ends; then answers are heard, offers decided, and last the CA is waited for."""
@@ -149,11 +121,21 @@ class Conversation:
                     break
 
     async def _end(self, members: Sequence[Member]) -> None:
-        for member in members:
-            if isinstance(member.action, _OVER):
-                member.end(ending(member.dialogue, member.action, member.offered, doubt=self.tally.doubt))
+        """What is over, ends. Where others go on, the journal has it first: the CA forgets what was said before."""
+        doubt = self.tally.doubt
+        endings = [
+            (member, ending(member.dialogue, member.action, member.offered, doubt=doubt))
+            for member in members
+            if isinstance(member.action, _OVER)
+        ]
+        won = [member for member, what in endings if isinstance(what, Won) and member.dialogue.certificate]
+        if won and any(member.ending is None and member not in members for member in self.members):
+            await self._note(Stage.CONFIRMED, won)
+        for member, what in endings:
+            member.end(what)
 
-    async def _ask(self, members: Sequence[Member]) -> None:
+    async def _ask(self, out: Sequence[Member]) -> None:
+        members = [member for member in out if member.dialogue.request == out[0].dialogue.request]
         try:
             heard = await self._heard([Fellow(each.dialogue, each.order, each.parties) for each in members])
         except Delayed as later:
@@ -247,16 +229,25 @@ class Conversation:
             member.dialogue, member.action = answer
         offers = [member.offered for member in members if member.offered is not None]
         if isinstance(members[0].action, _OUT) or any(offered.private_key for offered in offers):
-            await self._note(Stage.ISSUED, members)
+            await self.keep([*self._changes(Stage.ISSUED, members), *self._put_off()])
         for member, offered in zip(members, offers, strict=True):
-            await _keep_key(member, offered)
+            await keep_key(member, offered)
+
+    def _put_off(self) -> list[Any]:
+        """What the journal is told of those that the same answer left to wait."""
+        fresh = [each for each in self._waiting() if each.dialogue.state is not State.POLLING]
+        poll_from_now(fresh)
+        return self._changes(Stage.WAITING, fresh, self.clock.now())
+
+    def _waiting(self) -> list[Member]:
+        return [each for each in self.members if each.ending is None and isinstance(each.action, Wait)]
 
     async def _tried(self, member: Member, offered: Offered) -> Offered:
         """The offer after its trial, where one is asked for; it is in the journal before anything is put in place."""
         if member.trial is None or offered.problem is not None:
             return offered
         await self._note(Stage.ISSUED, [member])
-        await _keep_key(member, offered)
+        await keep_key(member, offered)
         return replace(offered, problem=await member.trial(offered))
 
     async def _wait(self, members: Sequence[Member]) -> None:
@@ -265,28 +256,20 @@ class Conversation:
         polled = members[0].dialogue.state is State.POLLING
         seconds = max(wait.seconds for wait in waits) or (SHORTEST_WAIT if polled else 0)
         moment = self.clock.now() + timedelta(seconds=seconds)
-        for member in members:
-            if member.dialogue.state is not State.POLLING:
-                member.dialogue = replace(member.dialogue, state=State.POLLING, origin=member.dialogue.state)
+        poll_from_now(members)
         await self._note(Stage.WAITING, members, moment)
         if seconds and self.clock.monotonic() + seconds > self._deadline:
             for member, wait in zip(members, waits, strict=True):
                 member.end(Parked(moment, wait.reason))
             return
         await self.rest(seconds)
-        await self._poll(members, moment)
+        await self._poll(alike(members), moment)
 
     async def _poll(self, members: Sequence[Member], moment: datetime | None) -> None:
         asking = poll([member.dialogue for member in members], self._parties, self.clock.now(), self.entropy)
         for member, dialogue in zip(members, asking, strict=True):
             member.dialogue, member.action = dialogue, Send()
         await self._note(Stage.SENT, members, moment or self.clock.now())
-
-
-async def _keep_key(member: Member, offered: Offered) -> None:
-    """The key comes first: a CA that hears of acceptance may forget it."""
-    if offered.private_key and offered.problem is None:
-        await member.keep_key(offered.private_key)
 
 
 _OVER = (Done, Rejected, GivenUp)

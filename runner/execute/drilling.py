@@ -13,9 +13,10 @@ from runner.cmp.recovering import RecoveredKey, recovered_keys
 from runner.cmp.transaction import start
 from runner.errors import CmpBatchError
 from runner.execute.access import parties
-from runner.execute.conversation import Conversation, Member
+from runner.execute.conversation import Conversation
 from runner.execute.endings import Parked, Won
 from runner.execute.groundwork import protection_at
+from runner.execute.members import Member
 from runner.execute.recovering import protocol_spec, recovery_order, recovery_parties
 
 if TYPE_CHECKING:

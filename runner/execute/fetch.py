@@ -19,10 +19,11 @@ from runner.cmp.transaction import start
 from runner.errors import CmpBatchError, KeyStoreError
 from runner.execute.access import parties
 from runner.execute.asking import answer_secret, in_header, presented
-from runner.execute.conversation import Conversation, Member
+from runner.execute.conversation import Conversation
 from runner.execute.desk import Installation
 from runner.execute.endings import Parked, Won
 from runner.execute.groundwork import protection_of
+from runner.execute.members import Member
 from runner.execute.reading import read_certificates
 from runner.execute.results import Failure, Outcome, Result
 from runner.execute.templating import template_text

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 
 from runner.cmp.response import Status
 from runner.errors import CmpBatchError
-from runner.execute.conversation import Conversation, Member
+from runner.execute.conversation import Conversation
 from runner.execute.desk import Installation
+from runner.execute.members import Member
 from runner.execute.offices import office_of
 from runner.execute.record import Record
 from runner.execute.results import Failure, Outcome, Result, spec_of

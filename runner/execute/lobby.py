@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
 from runner.cmp.request import Request
 from runner.cmp.transaction import start_together
 from runner.execute.agreeing import agreed, agrees, rebound
-from runner.execute.conversation import Conversation, Member
+from runner.execute.conversation import Conversation
+from runner.execute.members import Member, Standing
 from runner.execute.record import dialogue_of, with_secrets
 from runner.values import replace
 
@@ -74,7 +76,9 @@ class Lobby:
     async def talk(self, desk: Desk, ticket: Ticket, key: Hashable = None, size: int = 1) -> Told:
         """Talk alone (no `key`), or together with at most `size` in all who come with the same key."""
         if key is None or size == 1:
-            return (await _talked(desk, [ticket]))[0]
+            told: list[Told] = []
+            await _talk(desk, [ticket], lambda _, what: told.append(what))
+            return told[0]
         party = self._parties.setdefault(key, _Party())
         answer: asyncio.Future[Told] = asyncio.get_running_loop().create_future()
         party.tickets.append(ticket)
@@ -96,16 +100,22 @@ class Lobby:
             answer.add_done_callback(lambda done: talk.cancel() if done.cancelled() else None)
 
     async def _answered(self, desk: Desk, party: _Party) -> None:
-        """Everybody's answer. Who is cut off by a signal cuts off the talk."""
-        for answer, told in zip(party.answers, await _talked(desk, party.tickets), strict=True):
-            if not answer.done():
-                answer.set_result(told)
+        """Everybody's answer, as soon as it is known. Who is cut off by a signal cuts off the talk."""
+
+        def tell(number: int, told: Told) -> None:
+            if not party.answers[number].done():
+                party.answers[number].set_result(told)
+
+        await _talk(desk, party.tickets, tell)
 
 
-async def _talked(desk: Desk, tickets: list[Ticket]) -> list[Told]:
-    """One conversation. What is raised in it befalls those who have no ending yet."""
-    before = tickets[0].before
-    members = _resumed(tickets) if before is not None else await _begun(desk, tickets)
+async def _talk(desk: Desk, tickets: list[Ticket], tell: Callable[[int, Told], None]) -> None:
+    """One conversation; `tell` hears what came of each ticket, by its number.
+
+    What is raised in it befalls those who have no ending yet.
+    """
+    standings = [Standing(b.stage, b.check_after, b.reference) for ticket in tickets if (b := ticket.before)]
+    members = _resumed(tickets) if standings else await _begun(desk, tickets)
     conversation = Conversation(
         members=members,
         line=desk.access(tickets[0].authority).line,
@@ -115,15 +125,20 @@ async def _talked(desk: Desk, tickets: list[Ticket]) -> list[Told]:
         max_wait=max(ticket.max_wait for ticket in tickets),
         rest=tickets[0].rest,
     )
+    for number, member in enumerate(members):
+        member.ended = partial(_told, tell, number, conversation)
     problem: Exception = AssertionError("a conversation is over when every member has an ending")
     try:
-        if before is None:
-            await conversation.begin()
-        else:
-            await conversation.resume(before.stage, before.check_after, before.reference)
+        await (conversation.resume(standings) if standings else conversation.begin())
     except Exception as raised:  # noqa: BLE001 - carried to everybody whom it befell
         problem = raised
-    return [Told(member.ending or problem, conversation.tally.attempts) for member in members]
+    for number, member in enumerate(members):
+        if member.ending is None:
+            tell(number, Told(problem, conversation.tally.attempts))
+
+
+def _told(tell: Callable[[int, Told], None], number: int, conversation: Conversation, what: Ending) -> None:
+    tell(number, Told(what, conversation.tally.attempts))
 
 
 async def _begun(desk: Desk, tickets: list[Ticket]) -> list[Member]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from runner.cmp.response import Status
 from runner.execute.endings import Lost, Unsure, Won
 from runner.execute.handling import Answer
+from runner.execute.members import Standing
 from runner.execute.record import dialogue_of
 from runner.execute.results import Failure, Outcome
 from runner.pki.certificates import parse_certificate
@@ -58,7 +59,7 @@ async def go_on(work: Handling, before: Open, relayed: Relayed) -> Result:
     header = work.submission.header
     both = work.office.parties if header is None else replace(work.office.parties, pvno=header.pvno)
     conversation = work.conversation(order, both, dialogue)
-    await conversation.resume(before.stage, before.check_after, before.reference)
+    await conversation.resume([Standing(before.stage, before.check_after, before.reference)])
     return await _settle(work, _ending(work, conversation), relayed)
 
 

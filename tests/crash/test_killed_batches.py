@@ -32,6 +32,11 @@ def implicitly(site):
     return site(more=f"{BATCHING}, implicit_confirm: true").write(THREE)
 
 
+def in_turn(site):
+    """One is granted at once, and is confirmed before the two that wait are polled for."""
+    return together(site, waiting_polls=1, waiting_names=("web-1", "web-2"))
+
+
 def revoking(site):
     made = together(site)
     assert made.apply()["status"] == 0
@@ -69,6 +74,14 @@ def test_kill_9_at_every_durable_act(site, name):
     assert rehearsal["status"] == 0
     for number in distinct(rehearsal["moments"]):
         killed_and_resumed(site, prepare, number, revoked=name == "rr")
+
+
+def test_kill_9_at_every_commit_while_some_wait(site):
+    rehearsal = in_turn(site).apply()
+    assert rehearsal["status"] == 0
+    commits = [number for number, words in enumerate(rehearsal["moments"]) if "commit" in words]
+    for number in commits:
+        killed_and_resumed(site, in_turn, number)
 
 
 def test_one_message_is_journalled_for_all_at_once(site):

@@ -17,9 +17,10 @@ from runner.cmp.dialogue import Parties, State
 from runner.cmp.protection import MacProtection, Peer
 from runner.cmp.request import Order
 from runner.cmp.transaction import start
-from runner.execute.conversation import Conversation, Member
+from runner.execute.conversation import Conversation
 from runner.execute.endings import Lost, Parked, Unsure, Won
 from runner.execute.line import Line
+from runner.execute.members import Member, Standing
 from runner.lab.authority import open_lab
 from runner.lab.rules import LabRules
 from runner.manifest.model import Limits
@@ -77,7 +78,7 @@ class Talk:
         stage, dialogue, check_after = self.noted[noted]
         self.heard.clear()
         self.ca.script.extend(script)
-        self.hours.run(self.conversation(dialogue, **more).resume(stage, check_after))
+        self.hours.run(self.conversation(dialogue, **more).resume([Standing(stage, check_after)]))
         return self.member.ending
 
 

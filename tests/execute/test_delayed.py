@@ -14,9 +14,10 @@ from runner.cmp.protection import MacProtection, Peer
 from runner.cmp.request import Order
 from runner.cmp.transaction import start
 from runner.errors import Delayed, NotCmp, Unanswered
-from runner.execute.conversation import Conversation, Member
+from runner.execute.conversation import Conversation
 from runner.execute.endings import Lost, Parked, Unsure, Won
 from runner.execute.line import Line
+from runner.execute.members import Member, Standing
 from runner.lab.authority import open_lab
 from runner.manifest.model import Limits
 from runner.pki.certificates import parse_certificate
@@ -84,7 +85,7 @@ class Trip:
 
     def resume(self, **more):
         stage, dialogue, check_after, reference, _ = self.journal[-1]
-        self.hours.run(self.conversation(dialogue, **more).resume(stage, check_after, reference))
+        self.hours.run(self.conversation(dialogue, **more).resume([Standing(stage, check_after, reference)]))
         return self.member.ending
 
 

@@ -1,0 +1,93 @@
+"""One item's part in a conversation: where it stands, what comes next, and how the journal left it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from runner.cmp.dialogue import Offered, Send, State
+from runner.cmp.judging import judge
+from runner.errors import BadCertificate
+from runner.state.inventory import Stage
+from runner.values import replace
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+    from datetime import datetime
+
+    from runner.cmp.dialogue import Action, Dialogue, Parties
+    from runner.cmp.request import Order
+    from runner.execute.endings import Ending
+
+
+@dataclass(slots=True)
+class Member:
+    """One item's part in a transaction. `change(stage, dialogue, check_after, reference)` is what the journal is told.
+
+    `reference` is what the transport gave where it delivers the answer to the message that is out later.
+    """
+
+    order: Order
+    parties: Parties
+    dialogue: Dialogue
+    change: Callable[..., Any]
+    keep_key: Callable[[bytes], Awaitable[None]]
+    """Makes a private key durable that came from the CA."""
+    trial: Callable[[Offered], Awaitable[BadCertificate | None]] | None = None
+    """Puts the certificate to the test before the CA hears of it; what is wrong with it, if anything is."""
+    action: Action = field(default_factory=Send)
+    offered: Offered | None = None
+    ending: Ending | None = None
+
+    ended: Callable[[Ending], None] = lambda _: None
+    """Hears of its ending as soon as it has one: the others may take their time."""
+
+    def end(self, ending: Ending) -> None:
+        """Nothing more happens to this one."""
+        self.ending = ending
+        self.ended(ending)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where the journal has a member: `reference` is the transport's, where the answer is delivered later."""
+
+    stage: Stage
+    check_after: datetime | None = None
+    reference: str = ""
+
+
+def judged_again(member: Member, now: datetime) -> Offered:
+    """What certConf says, or said, stands: time and trust may have changed since, the CA's mind does not."""
+    offered = judge(member.dialogue, member.order, member.parties, now)
+    if member.dialogue.refused:
+        return replace(offered, problem=offered.problem or BadCertificate(member.dialogue.refused))
+    if offered.problem is None:
+        return offered
+    remark = f"it was accepted when it came; today: {offered.problem.what}"
+    return replace(offered, problem=None, remarks=(*offered.remarks, remark))
+
+
+def poll_from_now(members: Sequence[Member]) -> None:
+    """Those that the CA puts off poll from now on for what they have been waiting for."""
+    for member in members:
+        if member.dialogue.state is not State.POLLING:
+            member.dialogue = replace(member.dialogue, state=State.POLLING, origin=member.dialogue.state)
+
+
+def waits(member: Member, standing: Standing) -> bool:
+    """Whether the journal left it to wait, and not with a message out."""
+    polling = member.dialogue.state is State.POLLING and not member.dialogue.confirmed
+    return polling and standing.stage is not Stage.SENT and not standing.reference
+
+
+def alike(members: Sequence[Member]) -> list[Member]:
+    """Those that wait for what the first waits for: one pollReq is about one message that was put off."""
+    first = members[0].dialogue
+    return [each for each in members if (each.dialogue.origin, each.dialogue.whole) == (first.origin, first.whole)]
+
+
+async def keep_key(member: Member, offered: Offered) -> None:
+    """The key comes first: a CA that hears of acceptance may forget it."""
+    if offered.private_key and offered.problem is None:
+        await member.keep_key(offered.private_key)
