@@ -5,38 +5,22 @@ from __future__ import annotations
 import json
 import os
 import re
-import subprocess
-import sys
-import tempfile
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from support.markdown import ROOT, fences, text_of
+from support.transcripts import HOME, environment, given, normalised, short_folder, shown
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 BLOCKS = fences(text_of(ROOT / "README.md"))
-HOME = "/home/ada/pki"
-"""Where the README's commands were given."""
-_UNIQUE = (
-    (re.compile(r"\brun [0-9a-f]{12}\b"), "run ID"),
-    (re.compile(r"\bafter \d+\.\d s\b"), "after TIME"),
-    (re.compile(r"\d{4}-\d\d-\d\d(T\d\d:\d\d:\d\d(?:\.\d+)?Z)?"), "DATE"),
-    (re.compile(r"PRODUCTION [0-9a-f]{6}"), "PRODUCTION MARK"),
-    (re.compile(r" +"), " "),
-)
-"""What differs from run to run, the width of columns with it."""
-
-
-def normalised(text: str) -> str:
-    for pattern, word in _UNIQUE:
-        text = pattern.sub(word, text)
-    return "\n".join(line.rstrip() for line in text.strip().splitlines())
 
 
 @pytest.fixture(scope="module")
 def folder():
     """A folder with a short name (long ones fold the lines of tables), with the README's files in it."""
-    with tempfile.TemporaryDirectory(prefix="readme-") as name:
-        path = Path(name).resolve()
+    with short_folder() as path:
         for block in BLOCKS:
             if block.mark.startswith("file: "):
                 (path / block.mark.removeprefix("file: ")).write_text(block.text, encoding="utf-8")
@@ -45,25 +29,14 @@ def folder():
 
 def output_of(command: str, folder: Path) -> str:
     """What a command prints on stdout, as it would in the README's own folder."""
-    environment = {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "COLUMNS": "200", "LC_ALL": "C.UTF-8"}
-    done = subprocess.run(
-        ["sh", "-c", command], cwd=folder, env=environment, capture_output=True, text=True, timeout=60, check=False
-    )
-    assert done.returncode in (0, 1, 2), done.stderr
-    return done.stdout.replace(str(folder), HOME)
-
-
-def shown(text: str) -> list[tuple[str, str]]:
-    """(command, what it prints) of a block."""
-    parts = re.split(r"^\$ (.*)\n", text, flags=re.MULTILINE)
-    return list(zip(parts[1::2], parts[2::2], strict=True))
+    return given(command, folder, environment()).replace(str(folder), HOME)
 
 
 def test_the_readme_shows_what_really_prints(folder):
     """Its commands in their order: each block goes on where the one before has stopped."""
     transcripts = [block.text for block in BLOCKS if block.mark == "transcript"]
     assert transcripts
-    real = {text: "".join(f"$ {given}\n{output_of(given, folder)}" for given, _ in shown(text)) for text in transcripts}
+    real = {text: "".join(f"$ {line}\n{output_of(line, folder)}" for line, _ in shown(text)) for text in transcripts}
     item = next(block for block in BLOCKS if block.mark.startswith("item: "))
     entry = entry_of(item.mark, folder)
     if os.environ.get("CMP_BATCH_GOLDEN") == "write":

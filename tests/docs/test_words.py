@@ -17,7 +17,8 @@ from runner.manifest.load import load_manifest
 from runner.plan.steps import Verb
 from runner.state.inventory import Stage
 
-USER_DOCUMENTS = [path for path in documents() if path.parent in (ROOT, ROOT / "docs", ROOT / "benchmarks")]
+USER_FOLDERS = (ROOT, ROOT / "docs", ROOT / "docs" / "howto", ROOT / "benchmarks")
+USER_DOCUMENTS = [path for path in documents() if path.parent in USER_FOLDERS]
 OPEN_STAGES = [stage.value for stage in Stage if stage is not Stage.KEYED]
 OUTCOMES = text_of(ROOT / "docs" / "outcomes.md")
 README = text_of(ROOT / "README.md")
@@ -94,7 +95,7 @@ def manifests() -> list[object]:
         pytest.param(fence.text, id=f"{named(path)}-{number}")
         for path in USER_DOCUMENTS
         for number, fence in enumerate(fences(text_of(path)))
-        if fence.kind == "yaml" and fence.mark != "excerpt"
+        if fence.kind == "yaml" and fence.mark != "excerpt" and not fence.mark.startswith("append: ")
     ]
 
 

@@ -53,6 +53,7 @@ def test_the_sdist_has_what_it_takes_to_build_and_test(sdist):
     assert tops <= {
         "runner", "schemas", "manifests", "tests", "docs", "benchmarks", ".github", ".ci", ".gitignore",
         "README.md", "CHANGELOG.md", "LICENSE", "Makefile", "pyproject.toml", "PKG-INFO",
+        "packaging", "mkdocs.yml", ".pre-commit-hooks.yaml",
     }  # fmt: skip
 
 

@@ -1,7 +1,7 @@
 """Reading our own documents: fenced blocks with the comment before them, links, headings.
 
 A comment in the line above a block says what it is for: `<!-- file: web.yaml -->`, `<!-- transcript -->`,
-`<!-- excerpt -->`, `<!-- item: web-1 of results.json -->`.
+`<!-- excerpt -->`, `<!-- item: web-1 of results.json -->`; support/transcripts.py has those of pages that are run.
 """
 
 from __future__ import annotations
@@ -29,7 +29,14 @@ class Fence:
 
 def documents() -> list[Path]:
     """Every document of ours."""
-    folders = (ROOT, ROOT / "docs", ROOT / "benchmarks", ROOT / ".github", ROOT / ".github" / "decisions")
+    folders = (
+        ROOT,
+        ROOT / "docs",
+        ROOT / "docs" / "howto",
+        ROOT / "benchmarks",
+        ROOT / ".github",
+        ROOT / ".github" / "decisions",
+    )
     return sorted(path for folder in folders for path in folder.glob("*.md"))
 
 
