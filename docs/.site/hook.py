@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parent.parent.parent
 DOCS = ROOT / "docs"
 OUTSIDE = "project"
-_LINK = re.compile(r"\]\(([^)\s#:]+)(#[^)\s]*)?\)")
+_LINK = re.compile(r"\[([^\]]*)\]\(([^)\s#:]+)(#[^)\s]*)?\)")
 _FENCE = re.compile(r"(^```.*?^```$)", re.MULTILINE | re.DOTALL)
 
 
@@ -62,7 +62,7 @@ def reached() -> set[Path]:
 def targets(page: Path) -> set[Path]:
     """Where the links of a document lead."""
     text = _FENCE.sub("", page.read_text(encoding="utf-8"))
-    return {(page.parent / found[1]).resolve() for found in _LINK.finditer(text)}
+    return {(page.parent / found[2]).resolve() for found in _LINK.finditer(text)}
 
 
 def content_of(path: Path) -> str | bytes:
@@ -82,14 +82,13 @@ def site_path(path: Path) -> str:
 
 
 def moved(text: str, source: Path, place: str) -> str:
-    """The text with its links as they must be at `place`; a folder is named, and not linked to."""
+    """The text with its links as they must be at `place`; a folder is named, and not linked."""
 
     def link(found: re.Match[str]) -> str:
-        path = (source.parent / found[1]).resolve()
+        path = (source.parent / found[2]).resolve()
         if path.is_dir():
-            index = path / "README.md"
-            path = index if index.is_file() else ROOT / ".github" / "SECURITY.md"
-        return f"]({os.path.relpath(site_path(path), str(Path(place).parent))}{found[2] or ''})"
+            return found[1]
+        return f"[{found[1]}]({os.path.relpath(site_path(path), str(Path(place).parent))}{found[3] or ''})"
 
     parts = _FENCE.split(text)
     return "".join(part if part.startswith("```") else _LINK.sub(link, part) for part in parts)

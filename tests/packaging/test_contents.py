@@ -31,9 +31,9 @@ def below(folder, *patterns: str) -> set[str]:
 
 def test_the_wheel_has_every_schema_and_every_sample_and_no_more(wheel, checkout):
     names = names_in_wheel(wheel)
-    for folder, pattern in (("schemas", "*.json"), ("manifests", "*.yaml")):
+    for folder, patterns in (("schemas", ["*.json"]), ("manifests", ["*.yaml", "*.csv"])):
         packed = {name for name in names if name.startswith(f"runner/{folder}/")}
-        wanted = below(checkout / folder, pattern)
+        wanted = below(checkout / folder, *patterns)
         assert wanted
         assert packed == {f"runner/{folder}/{name}" for name in wanted}
 
