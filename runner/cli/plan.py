@@ -46,6 +46,10 @@ def run(args: Namespace) -> int:
     if args.out is not None:
         _write(args, situation)
     console.show(_rendered(situation.plan, args))
+    if args.verbose and args.format == "text":
+        from runner.report.settings_text import settings_text
+
+        console.show(settings_text(situation.document))
     return exits.CHANGES if situation.plan.changes else exits.OK
 
 
