@@ -49,7 +49,7 @@ def run(args: Namespace) -> int:
     if args.verbose and args.format == "text":
         from runner.report.settings_text import settings_text
 
-        console.show(settings_text(situation.document))
+        console.show(f"\n{settings_text(situation.document)}")
     return exits.CHANGES if situation.plan.changes else exits.OK
 
 

@@ -130,5 +130,5 @@ def test_a_plan_that_is_kept_and_a_plan_that_is_printed_say_the_same(at_peer):
     done = at_peer.ask(FRESH).plan("--out", at_peer.file("plan.json"), "--format", "json")
     assert done.status == 2
     kept, printed = json.loads(at_peer.file("plan.json").read_text()), json.loads(done.out)
-    assert kept == printed
+    assert {key: kept[key] for key in kept if key not in ("bound", "digest")} == printed
     assert [step["verb"] for step in kept["steps"]] == ["enroll"]
