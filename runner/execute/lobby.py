@@ -106,7 +106,11 @@ class Lobby:
             if not party.answers[number].done():
                 party.answers[number].set_result(told)
 
-        await _talk(desk, party.tickets, tell)
+        try:
+            await _talk(desk, party.tickets, tell)
+        except Exception as problem:  # noqa: BLE001 - nobody may wait for ever
+            for number in range(len(party.tickets)):
+                tell(number, Told(problem, 0))
 
 
 async def _talk(desk: Desk, tickets: list[Ticket], tell: Callable[[int, Told], None]) -> None:
