@@ -74,6 +74,11 @@ TYPES: dict[str, Check] = {
 }
 
 
+def is_type(kind: object) -> bool:
+    """Whether it is one of the types, `TYPE?` and `secret` included."""
+    return isinstance(kind, str) and (kind == SECRET or kind.removesuffix("?") in TYPES)
+
+
 @cache
 def check_of(kind: str) -> Check:
     """The check of a type, `TYPE` or `TYPE?`."""

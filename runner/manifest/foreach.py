@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import product
 from typing import TYPE_CHECKING
 
+from runner.manifest.columns import is_type
 from runner.manifest.paths import absolute
 from runner.manifest.reader import Reader
 from runner.manifest.tables import Record, Table, read_table
@@ -44,7 +45,9 @@ def _table(reader: Reader, kind: str) -> list[Record] | None:
     if text is None or name is None:
         return None
     columns, delimiter = part.part("columns"), part.text("delimiter")
-    types = {key: value for key, value in columns.values.items() if isinstance(value, str)} if columns else {}
+    types = {key: value for key, value in columns.values.items() if is_type(value)} if columns else {}
+    if len(types) < len(columns.values if columns else ()) or (delimiter and len(delimiter.value) != 1):
+        return None  # the schema has told of it
     places = {key: columns.place_of_key(key) for key in columns.values} if columns else {}
     path = absolute(part.source.base, name)
     table = Table(path, text, kind, types, places, delimiter.value if delimiter else ",")

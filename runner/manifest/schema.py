@@ -170,6 +170,12 @@ def _not_listed(error: Any, source: Source) -> Iterator[Diagnostic]:
     yield Diagnostic(summary, source.place(_path(error)), next_step=choose(said, known))
 
 
+def _not_the_one(error: Any, source: Source) -> Iterator[Diagnostic]:
+    said, step = source.written.get(_path(error)), f"write {json.dumps(error.validator_value)}"
+    shown = shortened(said.text) if said else kind_of(error.instance)
+    yield Diagnostic(f"{_where(error)} cannot be {shown}", source.place(_path(error)), next_step=step)
+
+
 def example_of(section: str, key: str) -> str:
     """The next step for somebody who left `key` out of an entry."""
     known = _validator().schema["properties"][section]["items"]["properties"]
@@ -207,6 +213,7 @@ _WORDS: Mapping[str, Callable[[Any, Source], Iterator[Diagnostic]]] = {
     "required": _missing_keys,
     "type": _wrong_type,
     "enum": _not_listed,
+    "const": _not_the_one,
     "pattern": _unfit_text,
     "minimum": _out_of_range,
     "maximum": _out_of_range,

@@ -18,6 +18,7 @@ JSON_TYPES = {
     "integer": "a whole number",
     "number": "a number",
     "boolean": "true or false",
+    "null": "nothing",
 }
 """JSON Schema's types → what we call them."""
 _MOST_COMPARED = 500

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from runner.errors import BadInput
 from runner.manifest.load import load_manifest
+from runner.resources import resource_text
 
 MANIFEST = {
     "apiVersion": "cmp-batch/v1",
@@ -87,6 +88,22 @@ def test_a_spoilt_manifest_is_read_or_refused_and_keeps_its_secrets(tmp_path, mi
     file = tmp_path / "m.yaml"
     file.write_text(json.dumps(manifest), encoding="utf-8")
     assert "swordfish" not in all_that_is_told(file)
+
+
+EVERY_KEY = json.loads(resource_text("schemas", "manifest.schema.json"))["examples"][0]
+EVERY_WAY = [path for path in ways(EVERY_KEY) if path and path[0] not in ("apiVersion", "include")]
+
+
+@given(st.tuples(st.sampled_from(EVERY_WAY), st.sampled_from(["drop", "replace", "replace"]), JUNK))
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_whatever_any_key_holds_it_is_read_or_refused(tmp_path, mistake):
+    manifest = copy.deepcopy(EVERY_KEY)
+    changed(manifest, mistake[0], mistake[1], copy.deepcopy(mistake[2]))
+    (tmp_path / "hosts.csv").write_text("n;address\n7;192.0.2.7\n", encoding="utf-8")
+    (tmp_path / "hosts.jsonl").write_text('{"host": "one"}\n', encoding="utf-8")
+    file = tmp_path / "m.yaml"
+    file.write_text(json.dumps(manifest), encoding="utf-8")
+    all_that_is_told(file)
 
 
 def all_that_is_told(file):

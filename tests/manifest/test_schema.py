@@ -12,6 +12,7 @@ from runner.manifest.load import load_manifest
 from runner.manifest.model import Limits
 from runner.manifest.schema import _WORDS, check_schema, inlined
 from runner.manifest.source import read_source
+from runner.manifest.words import JSON_TYPES
 from runner.pki.extensions import CRL_REASONS, KEY_USAGES
 from runner.resources import resource_text
 
@@ -37,7 +38,7 @@ TABLES = {
     "hosts.jsonl": '{"host": "one"}\n',
     "conf.d/more.yaml": "apiVersion: cmp-batch/v1\n",
 }
-KEYWORDS_WITHOUT_WORDS = {"oneOf", "anyOf", "const", "properties", "items", "propertyNames"}
+KEYWORDS_WITHOUT_WORDS = {"oneOf", "anyOf", "properties", "items", "propertyNames"}
 ANNOTATIONS = {"$schema", "$id", "$defs", "title", "description", "examples", "default", "writeOnly"}
 
 
@@ -91,6 +92,11 @@ def test_every_default_fits_the_key_that_it_is_of():
 def test_every_rule_has_words():
     used = {keyword for _, each in ALL for keyword in each} - ANNOTATIONS
     assert used - KEYWORDS_WITHOUT_WORDS == set(_WORDS)
+
+
+def test_every_type_has_words():
+    used = [each["type"] for _, each in ALL if "type" in each]
+    assert {one for each in used for one in ([each] if isinstance(each, str) else each)} <= set(JSON_TYPES)
 
 
 def test_every_way_of_writing_a_value_can_be_told_apart():
