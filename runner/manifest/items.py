@@ -15,7 +15,7 @@ from runner.manifest.fetching import read_fetch
 from runner.manifest.hooking import read_commit, read_hooks
 from runner.manifest.labelling import read_labels
 from runner.manifest.model import Enrollment, Fetch, Poll, Recovery, Revocation, Template, Update
-from runner.manifest.outputs import read_output
+from runner.manifest.outputs import check_stores, read_output
 from runner.manifest.polls import check_pollable, parse_request_id
 from runner.manifest.reader import cached_name
 from runner.manifest.recoveries import check_recovered, read_saved
@@ -86,6 +86,7 @@ def _enrollment(row: Row, world: World) -> Enrollment | None:
     common = _common(replace(row, places=places), authority, credential, world)
     care = read_care(reader, Circumstances(key, authority, world.declared.credentials.get(credential or ""), template))
     _need_credential(row, authority, credential, "add credential: and a name under credentials")
+    check_stores(reader, key)
     if authority is None or output is None or (key is None and csr is None):
         return None
     return Enrollment(
@@ -122,6 +123,7 @@ def _update(row: Row, world: World) -> Update | None:
     common = _common(row, authority, credential, world)
     certified = new_key if "key_generation" in reader.part.values else new_key or key
     care = read_care(reader, Circumstances(certified, authority, world.declared.credentials.get(credential or "")))
+    check_stores(reader, certified)
     if authority is None or certificate is None or key is None or output is None:
         return None
     update = Update(

@@ -61,6 +61,6 @@ def read_sealing(reader: Reader, url: KeyUrl) -> Sealing:
     elif name == "scrypt" and rounds and (rounds & (rounds - 1) or rounds > _MOST_SCRYPT):
         step = "for example 16384, the most that the openssl program opens"
         reader.ledger.error("kdf_rounds: scrypt takes a power of two", place, next_step=step)
-    elif rounds and url.savetype == "pkcs8s" and rounds < _LEAST_ROUNDS[name]:
+    elif rounds and url.savetype == "pkcs8s" and rounds < _LEAST_ROUNDS.get(name, 0):
         reader.ledger.error(f"kdf_rounds: {rounds} protects nothing", place, next_step="leave it out")
     return Sealing(name, rounds)

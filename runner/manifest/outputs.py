@@ -9,9 +9,11 @@ from runner.manifest.paths import short
 from runner.manifest.placing import Output, Ownership, Store
 from runner.manifest.secrets import read_secret
 from runner.manifest.words import shortened
+from runner.pki.savetypes import SAVE_TYPES
 
 if TYPE_CHECKING:
     from runner.manifest.reader import Reader
+    from runner.pki.keyurls import KeyUrl
 
 _MODE = re.compile(r"0?[0-7]{3}")
 _OTHERS = 0o007
@@ -66,6 +68,25 @@ def _store(reader: Reader, kind: str) -> Store | None:
     if path is None or secret is None:
         return None
     return Store(kind, path, secret, name or "", profile.value if profile else "modern")
+
+
+def check_stores(reader: Reader, key: KeyUrl | None) -> None:
+    """A store takes a private key that is here, of a kind that its readers know: told before anything is issued."""
+    output = reader.part.part("output")
+    if output is None or key is None:
+        return
+    for kind in ("pkcs12", "jks"):
+        if kind in output.values and (why := _not_to_be_stored(kind, key)):
+            step = f"leave {kind} out, or take another key"
+            reader.ledger.error(f"output.{kind} cannot hold this key", output.place_of(kind), why=why, next_step=step)
+
+
+def _not_to_be_stored(kind: str, key: KeyUrl) -> str:
+    if key.kept == "token":
+        return "a key in a token does not leave it"
+    if kind == "pkcs12" and key.spec is not None and not SAVE_TYPES[kind].can_hold(key.spec):
+        return f"its readers know {', '.join(SAVE_TYPES[kind].holds)} only, not {key.spec}"
+    return ""
 
 
 def _ownership(reader: Reader) -> Ownership:
