@@ -35,10 +35,10 @@ COMMENTS = (
 def add_arguments(parser: ArgumentParser) -> None:
     """FOLDER… [--out FILE] [--authority NAME] [--url URL] [--state FILE]."""
     parser.add_argument(
-        "folders", metavar="FOLDER", nargs="+", type=Path, help="where to look; a file is looked at itself"
+        "folders", metavar="FOLDER", nargs="+", type=options.path, help="where to look; a file is looked at itself"
     )
     parser.add_argument(
-        "--out", metavar="FILE", type=Path, default=Path(DEFAULT), help=f"the manifest to write ({DEFAULT})"
+        "--out", metavar="FILE", type=options.path, default=Path(DEFAULT), help=f"the manifest to write ({DEFAULT})"
     )
     words = f"the name of the authority that they are of ({AUTHORITY})"
     parser.add_argument("--authority", metavar="NAME", default=AUTHORITY, help=words)

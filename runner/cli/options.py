@@ -26,6 +26,13 @@ class FailureLimit:
     share: float | None = None
 
 
+def path(text: str) -> Path:
+    """A path; nothing, such as an unset variable of the shell, is not the folder that one is in."""
+    if not text:
+        raise ArgumentTypeError("a path is needed, and this is empty")
+    return Path(text)
+
+
 def example(parser: ArgumentParser, *lines: str) -> None:
     """End the command's help with examples."""
     parser.epilog = "\n  ".join(["example:" if len(lines) == 1 else "examples:", *lines])
@@ -33,13 +40,13 @@ def example(parser: ArgumentParser, *lines: str) -> None:
 
 def manifest(parser: ArgumentParser) -> None:
     """PATH…, -C and --var: what is read."""
-    parser.add_argument("paths", metavar="PATH", nargs="+", type=Path, help="a manifest, or a folder of them")
+    parser.add_argument("paths", metavar="PATH", nargs="+", type=path, help="a manifest, or a folder of them")
     base_and_variables(parser)
 
 
 def base_and_variables(parser: ArgumentParser) -> None:
     """-C and --var: how a manifest is read."""
-    parser.add_argument("-C", dest="base", metavar="DIR", type=Path, help="the folder that relative paths start from")
+    parser.add_argument("-C", dest="base", metavar="DIR", type=path, help="the folder that relative paths start from")
     parser.add_argument(
         "--var",
         dest="variables",
@@ -55,7 +62,7 @@ def base_and_variables(parser: ArgumentParser) -> None:
         metavar="FILE",
         action="append",
         default=[],
-        type=Path,
+        type=path,
         help="a YAML or JSON file with variables; may be repeated",
     )
     parser.add_argument(
@@ -78,7 +85,7 @@ def variables(args: Namespace) -> dict[str, str]:
 def state(parser: ArgumentParser) -> None:
     """--state: where the state is."""
     parser.add_argument(
-        "--state", metavar="FILE", type=Path, help="the state; .cmp-batch/state.db beside the manifest by default"
+        "--state", metavar="FILE", type=path, help="the state; .cmp-batch/state.db beside the manifest by default"
     )
 
 
@@ -122,7 +129,7 @@ def execution(parser: ArgumentParser) -> None:
     words = "sign the JSON reports with this key (REPORT.p7s, a detached CMS signature)"
     parser.add_argument("--sign", metavar="KEY_URL", help=words)
     words = "the certificate of that key; that of a credential with the same key by default"
-    parser.add_argument("--sign-certificate", metavar="FILE", type=Path, help=words)
+    parser.add_argument("--sign-certificate", metavar="FILE", type=path, help=words)
     parser.add_argument(
         "--allow-path", metavar="P", action="append", default=[], help="results may also be written below P"
     )
@@ -144,7 +151,7 @@ def selection(parser: ArgumentParser) -> None:
 def trace(parser: ArgumentParser) -> None:
     """--trace: where every message is written."""
     words = "write every message into DIR, in DER and as text; `inspect` reads them back"
-    parser.add_argument("--trace", metavar="DIR", type=Path, help=words)
+    parser.add_argument("--trace", metavar="DIR", type=path, help=words)
 
 
 def positive(text: str) -> int:

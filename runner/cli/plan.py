@@ -5,7 +5,6 @@ Exit status 0: nothing to do; 2: changes; 1: the manifests cannot be used.
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runner.cli import console, exits, options
@@ -25,7 +24,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     options.output_format(parser, "text", "json", "markdown")
     options.verbose(parser)
     parser.add_argument(
-        "--out", metavar="FILE", type=Path, help="save the plan, for apply FILE to execute exactly that"
+        "--out", metavar="FILE", type=options.path, help="save the plan, for apply FILE to execute exactly that"
     )
     options.example(parser, "cmp-batch plan plant.yaml", "cmp-batch plan --format markdown manifests/ > comment.md")
 
@@ -37,8 +36,9 @@ def run(args: Namespace) -> int:
     from runner.system import SystemClock
 
     if args.out is not None:
-        from runner.cli.saved import asked_of, take
+        from runner.cli.saved import asked_of, check_plan_path, take
 
+        check_plan_path(args.out)
         take(args, asked_of(args))
     situation = survey(args, SystemClock())
     console.warn(situation.document.warnings)

@@ -27,7 +27,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     """[RUN], or `verify FILE`."""
     words = "a run's id, or the beginning of one (the last run by default); or: verify FILE"
     parser.add_argument("run_or_verify", metavar="RUN", nargs="*", help=words)
-    parser.add_argument("-C", dest="base", metavar="DIR", type=Path, help="the manifest's folder (this one)")
+    parser.add_argument("-C", dest="base", metavar="DIR", type=options.path, help="the manifest's folder (this one)")
     options.state(parser)
     options.output_format(parser, *_FORMATS)
     parser.add_argument("--out", metavar="FILE", help="write it to FILE, whose suffix chooses the format")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from runner.cli import options
 from runner.errors import BadInput, Refused
 from runner.report.binding import Asked
+from runner.report.files import check_folder_of
 from runner.report.saved_plan import LARGEST, read_saved_plan, refuse_stale
 
 if TYPE_CHECKING:
@@ -30,6 +31,17 @@ def asked_of(args: Namespace) -> Asked:
         prune=args.prune,
         variables=tuple(sorted(options.variables(args))),
     )
+
+
+def check_plan_path(path: Path) -> None:
+    """Whether a plan can be saved there, and found again by apply; asked before anything is looked at. BadInput."""
+    if path.suffix != SUFFIX:
+        raise BadInput(
+            f"a plan is not saved as {path}",
+            why=f"apply tells a saved plan from a manifest by the suffix {SUFFIX}",
+            next_step="for example --out plan.json",
+        )
+    check_folder_of(path, "a plan")
 
 
 def take(args: Namespace, asked: Asked) -> None:

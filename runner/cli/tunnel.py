@@ -33,7 +33,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     words = "answer CMP requests over HTTP until a signal ends it"
     serve = actions.add_parser("serve", help=words, description=f"{words[0].upper()}{words[1:]}.", allow_abbrev=False)
     serve.formatter_class = parser.formatter_class
-    serve.add_argument("path", metavar="PATH", type=Path, help="a manifest, or a folder of them")
+    serve.add_argument("path", metavar="PATH", type=options.path, help="a manifest, or a folder of them")
     serve.add_argument("name", metavar="NAME", help="the tunnel")
     options.base_and_variables(serve)
     options.state(serve)

@@ -23,9 +23,14 @@ def check_report_path(path: str) -> None:
             why="the suffix of the file chooses the format",
             next_step=f"end the name in {' or '.join(SUFFIXES)}",
         )
+    check_folder_of(target, "a report")
+
+
+def check_folder_of(target: Path, what: str) -> None:
+    """Whether there is a folder for a file that is to be written. BadInput."""
     if target.is_dir() or not target.parent.is_dir():
         raise BadInput(
-            f"a report cannot be written to {path}",
+            f"{what} cannot be written to {target}",
             why="it is a folder" if target.is_dir() else f"there is no folder {target.parent}",
             next_step="give the name of a file in a folder that exists",
         )
