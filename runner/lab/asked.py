@@ -10,12 +10,12 @@ updated. Where there is no public key, the lab makes the pair.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Annotated
+from datetime import timedelta
+from typing import TYPE_CHECKING
 
-from runner.asn1.crmf import OLD_CERT_ID, CertId, CertReqMsg, CertTemplate
-from runner.asn1.primitives import ANY, INTEGER, OBJECT_IDENTIFIER, OPAQUE_SEQUENCE, TIME
-from runner.asn1.structures import Explicit, Implicit, SequenceOf, decode, sequence
+from runner.asn1.crmf import OLD_CERT_ID, CertId, CertReqMsg, CertTemplate, OptionalValidity
+from runner.asn1.pkcs10 import EXTENSION_REQUEST, CertificationRequestInfo
+from runner.asn1.structures import decode
 from runner.asn1.x509 import EXTENSIONS, NULL_DN, Extension, Signed, Validity
 from runner.errors import Malformed
 from runner.lab.issuing import Asked, key_identifier
@@ -53,39 +53,12 @@ if TYPE_CHECKING:
 
 P10_CERT_REQ_ID = -1
 """certReqId in the answer to a p10cr, which has none (RFC 9483 §4.1.4)."""
-_EXTENSION_REQUEST = "1.2.840.113549.1.9.14"
 _KEPT = (SUBJECT_ALT_NAME, KEY_USAGE, EXTENDED_KEY_USAGE, CERTIFICATE_POLICIES)
 _OWN = (BASIC_CONSTRAINTS, SUBJECT_KEY_IDENTIFIER, AUTHORITY_KEY_IDENTIFIER)
 """Extensions that the CA sets itself."""
 _POWERS = frozenset(EXTENDED_KEY_USAGES[name] for name in ("cmcRA", "cmcCA", "cmKGA"))
 _SKEW = timedelta(days=1)
 """How far a requester's clock may be behind."""
-
-
-@sequence
-class _OptionalValidity:
-    """OptionalValidity: SEQUENCE { notBefore [0] Time OPTIONAL, notAfter [1] Time OPTIONAL }."""
-
-    not_before: Annotated[datetime | None, Explicit(0, TIME)] = None
-    not_after: Annotated[datetime | None, Explicit(1, TIME)] = None
-
-
-@sequence
-class _Attribute:
-    """Attribute ::= SEQUENCE { type OBJECT IDENTIFIER, values SET OF ANY }."""
-
-    type: Annotated[str, OBJECT_IDENTIFIER]
-    values: Annotated[tuple[bytes, ...], SequenceOf(ANY, tag=0x31)]
-
-
-@sequence
-class _CertificationRequestInfo:
-    """CertificationRequestInfo: SEQUENCE { version, subject, subjectPKInfo, attributes [0] SET OF }."""
-
-    version: Annotated[int, INTEGER]
-    subject: Annotated[bytes, OPAQUE_SEQUENCE]
-    subject_pk_info: Annotated[bytes, OPAQUE_SEQUENCE]
-    attributes: Annotated[tuple[_Attribute, ...], Implicit(0, SequenceOf(_Attribute, tag=0x31))] = ()
 
 
 def cert_req_ids(office: Office, request: Request) -> tuple[int, ...]:
@@ -162,11 +135,11 @@ def _updated(office: Office, request: Request, message: CertReqMsg) -> Certifica
 def _in_pkcs10(office: Office, request: Request, number: int) -> Asked:  # noqa: ARG001 - there is one
     """The body p10cr."""
     signed = decode(Signed, request.content)
-    info = decode(_CertificationRequestInfo, signed.tbs)
+    info = decode(CertificationRequestInfo, signed.tbs)
     acceptable_key(info.subject_pk_info)
     if not verify_signature(info.subject_pk_info, signed.signature_algorithm, signed.signature, signed.tbs):
         raise Rejection("badPOP", "the PKCS#10 request is not signed by the private key of its public key")
-    values = [value for a in info.attributes if a.type == _EXTENSION_REQUEST for value in a.values]
+    values = [value for a in info.attributes or () if a.type == EXTENSION_REQUEST for value in a.values]
     extensions = tuple(extension for value in values for extension in EXTENSIONS.decode(value))
     return _granted(office, info.subject, info.subject_pk_info, extensions, None)
 
@@ -248,7 +221,7 @@ def _sorted_out(extensions: Sequence[Extension], public_key: bytes) -> tuple[tup
 
 def _life(office: Office, validity: bytes | None) -> tuple[Validity, tuple[str, ...]]:
     """The validity that is granted, within the CA's own, and words about what was asked otherwise."""
-    asked = _OptionalValidity() if validity is None else decode(_OptionalValidity, validity)
+    asked = OptionalValidity() if validity is None else decode(OptionalValidity, validity)
     now, last = office.now() - timedelta(seconds=office.rules.backdate), office.issuer.certificate.not_after
     if office.rules.lifetime:
         end = min(now + timedelta(seconds=office.rules.lifetime), last)
