@@ -6,7 +6,7 @@ import json
 import re
 
 import pytest
-from support.markdown import ROOT, text_of
+from support.markdown import ROOT, documents, text_of
 
 PAGE = text_of(ROOT / "docs" / "protocol.md")
 SCHEMA = json.loads(text_of(ROOT / "schemas" / "manifest.schema.json"))
@@ -69,6 +69,13 @@ def test_every_test_exists(what, keys, test, judge):
 def test_somebody_else_has_judged_it(what, keys, test, judge):
     assert judge
     assert "planned" not in judge
+    count = judge.count("both ends are ours")
+    assert judge.count("both ends are ours: RFC ") == count, f"{what}: say which text both were written from"
+
+
+def test_every_document_names_what_everybody_can_read():
+    """The page of facts that the authors worked from is in no shop: documents name RFCs."""
+    assert [path.name for path in documents() if "dossier" in text_of(path).lower()] == []
 
 
 def test_there_are_rows():
