@@ -259,6 +259,7 @@ def test_every_tolerance_is_explained_and_proved():
         Tolerance.OTHER_SENDER,
         Tolerance.SHA1_SIGNATURES,
         Tolerance.REVERSED_RDNS,
+        Tolerance.BARE_PRIVATE_KEY,  # tests/apply/test_central_keys.py
     }
     assert set(WORDS) == set(TOLERANCES.values()) == proved
 

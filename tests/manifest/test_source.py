@@ -140,7 +140,7 @@ def test_a_syntax_error_says_what_it_began_with():
 
 def test_a_parser_that_gives_no_place_is_believed_about_the_file():
     (finding,) = events._syntax_error("m.yaml", "", yaml.YAMLError("out of sorts\nand more")).diagnostics
-    assert finding == Diagnostic("this is not YAML", Place("m.yaml", 1, 1), "out of sorts")
+    assert finding == Diagnostic("this is not YAML", Place("m.yaml", 1, 1), "out of sorts", rule="yaml")
 
 
 @pytest.mark.parametrize(
