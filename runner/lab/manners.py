@@ -50,6 +50,8 @@ class Manners:
     """Names, with * and ?: enrolments whose subject has one in it are rejected …"""
     reject_with: str = "notAuthorized"
     """… with this failInfo."""
+    ra_names: tuple[str, ...] = ()
+    """Names, with * and ?: holders of a certificate whose subject has one in it are RAs, beside those of `lab ra`."""
     batches: bool = True
     """Whether several requests in one message, and several messages in a nested one, are taken."""
     key_generation: bool = True

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from runner.lab.issuing import CRL_DAYS, crl_entry
 from runner.lab.keeping import keep
+from runner.lab.manners import has_name
 from runner.lab.records import IssuedCertificate, State
 from runner.lab.roots import roll_over
 from runner.lab.senders import CertificateSender
@@ -99,8 +100,9 @@ class Office:
         """Whether somebody is an RA whom the lab trusts."""
         if not isinstance(sender, CertificateSender):
             return False
-        known = self.ledger.certificate(sender.certificate.serial)
-        return known is not None and known.ra
+        certificate = sender.certificate
+        known = self.ledger.certificate(certificate.serial)
+        return known is not None and (known.ra or has_name(certificate.subject.text, self.rules.ra_names))
 
     def free_serial(self) -> int:
         """A serial number that no certificate has: random bits below a first one that is set, all of one length."""

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from cryptography import x509
+from cryptography.x509.oid import ExtendedKeyUsageOID
 from support.openssl_cmp import OpensslClient
 from support.peers import refused_port
 from support.requester import Requester, Said, Secret, cert_req, new_key, template
@@ -238,11 +239,18 @@ def test_the_sample_manifest_does_what_it_says(site, openssl):
     client = OpensslClient(openssl, site.folder)
     client.csr("dev-1", "-subj", "/C=FI/O=Plant/CN=dev-1").rename(site.folder / "inbox" / "dev-1.csr")
     site.path.write_text((ROOT / "manifests" / "ra-tunnel.yaml").read_text())
-    assert site.verbs()["devices/dev-1.csr"] == ("forward", ["asked"])
+    assert site.verbs()["devices/dev-1.csr"] == ("forward", ["asked", "changed", "changed"])
+    said = site.plan().out
+    assert "extended_key_usage: none → clientAuth" in said
+    assert "key_usage: none → digitalSignature" in said
     done = site.apply()
     assert done.outcomes == {"desk": "issued", "devices/dev-1.csr": "forwarded"}, done
     made = x509.load_pem_x509_certificate((site.folder / "outbox" / "dev-1.csr.crt").read_bytes())
     assert made.subject == x509.load_pem_x509_csr((site.folder / "inbox" / "dev-1.csr").read_bytes()).subject
+    assert list(made.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value) == [
+        ExtendedKeyUsageOID.CLIENT_AUTH
+    ]
+    assert made.extensions.get_extension_for_class(x509.KeyUsage).value.digital_signature
     assert site.apply().outcomes == {"desk": "unchanged", "devices/dev-1.csr": "unchanged"}
 
 
