@@ -127,8 +127,8 @@ async def _serve(lab: Lab, args: Namespace) -> None:
 
     async def together() -> None:
         async with asyncio.TaskGroup() as servers:
-            allowed = args.allow_remote
-            servers.create_task(serve(lab.respond, host=args.host, port=args.port, allow_remote=allowed, ready=ready))
+            allowed, answerer = args.allow_remote, lab.answerer()
+            servers.create_task(serve(answerer, host=args.host, port=args.port, allow_remote=allowed, ready=ready))
             if args.tcp_port is not None:
                 servers.create_task(_tcp(lab, args))
 
@@ -145,7 +145,7 @@ async def _tcp(lab: Lab, args: Namespace) -> None:
     from runner.system import SystemClock
 
     await serve_tcp(
-        Office(lab.respond, SystemClock(), args.tcp_delay),
+        Office(lab.answerer(), SystemClock(), args.tcp_delay),
         ready=lambda url: console.say(f"TCP {url}"),
         host=args.host,
         port=args.tcp_port,

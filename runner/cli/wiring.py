@@ -136,7 +136,8 @@ class Workshop:
                 self.lab = self.lab or _lab(self.situation, self.clock, self.entropy)
                 from runner.transports.loopback import LoopbackTransport
 
-                line = self._line(authority, LoopbackTransport(self.lab.respond))
+                transport = LoopbackTransport(self.lab.answerer(), authority.limits.timeout)
+                line = self._line(authority, transport)
                 self.accesses[authority.name] = _lab_access(authority, self.lab, line, self.entropy)
 
     def close_lab(self) -> None:

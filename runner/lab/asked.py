@@ -113,23 +113,32 @@ def _in_update(office: Office, request: Request, number: int) -> Asked:
 
 
 def _updated(office: Office, request: Request, message: CertReqMsg) -> Certificate:
-    """The certificate that is updated: the one that signed, also by oldCertId; an RA may name any."""
-    if not isinstance(request.sender, CertificateSender):
+    """The certificate that is updated: the one that signed, also by oldCertId; who may do more names any other."""
+    own = request.sender.certificate if isinstance(request.sender, CertificateSender) else None
+    trusted = office.is_ra(request.sender) or (own is None and office.rules.kur_by_secret)
+    if own is None and not trusted:
         raise Rejection("wrongIntegrity", "a kur is signed with the certificate that it updates")
-    old = request.sender.certificate
     value = next((control.value for control in message.cert_req.controls if control.type == OLD_CERT_ID), None)
-    if value is None:
-        return old
-    named = decode(CertId, value)
+    if value is None and own is not None:
+        return own
+    serial = _named_by(office, value)
+    if own is not None and serial == own.serial:
+        return own
+    known = office.ledger.certificate(serial)
+    if known is None or known.state is not State.CONFIRMED or not trusted:
+        raise Rejection("badCertId", "oldCertId is not the certificate that signed the kur")
+    return parse_certificate(office.storage.certificate(serial))
+
+
+def _named_by(office: Office, old_cert_id: bytes | None) -> int:
+    """The serial number in oldCertId, which is of this CA."""
+    if old_cert_id is None:
+        raise Rejection("badCertId", "oldCertId is needed to tell which certificate is updated")
+    named = decode(CertId, old_cert_id)
     issuer = name_in_general_name(named.issuer)
     if issuer is None or not same_name(issuer, office.issuer.name):
         raise Rejection("badCertId", "oldCertId is not a certificate of this CA")
-    if named.serial_number == old.serial:
-        return old
-    known = office.ledger.certificate(named.serial_number)
-    if known is None or known.state is not State.CONFIRMED or not office.is_ra(request.sender):
-        raise Rejection("badCertId", "oldCertId is not the certificate that signed the kur")
-    return parse_certificate(office.storage.certificate(named.serial_number))
+    return named.serial_number
 
 
 def _in_pkcs10(office: Office, request: Request, number: int) -> Asked:  # noqa: ARG001 - there is one

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Self
 from runner.errors import BadInput
 from runner.lab import responder
 from runner.lab.ledger import Ledger
+from runner.lab.listening import slowly
 from runner.lab.office import Office
 from runner.lab.ras import make_ra, trust_ra
 from runner.lab.roots import open_roots, root_file, unusable
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from runner.ambient import Clock, Entropy
+    from runner.lab.listening import Respond
     from runner.pki.names import Name
 
 _REFERENCE = "lab"
@@ -47,6 +49,7 @@ class Lab:
         self._office = office
         self._folder = folder
         self._one_at_a_time = Lock()
+        self._answers = 0
         self.psk = psk
         """The shared secret as `reference:key`, the form that manifests take."""
 
@@ -98,6 +101,16 @@ class Lab:
             except Exception as problem:  # noqa: BLE001 - the wall: the peer gets an answer, not a broken connection
                 return responder.respond_failure(self._office, request, problem)
 
+    def answerer(self) -> Respond:
+        """`respond`, for an event loop; its answers leave late where the manners say so."""
+        return slowly(self.respond, self._pause) if self._office.rules.slow_seconds else self.respond
+
+    def _pause(self) -> int:
+        """The seconds by which the next answer leaves late."""
+        self._answers += 1
+        rules = self._office.rules
+        return rules.slow_seconds if not rules.slow_answers or self._answers <= rules.slow_answers else 0
+
     def roll_over(self) -> None:
         """Give the CA a new key under the same name, with link certificates between the old root and the new."""
         with self._one_at_a_time:
@@ -145,7 +158,7 @@ def open_lab(folder: Path | None, clock: Clock, entropy: Entropy, rules: LabRule
 
 def _opened(storage: Storage, folder: Path | None, clock: Clock, entropy: Entropy, rules: LabRules) -> Lab:
     mark = entropy.octets(_MARK_OCTETS).hex()
-    issuer, root_update = open_roots(storage, mark, clock.now().replace(microsecond=0))
+    issuer, root_update = open_roots(storage, mark, clock.now().replace(microsecond=0), rules.ca_key)
     kept = storage.kept("psk", f"{_REFERENCE}:{entropy.octets(_KEY_OCTETS).hex()}\n".encode, secret=True)
     psk, reference, secret = _psk(kept)
     office = Office(

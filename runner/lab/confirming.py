@@ -7,11 +7,12 @@ from dataclasses import replace
 from hmac import compare_digest
 from typing import TYPE_CHECKING
 
-from runner.asn1.algorithms import HASHES
-from runner.asn1.cmp import CMP_1999, PKI_STATUS, CertStatus
+from runner.asn1.algorithms import ECDSA_SIGNATURES, ED448, ED25519, HASHES, RSA_SIGNATURES
+from runner.asn1.cmp import CMP_1999, CMP_2021, PKI_STATUS, CertStatus
 from runner.lab.answers import PKICONF, SILENCE, Answer
 from runner.lab.records import IssuedCertificate, Part, Stage, State, Transaction, moved
 from runner.lab.rules import Rejection
+from runner.pki.certificates import parse_certificate
 from runner.pki.extensions import CRL_REASONS
 
 if TYPE_CHECKING:
@@ -20,11 +21,15 @@ if TYPE_CHECKING:
 
 _ACCEPTED = (PKI_STATUS.index("accepted"), PKI_STATUS.index("grantedWithMods"))
 _REJECTION = PKI_STATUS.index("rejection")
+_HASHED_WITH = {**RSA_SIGNATURES, **ECDSA_SIGNATURES, ED25519: "sha512"}
+_ED448_OCTETS = 64
 _UNSPECIFIED = CRL_REASONS["unspecified"]
 
 
 def confirm(office: Office, request: Request, transaction: Transaction) -> Answer:
     """A certConf: certificates are confirmed; or, where they are rejected, revoked. An empty one rejects all."""
+    if request.header.pvno < CMP_2021 and any(status.hash_alg is not None for status in request.content):
+        raise Rejection("badRequest", "hashAlg is of CMP version 3")
     verdicts = _verdicts(office, request.content, transaction)
     parts = tuple(replace(p, stage=Stage.DONE) if p.cert_req_id in verdicts else p for p in transaction.parts)
     changed = [
@@ -99,13 +104,24 @@ def _accepts(status: CertStatus) -> bool:
 
 
 def _hash(office: Office, status: CertStatus, certificate: IssuedCertificate) -> bytes:
-    """The certHash as it should be: by hashAlg, else by the certificate's signature algorithm, which names SHA-256."""
+    """The certHash as it should be: by hashAlg, else by the certificate's signature algorithm."""
+    der = office.storage.certificate(certificate.serial)
     if status.hash_alg is None:
-        return certificate.fingerprint
+        return _hash_that_goes_without_saying(der)
     name = HASHES.get(status.hash_alg.algorithm)
     if name is None:
         raise Rejection("badAlg", f"hashAlg {status.hash_alg.algorithm} is not known here")
-    return hashlib.new(name, office.storage.certificate(certificate.serial)).digest()
+    return hashlib.new(name, der).digest()
+
+
+def _hash_that_goes_without_saying(der: bytes) -> bytes:
+    """RFC 9481 §2.2, §3.3: the hash of the signature algorithm; SHA-512 and SHAKE256 for EdDSA; ML-DSA has none."""
+    algorithm = parse_certificate(der).signature_algorithm.algorithm
+    if algorithm == ED448:
+        return hashlib.shake_256(der).digest(_ED448_OCTETS)
+    if algorithm not in _HASHED_WITH:
+        raise Rejection("badAlg", "the certificate's signature algorithm names no hash: hashAlg is needed")
+    return hashlib.new(_HASHED_WITH[algorithm], der).digest()
 
 
 def abandon(office: Office, request: Request, transaction: Transaction) -> Answer:

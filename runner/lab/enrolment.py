@@ -26,7 +26,7 @@ from runner.lab.records import IssuedCertificate, Part, Stage, Transaction, begu
 from runner.lab.rules import Rejection, rejected, status_info
 from runner.lab.senders import SecretSender
 from runner.pki.certificates import parse_certificate
-from runner.pki.encrypted_values import seal_encrypted_value
+from runner.pki.encrypted_values import fresh_key, seal_encrypted_value
 from runner.pki.envelopes import recipient_of_request, seal_envelope
 from runner.pki.names import name_from_der
 
@@ -119,20 +119,21 @@ def issued(
     """The certificate is made, as `request`, which opened the transaction, asks for it; or it is rejected."""
     try:
         encrypted = _encryption(office, request, number, asked)
+        unlocks = fresh_key(office.entropy) if encrypted == CMP_1999 else b""
+        part = replace(part, encrypted=encrypted, unlocks=unlocks)
         certificate, der = office.issue(asked, request.sender.holder, confirmed=implicit)
-        _enclosed(office, encrypted, part.cert_req_id, der)
+        _enclosed(office, part, der)
     except Rejection as rejection:
         return refused(part, rejection), None
-    made = Part(
-        part.cert_req_id,
-        Stage.DONE if implicit else Stage.UNCONFIRMED,
+    made = replace(
+        part,
+        stage=Stage.DONE if implicit else Stage.UNCONFIRMED,
         serial=certificate.serial,
-        encrypted=encrypted,
         mods=asked.mods,
         generated=asked.generated != b"",
         replaces=asked.replaces,
-        polls=part.polls,
-        next_poll=part.next_poll,
+        challenge=b"",
+        number=0,
     )
     return made, certificate
 
@@ -186,23 +187,24 @@ def _response(office: Office, opening: Request, number: int, part: Part) -> Cert
         return CertResponse(cert_req_id=part.cert_req_id, status=status_info("waiting"))
     if part.serial is None:
         raise Rejection("badRequest", "this transaction was ended")
-    certificate = _enclosed(office, part.encrypted, part.cert_req_id, office.storage.certificate(part.serial))
+    certificate = _enclosed(office, part, office.storage.certificate(part.serial))
     key = seal_for(office, opening, opening.content[number], kept(office, part.serial)) if part.generated else None
     pair = CertifiedKeyPair(cert_or_enc_cert=certificate, private_key=key)
     status = status_info("grantedWithMods" if part.mods else "accepted", *part.mods)
     return CertResponse(cert_req_id=part.cert_req_id, status=status, certified_key_pair=pair)
 
 
-def _enclosed(office: Office, encrypted: int, cert_req_id: int, der: bytes) -> Chosen:
+def _enclosed(office: Office, part: Part, der: bytes) -> Chosen:
     """CertOrEncCert: as it is, in an EncryptedValue (CMP 2000, RSA alone), or in an EnvelopedData (CMP 2021)."""
-    if not encrypted:
+    if not part.encrypted:
         return Chosen("certificate", der)
     key = parse_certificate(der).public_key_info
     try:
-        if encrypted < CMP_2021:
-            sealed = Chosen("encryptedValue", seal_encrypted_value(der, key, office.entropy))
+        if part.encrypted < CMP_2021:
+            value = seal_encrypted_value(der, key, office.entropy, key=part.unlocks or None)
+            sealed = Chosen("encryptedValue", value)
         else:
-            to = recipient_of_request(key, cert_req_id)
+            to = recipient_of_request(key, part.cert_req_id)
             sealed = Chosen("envelopedData", seal_envelope(DATA, der, to, office.entropy))
     except ProtocolError as problem:
         raise Rejection("badPOP", f"nothing can be encrypted to this key: {problem.what}") from problem

@@ -1,7 +1,7 @@
 """The CA's key at work: its own certificate, the certificates that it issues, and its CRLs (RFC 5280 §4, §5).
 
-P-256 and ECDSA with SHA-256 throughout. What may be issued is decided before (asked.py); here a certificate is
-made from it, octet for octet where the request had octets.
+The kind of its key decides how everything is signed. What may be issued is decided before (asked.py); here a
+certificate is made from it, octet for octet where the request had octets.
 """
 
 from __future__ import annotations

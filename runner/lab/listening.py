@@ -8,15 +8,33 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from collections.abc import Awaitable, Callable
 from ipaddress import ip_address
-from typing import TYPE_CHECKING
 
 from runner.errors import BadInput, Refused
 
-if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-
 _HIGHEST_PORT = 65535
+Respond = Callable[[bytes], bytes | Awaitable[bytes]]
+"""What answers a message: octets, or something to await that gives them."""
+
+
+async def told(respond: Respond, request: bytes) -> bytes:
+    """The answer of a responder, whenever it comes."""
+    answer = respond(request)
+    return answer if isinstance(answer, bytes) else await answer
+
+
+def slowly(respond: Callable[[bytes], bytes], pause: Callable[[], float]) -> Respond:
+    """The same responder, whose answers leave late by so many seconds; others are served meanwhile."""
+
+    async def late(request: bytes) -> bytes:
+        answer = respond(request)
+        await asyncio.sleep(pause())
+        return answer
+
+    return late
+
+
 MOST_PEERS = 256
 """Connections at once; who comes when there are so many is turned away."""
 

@@ -15,6 +15,22 @@ from runner.errors import BadInput
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+CA_KEYS = (
+    "ec:p256",
+    "ec:p384",
+    "ec:p521",
+    "rsa:2048",
+    "rsa:3072",
+    "rsa:4096",
+    "ed25519",
+    "ed448",
+    "ml-dsa-44",
+    "ml-dsa-65",
+    "ml-dsa-87",
+)
+"""The kinds of key that the CA may have."""
+SLOWEST = 60
+"""Seconds by which an answer is late at most."""
 _WORDS = {"true": True, "yes": True, "false": False, "no": False}
 
 
@@ -66,6 +82,14 @@ class Manners:
     """Whether error messages go out without protection."""
     announce_kem: bool = False
     """Whether who sends no ciphertext for the lab's KEM key gets an unprotected error with its certificate."""
+    kur_by_secret: bool = False
+    """Whether a kur that names its certificate in oldCertId may come from whoever knows the secret, as from an RA."""
+    ca_key: str = "ec:p256"
+    """The kind of the CA's key (CA_KEYS), where the lab makes one."""
+    slow_seconds: int = 0
+    """Seconds (at most SLOWEST) by which answers leave the server late …"""
+    slow_answers: int = 0
+    """… and how many do, from the first on; 0: all of them."""
     versions: tuple[int, ...] = (1, 2, 3)
     """The versions of CMP that are spoken."""
     encrypted_certificates: bool = False
@@ -97,6 +121,10 @@ def parse_manners(pairs: Iterable[str]) -> Manners:
     made = Manners(**values)
     if made.reject_with not in FAIL_INFO:
         raise BadInput(f'There is no failInfo "{made.reject_with}"', why=f"one of {', '.join(FAIL_INFO)}")
+    if made.ca_key not in CA_KEYS:
+        raise BadInput(f'The CA has no key of the kind "{made.ca_key}"', why=f"one of {', '.join(CA_KEYS)}")
+    if made.slow_seconds > SLOWEST:
+        raise BadInput(f"An answer is at most {SLOWEST} seconds late", why=f"slow_seconds is {made.slow_seconds}")
     return made
 
 

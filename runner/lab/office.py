@@ -76,7 +76,7 @@ class Office:
 
     def roll_over(self) -> None:
         """From now on a new key signs, under the same name."""
-        self.issuer, self.root_update = roll_over(self.storage, self.now())
+        self.issuer, self.root_update = roll_over(self.storage, self.now(), self.rules.ca_key)
         self._services.clear()
         self._crl = None
         self.publish()

@@ -61,6 +61,8 @@ class Part:
     serial: int | None = None
     encrypted: int = 0
     """The pvno by which the certificate is encrypted to its own key; 0: it goes out as it is."""
+    unlocks: bytes = field(default=b"", repr=False)
+    """The symmetric key that opens it, where the MAC of conf is made from that (CMP 1999)."""
     mods: tuple[str, ...] = ()
     """What was granted otherwise than asked."""
     refusal: tuple[str, str] | None = None
@@ -206,6 +208,7 @@ def _part_told(part: Part) -> dict[str, Any]:
         "stage": part.stage.value,
         "serial": None if part.serial is None else f"{part.serial:x}",
         "encrypted": part.encrypted,
+        "unlocks": part.unlocks.hex(),
         "mods": part.mods,
         "refusal": part.refusal,
         "generated": part.generated,
@@ -224,6 +227,7 @@ def _part_read(told: dict[str, Any]) -> Part:
         stage=Stage(told["stage"]),
         serial=None if told["serial"] is None else int(told["serial"], 16),
         encrypted=told["encrypted"],
+        unlocks=bytes.fromhex(told.get("unlocks", "")),
         mods=tuple(told["mods"]),
         refusal=None if refusal is None else (refusal[0], refusal[1]),
         generated=told["generated"],

@@ -16,7 +16,7 @@ from runner.asn1.parameters import KEM_BASED_MAC, PBMAC1
 from runner.errors import Malformed, Unauthentic
 from runner.lab.rules import Rejection
 from runner.pki.certificates import Certificate, parse_certificate
-from runner.pki.macs import KemSecret, verify_mac
+from runner.pki.macs import KemSecret, SharedSecret, verify_mac
 from runner.pki.names import directory_name
 from runner.pki.signing import SIGNATURE_ALGORITHMS, verify_signature
 
@@ -95,9 +95,22 @@ def _by_protection(office: Office, received: Received) -> Sender:
 def _by_secret(office: Office, received: Received, algorithm: AlgorithmIdentifier, mac: bytes) -> SecretSender:
     reference = received.header.sender_kid
     known = reference == office.reference
-    if not verify_mac(office.secret, algorithm, mac, received.protected_part) or reference is None or not known:
+    secret = _secret(office, received)
+    if not verify_mac(secret, algorithm, mac, received.protected_part) or reference is None or not known:
         raise Rejection("badMessageCheck", "the reference is not known, or the MAC is not by its secret")
     return SecretSender(reference, algorithm)
+
+
+def _secret(office: Office, received: Received) -> SharedSecret:
+    """The shared secret; for a conf of CMP 1999 the keys that open the certificates, where these came encrypted.
+
+    RFC 2510 §3.2.8 (dossier §1.5).
+    """
+    if received.message.body.name != "pkiconf":
+        return office.secret
+    transaction = office.ledger.transaction(received.header.transaction_id or b"")
+    keys = b"" if transaction is None else b"".join(part.unlocks for part in transaction.parts)
+    return SharedSecret(keys) if keys else office.secret
 
 
 def _by_signature(

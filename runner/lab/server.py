@@ -8,12 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import h11
 
-from runner.lab.listening import listen
+from runner.lab.listening import listen, told
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from runner.lab.listening import Respond
 
 LARGEST_REQUEST = 1024 * 1024
 """Octets of the largest request body that is taken."""
@@ -25,7 +30,6 @@ FAREWELL = 2.0
 _READ = 64 * 1024
 
 Headers = list[tuple[str, str]]
-Respond = Callable[[bytes], bytes | Awaitable[bytes]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,9 +135,7 @@ class _Talk:
         if request.method != b"POST":
             return _POST_ONLY
         try:
-            octets = self._respond(request.body)
-            if not isinstance(octets, bytes):
-                octets = await octets
+            octets = await told(self._respond, request.body)
         except Exception as error:  # noqa: BLE001 (the responder's fault is not the other conversations')
             message = "the lab's responder failed"
             asyncio.get_running_loop().call_exception_handler({"message": message, "exception": error})

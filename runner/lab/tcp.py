@@ -18,12 +18,13 @@ import struct
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from runner.lab.listening import listen
+from runner.lab.listening import listen, told
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from runner.ambient import Clock
+    from runner.lab.listening import Respond
 
 LARGEST_FRAME = 1024 * 1024
 """Octets of the largest frame that is taken."""
@@ -64,17 +65,17 @@ class _Unfit:
 class Office:
     """Answers, at once or after `delay` seconds: then a reference is given out, and the answer kept for it."""
 
-    def __init__(self, respond: Callable[[bytes], bytes], clock: Clock, delay: int = 0) -> None:
+    def __init__(self, respond: Respond, clock: Clock, delay: int = 0) -> None:
         self._respond = respond
         self._clock = clock
         self._delay = delay
         self._kept: dict[int, tuple[float, bytes]] = {}
         self._last = 0
 
-    def answer(self, frame: _Frame) -> _Frame:
+    async def answer(self, frame: _Frame) -> _Frame:
         """The frame that answers a frame."""
         if frame.kind == _MESSAGE:
-            answer = self._respond(frame.value)
+            answer = await told(self._respond, frame.value)
             return self._keep(answer, frame) if self._delay and answer else _message(answer, frame)
         if frame.kind == _POLL_REQ and len(frame.value) == 4:  # noqa: PLR2004 - a reference
             return self._fetched(int.from_bytes(frame.value, "big"), frame)
@@ -144,15 +145,15 @@ async def _hold(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, offi
 async def _turn(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, office: Office) -> bool:
     async with asyncio.timeout(IDLE_TIMEOUT):
         frame = await _read(reader)
-    answer = frame.answer if isinstance(frame, _Unfit) else _answered(frame, office)
+    answer = frame.answer if isinstance(frame, _Unfit) else await _answered(frame, office)
     writer.write(answer.octets())
     await writer.drain()
     return not (answer.closing or isinstance(frame, _Unfit) or frame.closing)
 
 
-def _answered(frame: _Frame, office: Office) -> _Frame:
+async def _answered(frame: _Frame, office: Office) -> _Frame:
     try:
-        return office.answer(frame)
+        return await office.answer(frame)
     except Exception as error:  # noqa: BLE001 (the responder's fault is not the other conversations')
         context = {"message": "the lab's responder failed", "exception": error}
         asyncio.get_running_loop().call_exception_handler(context)

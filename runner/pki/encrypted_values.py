@@ -65,6 +65,11 @@ def first_object(padded: bytes) -> bytes:
     return padded[:stop]
 
 
+def fresh_key(entropy: Entropy, cipher: str = "aes256-cbc") -> bytes:
+    """A symmetric key for a cipher."""
+    return entropy.octets(key_octets(AlgorithmIdentifier(algorithm=CIPHERS[cipher])))
+
+
 def seal_encrypted_value(
     content: bytes,
     public_key_info: bytes,
@@ -72,15 +77,17 @@ def seal_encrypted_value(
     *,
     cipher: str = "aes256-cbc",
     intended: AlgorithmIdentifier | None = None,
+    key: bytes | None = None,
 ) -> EncryptedValue:
     """`content` (a certificate or PrivateKeyInfo, DER) for an RSA key, its symmetric key by PKCS#1 v1.5.
 
-    `intended` is the algorithm that a private key inside is for. ProtocolError where the key is not RSA.
+    `intended` is the algorithm that a private key inside is for, `key` a symmetric key that was chosen before, of the
+    cipher's length. ProtocolError where the key is not RSA.
     """
     public = load_public_key(public_key_info)
     if not isinstance(public, rsa.RSAPublicKey):
         raise ProtocolError("an EncryptedValue needs an RSA key to encrypt to", next_step="use CMP version 3")
-    key = entropy.octets(key_octets(AlgorithmIdentifier(algorithm=CIPHERS[cipher])))
+    key = key or fresh_key(entropy, cipher)
     symmetric, encrypted = encrypt(cipher, key, content, entropy)
     transport, wrapped = key_transport(public, key, "pkcs1")
     return EncryptedValue(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 
 import pytest
 from cryptography import x509
@@ -87,11 +88,19 @@ def test_certconf_may_say_that_it_accepts(lab, newcomer, status):
 
 @pytest.mark.parametrize(("oid", "name"), [("2.16.840.1.101.3.4.2.3", "sha512"), ("2.16.840.1.101.3.4.2.1", "sha256")])
 def test_certconf_may_choose_its_hash(lab, newcomer, oid, name):
-    said = newcomer.enrol(peer.new_key())
+    """In version 3, which alone has hashAlg."""
+    said = newcomer.begin().ask("ir", (peer.cert_req(peer.new_key()),), pvno=3)
     algorithm = AlgorithmIdentifier(algorithm=oid)
     value = hashlib.new(name, said.der).digest()
-    assert newcomer.confirm(said, cert_hash=value, hash_alg=algorithm).kind == "pkiconf"
+    status = CertStatus(cert_hash=value, cert_req_id=0, hash_alg=algorithm)
+    assert newcomer.ask("certConf", (status,)).fail_info == ["badRequest"]
+    assert newcomer.ask("certConf", (replace(status, hash_alg=_UNKNOWN),), pvno=3).fail_info == ["badAlg"]
+    assert state(lab, said) == "unconfirmed"
+    assert newcomer.ask("certConf", (status,), pvno=3).kind == "pkiconf"
     assert state(lab, said) == "confirmed"
+
+
+_UNKNOWN = AlgorithmIdentifier(algorithm="1.2.3")
 
 
 @pytest.mark.parametrize(
@@ -99,7 +108,6 @@ def test_certconf_may_choose_its_hash(lab, newcomer, oid, name):
     [
         ({"cert_hash": bytes(32)}, "badCertId"),
         ({"cert_hash": b""}, "badCertId"),
-        ({"hash_alg": AlgorithmIdentifier(algorithm="1.2.3")}, "badAlg"),
         ({"status": "waiting"}, "badRequest"),
     ],
 )

@@ -152,17 +152,17 @@ def test_a_key_that_is_not_the_cas_is_refused(kept, tmp_path, clock, entropy):
     assert "ca.key" in caught.value.why
 
 
-def test_a_key_of_another_kind_is_refused(kept, tmp_path, clock, entropy):
-    from cryptography.hazmat.primitives.asymmetric import ed25519
+def test_a_key_that_does_not_sign_is_refused(kept, tmp_path, clock, entropy):
+    from cryptography.hazmat.primitives.asymmetric import x25519
 
     kept().close()
-    pem = ed25519.Ed25519PrivateKey.generate().private_bytes(
+    pem = x25519.X25519PrivateKey.generate().private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
     (tmp_path / "lab" / "ca.key").write_bytes(pem)
     with pytest.raises(StateError) as caught:
         open_lab(tmp_path / "lab", clock, entropy)
-    assert caught.value.why == "it is not a P-256 key"
+    assert caught.value.why == "it is not a key that signs"
 
 
 def test_a_place_that_is_no_folder_is_refused(tmp_path, clock, entropy):
