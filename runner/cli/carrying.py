@@ -90,7 +90,7 @@ class Crew(NamedTuple):
 
 
 def _carried_out(workshop: Workshop, journal: Journal, args: Namespace, hearers: Hearers, crew: Crew) -> Run:
-    from runner.report.canonical import canonical_json
+    from runner.report.canonical import compact_json
     from runner.report.json_report import run_to_json
 
     tune()
@@ -99,7 +99,7 @@ def _carried_out(workshop: Workshop, journal: Journal, args: Namespace, hearers:
         done = asyncio.run(_run(workshop, journal, args, hearers, crew))
     finally:
         workshop.close_lab()
-    journal.finish_run(done.id, done.finished, canonical_json(run_to_json(done)))
+    journal.finish_run(done.id, done.finished, compact_json(run_to_json(done)))
     return done
 
 

@@ -8,7 +8,6 @@ and where something was, the digests say which record. Reading and writing files
 from __future__ import annotations
 
 import hashlib
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +18,7 @@ from runner.errors import Malformed, ProtocolError, Unauthentic
 from runner.pki.certificates import parse_certificate
 from runner.pki.paths import find_path
 from runner.pki.signed_data import DATA, Content, sign, signed_by
+from runner.report.canonical import compact_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -66,8 +66,7 @@ def touched(report: Mapping[str, Any]) -> Touched:
 
 
 def _digest(part: object) -> str:
-    octets = json.dumps(part, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
-    return hashlib.sha256(octets.encode()).hexdigest()
+    return hashlib.sha256(compact_json(part).encode()).hexdigest()
 
 
 def _all(head: str, items: Iterable[str]) -> str:
