@@ -215,12 +215,23 @@ def _recovery(work: Conversion) -> dict[str, Any]:
     return {"recoveries": [entry]}
 
 
-def _poll(_work: Conversion) -> dict[str, Any]:
-    raise BadInput("POLL cannot be said in a manifest yet", next_step="apply polls by itself for what it asked for")
+def _poll(work: Conversion) -> dict[str, Any]:
+    """-I; the key that the certificate is for was in no option of the old command."""
+    entry = {"name": _entry_name(work), "authority": "ca", "credential": "us", "id": work.line.value("I")}
+    work.notes.append(
+        "key: in the entry, with the private key of the request, lets the certificate be held against it."
+    )
+    return {"polls": [{**entry, "output": _output(work)}]}
 
 
-def _tunnel(_work: Conversion) -> dict[str, Any]:
-    raise BadInput("TUNNEL cannot be said in a manifest yet", next_step="the section tunnels is being built")
+def _tunnel(work: Conversion) -> dict[str, Any]:
+    """What the line says of the certificate replaces what a request says; a person approves each, as before."""
+    override = template_of(work.line, work.notes)
+    if override.pop("certificate", ""):
+        work.notes.append(f"-T {quoted(work.line.value('T'))} cannot be said: name under override: what it stood for.")
+    entry = {"name": "tunnel", "authority": "ca", "credential": "us", "requests": "inbox", "output": "outbox"}
+    work.notes.append("Put the requests into the folder inbox; approve: can have rules instead (docs/ra.md).")
+    return {"tunnels": [{**entry, **({"override": override} if override else {}), "approve": "ask"}]}
 
 
 _SECTIONS = {

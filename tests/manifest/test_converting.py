@@ -44,7 +44,7 @@ def manifest(line, **options):
 
 @pytest.fixture
 def accepted(tmp_path):
-    """The one item of what a line becomes, which the manifest's schema and meaning accept."""
+    """The one item (or tunnel) of what a line becomes, which the manifest's schema and meaning accept."""
     for name in FILES:
         (tmp_path / name).touch()
 
@@ -52,7 +52,7 @@ def accepted(tmp_path):
         file = tmp_path / "converted.yaml"
         file.write_text(convert(line, **options), encoding="utf-8")
         document = load_manifest([file])
-        (item,) = document.items
+        (item,) = document.items or document.tunnels
         return document, item
 
     return read
@@ -92,6 +92,10 @@ def test_the_key_update_of_the_manual(accepted):
         (f"rev -c op.crt -k op.prv -T old.crt -C ca.pem {URL}", "revocations"),
         (f"RECOVER -p 1:k -s CN=a -C ca.pem -o back {URL}", "recoveries"),
         (f"rec -R ra.crt -k ra.prv -T old.crt -C ca.pem {URL}", "recoveries"),
+        (f"POLL -p 1:k -I 4711 -C ca.pem -o late {URL}", "polls"),
+        (f"pol -c op.crt -k op.prv -I 4711 -C ca.pem {URL}", "polls"),
+        (f"TUNNEL -R ra.crt -k ra.prv -C ca.pem -s CN=a -u digitalsignature {URL}", "tunnels"),
+        (f"tun -R ra.crt -k ra.prv -C ca.pem -T old.crt -y {URL}", "tunnels"),
         (
             f"INITIALIZE -pfile.psk {KEY} -s CN=a -C ca.pem -N noise -i 2000 {URL}".replace("file.psk", "psk.txt"),
             "enrollments",
