@@ -99,6 +99,10 @@ class Dialogue:
     ca_pubs: tuple[bytes, ...] = ()
     symmetric_key: bytes = field(default=b"", repr=False)
     """What opened a certificate that came encrypted: the MAC key of conf (RFC 2510). It is never written down."""
+    polls: int = 0
+    """How often the CA was asked whether it has decided on what is waited for now."""
+    waits_since: str = ""
+    """When it first put that off, ISO 8601; empty: it has not."""
     about: str = ""
     """SHA-256 (hex) of the certificate that is to be updated or revoked."""
     extra_certs: tuple[bytes, ...] = ()

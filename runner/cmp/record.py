@@ -22,6 +22,8 @@ _PLAIN = frozenset(
         "refused",
         "confirm_by",
         "sealed",
+        "polls",
+        "waits_since",
         "about",
         "whole",
         "key_is_signed_for",

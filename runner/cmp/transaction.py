@@ -89,6 +89,7 @@ def _taken_over(order: Order, parties: Parties, now: datetime, entropy: Entropy)
     nonce = entropy.octets(NONCE)
     recipient = directory_name(parties.recipient.der if parties.recipient else NULL_DN)
     blank = Dialogue(POLL_REQ, State.POLLING, order.transaction_id, b"", nonce, nonce, recipient=recipient)
+    blank = replace(blank, polls=1, waits_since=now.isoformat())
     message = protect(header_of(blank, parties, now), poll_body((blank.cert_req_id,)), parties.protection)
     return replace(blank, request=message)
 
@@ -107,6 +108,8 @@ def _next(
             nonce=nonce,
             delayed_nonce=dialogue.delayed_nonce if state is State.POLLING else nonce,
             request=message,
+            polls=dialogue.polls + 1 if state is State.POLLING else 0,
+            waits_since=dialogue.waits_since if state is State.POLLING else "",
         )
         for dialogue in dialogues
     )

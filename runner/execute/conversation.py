@@ -18,8 +18,10 @@ from runner.cmp.transaction import Fellow, confirm, in_step, is_told, poll, prov
 from runner.errors import Claimed, Delayed, ProtocolError, TransportError
 from runner.execute.endings import Parked, Unsure, Won, ending, without_answer, words_of
 from runner.execute.line import Tally
-from runner.execute.members import Member, Standing, alike, judged_again, keep_key, poll_from_now, waits
+from runner.execute.members import Member, Standing, alike, judged_again, keep_key, poll_from_now, wait_from, waits
+from runner.execute.patience import count_poll, no_longer, tired
 from runner.execute.results import Failure
+from runner.manifest.polling import USUAL
 from runner.state.inventory import Stage
 from runner.values import replace
 
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     from runner.errors import CmpBatchError
     from runner.execute.endings import Ending
     from runner.execute.line import Line
+    from runner.manifest.polling import Polling
 
 SHORTEST_WAIT = 1
 """Seconds between a pollReq and the next, where the CA goes on to say `waiting` and not how long."""
@@ -42,7 +45,7 @@ class Conversation:
     """One transaction and what it needs.
 
     `keep(changes)` returns when the journal has them, all or none; `rest(seconds)` waits for the CA's decision;
-    `max_wait` is how many seconds one run may do so.
+    `max_wait` is how many seconds one run may do so, `polling` the limits over all runs.
     """
 
     members: Sequence[Member]
@@ -52,6 +55,7 @@ class Conversation:
     keep: Callable[[list[Any]], Awaitable[None]]
     max_wait: float
     rest: Callable[[float], Awaitable[None]] = asyncio.sleep
+    polling: Polling = USUAL
     tally: Tally = field(default_factory=Tally)
     reference: str = ""
     _deadline: float = 0.0
@@ -85,13 +89,24 @@ class Conversation:
     async def _taken_up(self, standings: Sequence[Standing]) -> None:
         """Those that were told to wait wait on, or ask now; whatever else was out goes out again."""
         both = list(zip(self.members, standings, strict=True))
+        await self._give_up([member for member, standing in both if standing.forsaken])
+        both = [(member, standing) for member, standing in both if member.ending is None]
         waiting = [(member, standing.check_after) for member, standing in both if waits(member, standing)]
         now = self.clock.now()
         for member, moment in waiting:
             left = (moment - now).total_seconds() if moment else 0
             member.action = Wait(max(int(left) + 1, SHORTEST_WAIT), "the CA asked not to be asked before then")
-        if len(waiting) == len(both) and all(moment is None or moment <= now for _, moment in waiting):
-            await self._poll(self.members, waiting[0][1])
+        if waiting and len(waiting) == len(both) and all(moment is None or moment <= now for _, moment in waiting):
+            await self._poll([member for member, _ in waiting], waiting[0][1])
+
+    async def _give_up(self, members: Sequence[Member], words: str = "") -> bool:
+        """Those about whom the CA was asked often or long enough end, if there are any; `words` are its last."""
+        endings = tired(members, self.polling, self.clock.now(), words)
+        if endings:
+            await self._note(Stage.WAITING, [member for member, _ in endings], None, self.reference)
+        for member, enough in endings:
+            member.end(enough)
+        return bool(endings)
 
     async def _note(
         self, stage: Stage, members: Sequence[Member], check_after: datetime | None = None, reference: str = ""
@@ -183,14 +198,19 @@ class Conversation:
     async def _delayed(self, members: Sequence[Member], later: Delayed) -> None:
         """The transport has the message and no answer yet: what it gave to ask with is journalled before it is used."""
         self.reference = later.reference
-        moment = self.clock.now() + timedelta(seconds=later.seconds)
+        wait_from(members, self.clock.now())
+        if await self._give_up(members, later.what):
+            return
+        count_poll(members)
+        seconds = no_longer(later.seconds, members, self.polling, self.clock.now())
+        moment = self.clock.now() + timedelta(seconds=seconds)
         await self._note(Stage.WAITING, members, moment, later.reference)
-        if self.clock.monotonic() + later.seconds > self._deadline:
+        if self.clock.monotonic() + seconds > self._deadline:
             words = f"{later.what}; {later.next_step}" if later.next_step else later.what
             for member in members:
                 member.end(Parked(moment, words))
             return
-        await self.rest(later.seconds)
+        await self.rest(seconds)
 
     async def _undelivered(self, members: Sequence[Member], problem: CmpBatchError) -> None:
         """A failure while the transport still owes us an answer changes nothing, unless it has forgotten about it."""
@@ -236,7 +256,7 @@ class Conversation:
     def _put_off(self) -> list[Any]:
         """What the journal is told of those that the same answer left to wait."""
         fresh = [each for each in self._waiting() if each.dialogue.state is not State.POLLING]
-        poll_from_now(fresh)
+        poll_from_now(fresh, self.clock.now())
         return self._changes(Stage.WAITING, fresh, self.clock.now())
 
     def _waiting(self) -> list[Member]:
@@ -254,9 +274,12 @@ class Conversation:
         """The next pollReq, when it is time to ask again; Parked where that is beyond what this run may wait."""
         waits = [member.action for member in members if isinstance(member.action, Wait)]
         polled = members[0].dialogue.state is State.POLLING
-        seconds = max(wait.seconds for wait in waits) or (SHORTEST_WAIT if polled else 0)
+        poll_from_now(members, self.clock.now())
+        if await self._give_up(members, waits[0].reason):
+            return
+        asked = max(wait.seconds for wait in waits) or (SHORTEST_WAIT if polled else 0)
+        seconds = no_longer(asked, members, self.polling, self.clock.now())
         moment = self.clock.now() + timedelta(seconds=seconds)
-        poll_from_now(members)
         await self._note(Stage.WAITING, members, moment)
         if seconds and self.clock.monotonic() + seconds > self._deadline:
             for member, wait in zip(members, waits, strict=True):

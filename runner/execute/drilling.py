@@ -71,7 +71,7 @@ async def _drilled(item: Recovery, ground: DrillGround) -> Drilled:
     both = recovery_parties(plain, item, access.authority, own)
     dialogue = start(order, both, None, ground.clock.now(), ground.entropy)
     member = Member(order, both, dialogue, _unchanged, _nowhere)
-    wait = access.authority.max_wait
+    wait = access.authority.polling.max_wait
     await Conversation([member], access.line, ground.clock, ground.entropy, _nowhere, wait).begin()
     return _told(item.name, member.ending, both, ground)
 

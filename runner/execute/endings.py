@@ -7,7 +7,7 @@
     CONFIRMING                 Unsure                                      Lost; Unsure after an unanswered attempt,
                                                                            Won where that was heard (certConfirmed)
 
-A certificate that we reject ends as Lost in every case.
+A certificate that we reject ends as Lost in every case; a CA that does not decide in time as GaveUp (patience.py).
 """
 
 from __future__ import annotations
@@ -77,7 +77,15 @@ class Parked:
     doubt: bool = False
 
 
-Ending = Won | Lost | Unsure | Parked
+@dataclass(frozen=True, slots=True)
+class GaveUp:
+    """The CA has not decided, and was asked as often, or for as long, as the manifest allows."""
+
+    failure: Failure
+    status: Status | None = None
+
+
+Ending = Won | Lost | Unsure | Parked | GaveUp
 
 
 def ending(dialogue: Dialogue, action: Done | Rejected | GivenUp, offered: Offered | None, *, doubt: bool) -> Ending:

@@ -119,7 +119,8 @@ def _conversation(order: Order, both: Parties, access: Access, desk: Desk) -> Co
         clock=desk.clock,
         entropy=desk.entropy,
         keep=nothing,
-        max_wait=access.authority.max_wait,
+        max_wait=access.authority.polling.max_wait,
+        polling=access.authority.polling,
     )
 
 

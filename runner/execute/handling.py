@@ -103,7 +103,7 @@ class Handling:
     def conversation(self, order: Order, both: Parties, dialogue: Dialogue) -> Conversation:
         """A transaction of the RA's own, which nobody shares: its marks are a requester's."""
         access, now = self.desk.access(self.item.authority), self.desk.clock.monotonic()
-        self.until = self.until or now + access.authority.max_wait
+        self.until = self.until or now + access.authority.polling.max_wait
         return Conversation(
             members=(Member(order, both, dialogue, self.record.change, _no_key),),
             line=access.line,
@@ -112,6 +112,7 @@ class Handling:
             keep=self.desk.record,
             max_wait=self.until - now,
             rest=self.rest,
+            polling=access.authority.polling,
         )
 
     def relayed_in(self, text: str) -> Relayed:

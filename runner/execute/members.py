@@ -56,6 +56,11 @@ class Standing:
     check_after: datetime | None = None
     reference: str = ""
 
+    @property
+    def forsaken(self) -> bool:
+        """Whether an earlier run gave up asking."""
+        return self.stage is Stage.WAITING and self.check_after is None
+
 
 def judged_again(member: Member, now: datetime) -> Offered:
     """What certConf says, or said, stands: time and trust may have changed since, the CA's mind does not."""
@@ -68,11 +73,18 @@ def judged_again(member: Member, now: datetime) -> Offered:
     return replace(offered, problem=None, remarks=(*offered.remarks, remark))
 
 
-def poll_from_now(members: Sequence[Member]) -> None:
+def poll_from_now(members: Sequence[Member], now: datetime) -> None:
     """Those that the CA puts off poll from now on for what they have been waiting for."""
     for member in members:
         if member.dialogue.state is not State.POLLING:
             member.dialogue = replace(member.dialogue, state=State.POLLING, origin=member.dialogue.state)
+    wait_from(members, now)
+
+
+def wait_from(members: Sequence[Member], now: datetime) -> None:
+    """They wait since now, unless they have waited before."""
+    for member in members:
+        member.dialogue = replace(member.dialogue, waits_since=member.dialogue.waits_since or now.isoformat())
 
 
 def waits(member: Member, standing: Standing) -> bool:

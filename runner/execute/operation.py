@@ -14,7 +14,7 @@ from runner.execute.agreeing import with_announced
 from runner.execute.central import is_central, keep_key, served_once
 from runner.execute.company import again, company
 from runner.execute.desk import Installation
-from runner.execute.endings import Lost, Parked, Unsure, Won
+from runner.execute.endings import GaveUp, Lost, Parked, Unsure, Won
 from runner.execute.fetch import fetch
 from runner.execute.filing import Filing
 from runner.execute.groundwork import Preparation
@@ -85,7 +85,7 @@ class Operation:
     async def _keep_what_came(self) -> None:
         """Begun afresh (--retry-unknown) after a certificate had come: that one is put aside, the CA may count it."""
         before = self.record.before
-        if before is not None and before.stage is Stage.ISSUED:
+        if before is not None and before.stage in (Stage.ISSUED, Stage.WAITING):
             await self._put_aside(dialogue_of(before).certificate)
 
     async def _prepare(self) -> Prepared:
@@ -125,7 +125,7 @@ class Operation:
 
     def _ticket(self, prepared: Prepared, before: Open | None = None) -> Ticket:
         now = self.desk.clock.monotonic()
-        self.until = self.until or now + self.desk.access(self.item.authority).authority.max_wait
+        self.until = self.until or now + self.desk.access(self.item.authority).authority.polling.max_wait
         return Ticket(
             authority=self.item.authority,
             prepared=prepared,
@@ -188,6 +188,9 @@ class Operation:
             return await self._lost(ending)
         if isinstance(ending, Unsure):
             return await self._unsure(ending)
+        if isinstance(ending, GaveUp):
+            await self.record.stop(ending.failure.what, stage=Stage.WAITING, check_after=None)
+            return self.result(Outcome.FAILED, failure=ending.failure)
         return await self._parked(ending)
 
     async def _won(self, ending: Won, prepared: Prepared) -> Result:
@@ -255,7 +258,9 @@ class Operation:
             await self.desk.installations.do(aside(self.filing.output, parse_certificate(der)))
 
     async def _parked(self, ending: Parked) -> Result:
-        await self.record.stop(ending.words, stage=Stage.SENT if ending.doubt else Stage.WAITING)
+        moment = self.record.last.check_after or ending.check_after
+        stage = Stage.SENT if ending.doubt else Stage.WAITING
+        await self.record.stop(ending.words, stage=stage, check_after=moment)
         words = f"ask again after {ending.check_after:%Y-%m-%d %H:%M:%S} UTC by running apply again"
         return self.result(Outcome.PENDING, failure=Failure("the CA has not decided yet", ending.words, words))
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from runner.cmp.response import Status
-from runner.execute.endings import Lost, Unsure, Won
+from runner.execute.endings import GaveUp, Lost, Unsure, Won
 from runner.execute.handling import Answer
 from runner.execute.members import Standing
 from runner.execute.record import dialogue_of
@@ -72,6 +72,9 @@ async def _settle(work: Handling, ending: Ending, relayed: Relayed) -> Result:
     if isinstance(ending, Unsure):
         await work.record.stop(ending.failure.what, check_after=None)
         return work.result(Outcome.UNKNOWN, status=ending.status, failure=ending.failure)
+    if isinstance(ending, GaveUp):
+        await work.record.stop(ending.failure.what, stage=Stage.WAITING, check_after=None)
+        return work.result(Outcome.FAILED, failure=ending.failure)
     await work.record.stop(ending.words, stage=Stage.SENT if ending.doubt else Stage.WAITING)
     words = f"ask again after {ending.check_after:%Y-%m-%d %H:%M:%S} UTC by running apply again"
     return work.result(Outcome.PENDING, failure=Failure("the CA has not decided yet", ending.words, words))

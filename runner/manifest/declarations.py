@@ -13,6 +13,7 @@ from runner.manifest.credentialing import read_credential, read_login
 from runner.manifest.dealings import read_dealings
 from runner.manifest.durations import parse_duration, parse_timeout
 from runner.manifest.model import LAB_URL, Authority, Limits
+from runner.manifest.polling import USUAL, Polling
 from runner.manifest.reaching import read_reach, read_urls
 from runner.manifest.reader import Reader, cached_name
 from runner.manifest.shared import extended
@@ -26,9 +27,6 @@ if TYPE_CHECKING:
     from runner.manifest.credentials import Credential, Login
     from runner.manifest.ledger import Ledger
     from runner.manifest.parts import Part
-
-USUAL_WAIT = 60.0
-"""Seconds that one run waits for a CA to decide, where the manifest does not say."""
 
 
 @dataclass(slots=True)
@@ -110,7 +108,7 @@ def _authority(name: str, reader: Reader, declared: Declared) -> Authority | Non
         message_time=dealings.message_time,
         limits=_limits(reader),
         reach=read_reach(reader, urls, declared.logins),
-        max_wait=_max_wait(reader),
+        polling=_polling(reader),
         batch_size=_batch_size(part),
     )
     complete = (urls or authority.reach.folder) and (
@@ -170,7 +168,14 @@ def _batch_size(part: Part) -> int:
     return int(batching.number("size", 1)) if batching else 1
 
 
-def _max_wait(reader: Reader) -> float:
+def _polling(reader: Reader) -> Polling:
     part = reader.part.part("polling")
-    asked = reader.elsewhere(part).parsed("max_wait", parse_duration) if part else None
-    return USUAL_WAIT if asked is None else asked
+    if part is None:
+        return USUAL
+    times = reader.elsewhere(part)
+    max_wait = times.parsed("max_wait", parse_duration)
+    return Polling(
+        max_wait=USUAL.max_wait if max_wait is None else max_wait,
+        max_polls=int(part.number("max_polls", USUAL.max_polls)),
+        give_up_after=times.parsed("give_up_after", parse_timeout),
+    )

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from runner.manifest.calendar import AT_ONCE
 from runner.manifest.hooks import NO_HOOKS, Hooks
+from runner.manifest.polling import USUAL
 from runner.manifest.reach import Reach
 from runner.manifest.rollout import ALL_AT_ONCE
 from runner.manifest.wishes import Asking, ValidityWish
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from runner.manifest.credentials import Credential, Login
     from runner.manifest.placing import Output, RenewBefore
     from runner.manifest.policy import Policy
+    from runner.manifest.polling import Polling
     from runner.manifest.rollout import Strategy
     from runner.manifest.tunnel import Tunnel
     from runner.pki.keyspecs import KeySpec
@@ -103,9 +105,7 @@ class Authority:
     message_time: bool = True
     limits: Limits = Limits()
     reach: Reach = field(default_factory=Reach)
-    max_wait: float = 60.0
-    """Longest time to poll for a pending answer within one run, in seconds; after it the item stays `pending`."""
-
+    polling: Polling = USUAL
     batch_size: int = 1
     """How many requests may share a message (`batching:`)."""
 

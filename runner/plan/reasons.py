@@ -30,6 +30,9 @@ _CONTINUATIONS = {
 }
 
 
+_DOUBTFUL = (Stage.SENT, Stage.WAITING, Stage.ISSUED)
+
+
 def open_operation(case: Case[Any]) -> Decision | None:
     """The journal has an operation open whose request may be out: continue it, never a second one."""
     operation = case.open
@@ -38,6 +41,8 @@ def open_operation(case: Case[Any]) -> Decision | None:
     words = _CONTINUATIONS[operation.stage]
     if operation.stage is Stage.SENT and operation.check_after is not None:
         words = "the CA was asked whether it has decided, and no usable answer came; it is asked again"
+    if operation.given_up:
+        words = "the CA said waiting, and asking was given up; it is asked again where `polling:` allows more"
     if operation.digest != case.item.digest:
         words += "; the entry has changed since: what was asked for then is finished first"
     note = f" ({operation.note})" if operation.note else ""
@@ -45,8 +50,8 @@ def open_operation(case: Case[Any]) -> Decision | None:
 
 
 def _is_unknown(operation: Open) -> bool:
-    """Whether it was reported as unknown. What was merely cut off is repeated first; what is pending is polled."""
-    return operation.stage in (Stage.SENT, Stage.ISSUED) and bool(operation.note) and operation.check_after is None
+    """Whether it was reported as unknown, or given up. What was merely cut off is repeated, what is pending polled."""
+    return operation.stage in _DOUBTFUL and bool(operation.note) and operation.check_after is None
 
 
 ENROLLMENT: tuple[Callable[[Case[Any]], Decision | None], ...] = (

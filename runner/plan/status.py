@@ -131,6 +131,8 @@ _BY_VERB = {Verb.KEEP: Condition.GOOD, Verb.ADOPT: Condition.GOOD}
 
 
 def _of_operation(operation: Open) -> Condition:
+    if operation.given_up:
+        return Condition.UNKNOWN
     if operation.stage is Stage.WAITING or operation.check_after is not None:
         return Condition.PENDING
     doubtful = operation.stage in (Stage.SENT, Stage.ISSUED) and bool(operation.note)

@@ -94,6 +94,11 @@ class Open:
     relay: str = field(default="", repr=False)
     """The request of somebody else's that is on its way to the CA (runner.ra.record), opaque here."""
 
+    @property
+    def given_up(self) -> bool:
+        """Whether the CA has not decided and is not asked any more: there is no time to ask again after."""
+        return self.stage is Stage.WAITING and self.check_after is None
+
 
 @dataclass(frozen=True, slots=True)
 class Inventory:

@@ -159,7 +159,7 @@ def test_an_authority_says_how_it_is_reached(bench):
     assert plant.recipient.text == "C=FI, CN=CA"
     assert plant.certificate == str(bench.folder / "ca.pem")
     assert plant.trust == (str(bench.folder / "root.pem"),)
-    assert (plant.version, plant.implicit_confirm, plant.max_wait) == (3, True, 172_800)
+    assert (plant.version, plant.implicit_confirm, plant.polling.max_wait) == (3, True, 172_800)
     assert plant.limits == Limits(concurrency=2, messages_per_second=0.5, timeout=300, retries=0)
     assert lab.is_lab
     assert lab.limits == Limits()

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import os.path
 from base64 import b64encode
-from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 from runner.manifest.model import Limits
+from runner.manifest.polling import USUAL
 
 if TYPE_CHECKING:
     from runner.cli.checkup.examination import Patient
@@ -97,9 +97,11 @@ def _version(authority: Authority, patient: Patient) -> int:
     return patient.parties.pvno if patient.parties else authority.version
 
 
-def _polling(authority: Authority) -> dict[str, str] | None:
-    usual = next(field.default for field in fields(authority) if field.name == "max_wait")
-    return None if authority.max_wait == usual else {"max_wait": f"{authority.max_wait:.0f}s"}
+def _polling(authority: Authority) -> dict[str, Any] | None:
+    ours = authority.polling
+    durations = ("max_wait", "give_up_after")
+    changed = {name: getattr(ours, name) for name in USUAL.__slots__ if getattr(ours, name) != getattr(USUAL, name)}
+    return {name: f"{value:.0f}s" if name in durations else value for name, value in changed.items()} or None
 
 
 def _limits(limits: Limits) -> dict[str, Any]:
