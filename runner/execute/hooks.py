@@ -7,6 +7,7 @@ What they print goes into the report, cut to a measure and without the secrets t
 from __future__ import annotations
 
 import asyncio
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
 LONGEST_OUTPUT = 4096
 """Octets of a hook's output that are kept."""
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+_HIDDEN = b"[secret]"
+_PRIVATE_KEY = re.compile(rb"-----BEGIN ([A-Z0-9 ]*PRIVATE KEY)-----.*?(?:-----END \1-----|\Z)", re.DOTALL)
+"""PEM, to its end or to that of the output."""
 _GOOD = frozenset({Outcome.ISSUED, Outcome.UPDATED, Outcome.REVOKED, Outcome.RECOVERED})
 _BAD = frozenset({Outcome.FAILED, Outcome.UNKNOWN})
 
@@ -54,7 +58,7 @@ class Place:
 async def run_hook(hook: str, command: Command, seconds: float, files: Mapping[str, str], place: Place) -> HookRun:
     """Run one command to its end, or to that of its time; others go on meanwhile."""
     began, environment = place.clock.monotonic(), {"PATH": _PATH, "LANG": "C.UTF-8", **files}
-    measure = Measure(seconds, LONGEST_OUTPUT, errors=True)
+    measure = Measure(seconds, LONGEST_OUTPUT + _longest(place.secrets), errors=True)
     try:
         ended = await asyncio.to_thread(run_command, command, place.folder, environment, measure, place.clock)
     except (OSError, ValueError) as trouble:
@@ -63,13 +67,19 @@ async def run_hook(hook: str, command: Command, seconds: float, files: Mapping[s
     problem = f"it ended with status {ended.status}" if ended.status else ""
     if ended.status is None:
         problem = f"it did not end within {seconds:g} s"
-    told = _without_secrets(ended.output, place.secrets).decode("utf-8", "replace")
+    told = _without_secrets(ended.output, place.secrets)[:LONGEST_OUTPUT].decode("utf-8", "replace")
     return HookRun(hook, command[0], problem, told, place.clock.monotonic() - began)
 
 
+def _longest(secrets: tuple[bytes, ...]) -> int:
+    """What is read beyond the measure, so that a secret across its end is seen as one."""
+    return max(map(len, secrets), default=0)
+
+
 def _without_secrets(output: bytes, secrets: tuple[bytes, ...]) -> bytes:
+    output = _PRIVATE_KEY.sub(_HIDDEN, output)
     for secret in secrets:
-        output = output.replace(secret, b"[secret]")
+        output = output.replace(secret, _HIDDEN)
     return output
 
 
