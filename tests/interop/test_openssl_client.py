@@ -308,3 +308,48 @@ def test_other_manners_end_well(openssl, tmp_path, served):
     client = Client(openssl, tmp_path, served(**rules)).enrolled("web")
     life = client.certificate("web.pem")
     assert (life.not_valid_after_utc - life.not_valid_before_utc).total_seconds() == 3600
+
+
+def signing_with(client, name, words, subject="/C=FI/CN=holder"):
+    """A key that `openssl genpkey` makes, and its certificate of the lab's."""
+    assert client.run("genpkey", *words, "-out", f"{name}.key").returncode == 0
+    done = client.cmp("ir", "-newkey", f"{name}.key", "-subject", subject, "-certout", f"{name}.pem")
+    assert done.returncode == 0, done.stdout
+    return client
+
+
+@pytest.mark.parametrize(
+    ("words", "digest"),
+    [
+        (("-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048"), "sha256"),
+        (("-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048"), "sha512"),
+        (("-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-384"), "sha384"),
+        (("-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-521"), "sha512"),
+    ],
+)
+def test_signatures_by_other_keys(client, words, digest):
+    signing_with(client, "op", words)
+    more = ("-newkey", client.key("two.key"), "-subject", "/CN=two", "-certout", "two.pem", "-digest", digest)
+    done = client.cmp("cr", *client.signed("op"), *more)
+    assert done.returncode == 0, done.stdout
+    client.verify("two.pem")
+
+
+@pytest.mark.parametrize("kind", ["rsa:2048", "ec:p384", "ec:p521", "ed25519", "ed448"])
+def test_a_ca_with_another_key(openssl, tmp_path, served, kind):
+    """Certificates, answers and certHash by an algorithm that is not the usual one."""
+    client = Client(openssl, tmp_path, served(ca_key=kind)).enrolled("op")
+    words = ("-newkey", client.key("two.key"), "-subject", "/CN=two", "-certout", "two.pem")
+    done = client.cmp("cr", *client.signed("op"), *words)
+    assert done.returncode == 0, done.stdout
+    assert messages(done) == ["CR", "CP", *EXPLICIT]
+    client.verify("op.pem", "two.pem")
+    assert client.state("two.pem") == "confirmed"
+
+
+@pytest.mark.parametrize("algorithm", ["ED25519", "ED448"])
+def test_keys_of_edwards_curves_are_proved(client, algorithm):
+    """`openssl cmp` of version 3.0 proves possession of them, and protects no message with them."""
+    signing_with(client, "ed", ("-algorithm", algorithm))
+    client.verify("ed.pem")
+    assert client.state("ed.pem") == "confirmed"
