@@ -117,7 +117,7 @@ async def _serve(lab: Lab, args: Namespace) -> None:
     import asyncio
     import signal
 
-    from runner.lab.server import serve
+    from runner.serving.http import serve
 
     def ready(url: str) -> None:
         console.say(f"URL {url}")

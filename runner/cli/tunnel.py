@@ -110,7 +110,7 @@ async def _serve(workshop: Workshop, tunnel: Tunnel, journal: Journal, args: Nam
     from runner.execute.desk import record_changes
     from runner.execute.grouped import Grouped
     from runner.execute.serving import Service
-    from runner.lab.server import serve
+    from runner.serving.http import serve
 
     threads = Threads(1)
     run_id = workshop.entropy.octets(RUN_ID).hex()
@@ -118,6 +118,7 @@ async def _serve(workshop: Workshop, tunnel: Tunnel, journal: Journal, args: Nam
     service = Service(desk, tunnel, console.note)
     journal.start_run(run_id, workshop.clock.now(), f"tunnel serve {tunnel.name}")
     catching_up = asyncio.ensure_future(service.catch_up())
+    tidying = asyncio.ensure_future(service.tidy())
     serving = asyncio.ensure_future(
         serve(
             service.respond,
@@ -133,6 +134,7 @@ async def _serve(workshop: Workshop, tunnel: Tunnel, journal: Journal, args: Nam
         await asyncio.wait([serving])
     finally:
         catching_up.cancel()
+        tidying.cancel()
         threads.close()
         for access in workshop.accesses.values():
             await access.line.close()

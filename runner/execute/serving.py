@@ -9,26 +9,21 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
-from hashlib import sha256
 from typing import TYPE_CHECKING
+from weakref import WeakValueDictionary
 
 from runner.cmp.message import read_message
-from runner.errors import CmpBatchError, ProtocolError, StateError, TransportError
+from runner.errors import CmpBatchError, ProtocolError, TransportError
 from runner.execute.line import Tally
 from runner.execute.offices import office_of
-from runner.manifest.tunnel import SEPARATOR
-from runner.plan.relays import FORWARDED
+from runner.execute.transactions import Transactions, digest_of
 from runner.ra.cases import requester_of
 from runner.ra.reading import header_alone, read_pki_message
-from runner.ra.record import from_record, to_record
 from runner.ra.refusal import Refusal
 from runner.ra.relay import Forward, Reply, take, transaction_id_in, unavailable
 from runner.ra.relayed import give
 from runner.ra.representing import refused
 from runner.ra.requesters import UNPROTECTED
-from runner.ra.telling import certificate_in
-from runner.state.inventory import Held, Open, Stage
-from runner.state.journal import Change
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,12 +31,12 @@ if TYPE_CHECKING:
     from runner.execute.desk import Desk
     from runner.manifest.tunnel import Tunnel
     from runner.ra.relayed import Relayed
-    from runner.state.inventory import Inventory
 
 MOST_UNDER_WAY = 64
 """Messages that are on their way to the CA at once; others are told systemUnavail."""
-MOST_KNOWN = 10_000
-"""Transactions that are remembered; of those that are over, the oldest are forgotten first."""
+
+TIDYING = 3600
+"""Seconds between two looks at what may be forgotten."""
 
 
 class Service:
@@ -52,13 +47,13 @@ class Service:
         self._tunnel = tunnel
         self._tell = tell
         self._office = office_of(desk, tunnel)
-        self._known = _remembered(desk.inventory, tunnel)
-        self._turns: dict[bytes, asyncio.Lock] = {}
+        self._known = Transactions(tunnel, desk.inventory)
+        self._turns: WeakValueDictionary[bytes, asyncio.Lock] = WeakValueDictionary()
         self._under_way = 0
 
     async def catch_up(self) -> None:
         """Finish with the CA what was under way when the process before this one ended."""
-        for relayed in [each for each in self._known.values() if each.is_open]:
+        for relayed in self._known.under_way():
             requester = UNPROTECTED
             with suppress(Refusal):
                 submission = read_pki_message(relayed.request)
@@ -77,8 +72,6 @@ class Service:
                 return await self._answered(octets, identifier)
         finally:
             self._under_way -= 1
-            if not turn.locked():
-                self._turns.pop(identifier, None)
 
     def _busy(self, octets: bytes) -> bytes:
         refusal = Refusal("systemUnavail", "too many messages are under way; try again later")
@@ -91,7 +84,7 @@ class Service:
         taken = take(octets, self._office, self._known.get(identifier), used, now, entropy)
         if isinstance(taken, Reply):
             if taken.refused:
-                self._tell(f"refused: {taken.refused} ({_digest(octets)[:12]})")
+                self._tell(f"refused: {taken.refused} ({digest_of(octets)[:12]})")
             return taken.octets
         if taken.requester.secret is not None:
             used.add(taken.requester.holder)
@@ -106,59 +99,24 @@ class Service:
             octets = await line.exchange(relayed.upstream, Tally(), relayed.kind)
             relayed = give(relayed, taken.requester, octets, self._office, self._desk.clock.now())
         except (TransportError, ProtocolError) as problem:
-            self._tell(f"{self._name(relayed)}: {problem.what}: {problem.why}")
+            self._tell(f"{self._known.name(relayed)}: {problem.what}: {problem.why}")
             now, entropy = self._desk.clock.now(), self._desk.entropy
             return unavailable(relayed, self._office, taken.requester, "the CA gave no answer; try again", now, entropy)
         await self._remember(relayed)
-        self._tell(f"{self._name(relayed)}: {relayed.kind} of {relayed.holder or 'nobody'}: {_kind_of(relayed)}")
+        self._tell(f"{self._known.name(relayed)}: {relayed.kind} of {relayed.holder or 'nobody'}: {_kind_of(relayed)}")
         return relayed.answer
 
-    def _name(self, relayed: Relayed) -> str:
-        return f"{self._tunnel.name}{SEPARATOR}{relayed.transaction_id.hex()}"
+    async def tidy(self) -> None:
+        """Let go of what is old or too much, now and again."""
+        while True:
+            if gone := self._known.forget(self._desk.run, self._desk.clock.now()):
+                await self._desk.record(gone)
+            await asyncio.sleep(TIDYING)
 
     async def _remember(self, relayed: Relayed) -> None:
         """The transaction as it is now is durable when this returns."""
-        if self._known.get(relayed.transaction_id) == relayed:
-            return
-        self._known[relayed.transaction_id] = relayed
-        name, now = self._name(relayed), self._desk.clock.now()
-        record = to_record(relayed)
-        if relayed.over:
-            body = read_message(relayed.answer).message.body
-            certificate = certificate_in(body)
-            der = certificate.der if certificate is not None else None
-            held = Held(
-                item=name, digest=_digest(relayed.request), outcome=FORWARDED, at=now, certificate=der, relay=record
-            )
-            await self._desk.record([Change(name, self._desk.run, None, held=held, at=now)])
-        else:
-            stage = Stage.SENT if relayed.is_open else Stage.WAITING
-            going = Open(name, name, relayed.kind, _digest(relayed.request), stage, now, relay=record)
-            await self._desk.record([Change(name, self._desk.run, going, at=now)])
-        self._forget()
-
-    def _forget(self) -> None:
-        if len(self._known) > MOST_KNOWN:
-            over = next((key for key, relayed in self._known.items() if relayed.over), None)
-            self._known.pop(over if over is not None else next(iter(self._known)))
-
-
-def _digest(octets: bytes) -> str:
-    return sha256(octets).hexdigest()
-
-
-def _remembered(inventory: Inventory, tunnel: Tunnel) -> dict[bytes, Relayed]:
-    """The transactions that the journal knows."""
-    found: dict[bytes, Relayed] = {}
-    rows: list[Held | Open] = [*inventory.held.values(), *inventory.open.values()]
-    for row in sorted(rows, key=lambda row: row.at):
-        if row.relay and row.item.startswith(tunnel.name + SEPARATOR):
-            try:
-                relayed = from_record(row.relay)
-            except ValueError as problem:
-                raise StateError(f"the record of {row.item} cannot be read", next_step="restore a backup") from problem
-            found[relayed.transaction_id] = relayed
-    return found
+        if (change := self._known.remember(relayed, self._desk.run, self._desk.clock.now())) is not None:
+            await self._desk.record([change])
 
 
 def _kind_of(relayed: Relayed) -> str:

@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Self
 from runner.errors import BadInput
 from runner.lab import responder
 from runner.lab.ledger import Ledger
-from runner.lab.listening import slowly
 from runner.lab.office import Office
 from runner.lab.ras import make_ra, trust_ra
 from runner.lab.roots import open_roots, root_file, unusable
@@ -26,14 +25,15 @@ from runner.lab.services import KEM, service_file
 from runner.lab.storage import Folder, Memory, Storage
 from runner.pki.certificates import to_pem
 from runner.pki.macs import SharedSecret
+from runner.serving.listening import slowly
 
 if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
     from runner.ambient import Clock, Entropy
-    from runner.lab.listening import Respond
     from runner.pki.names import Name
+    from runner.serving.listening import Respond
 
 _REFERENCE = "lab"
 _KEY_OCTETS = 16

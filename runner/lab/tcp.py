@@ -18,13 +18,13 @@ import struct
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from runner.lab.listening import listen, told
+from runner.serving.listening import listen, told
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from runner.ambient import Clock
-    from runner.lab.listening import Respond
+    from runner.serving.listening import Respond
 
 LARGEST_FRAME = 1024 * 1024
 """Octets of the largest frame that is taken."""

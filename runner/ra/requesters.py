@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 MAX_ITERATIONS = 100_000
 """The most hashing that a stranger's message may ask for."""
+BY_REFERENCE = "reference "
+"""How a holder's name begins who has a shared secret."""
 _NOBODY = SharedSecret(b"nobody's", MAX_ITERATIONS)
 
 
@@ -79,7 +81,7 @@ def _by_secret(unverified: Unverified, algorithm: AlgorithmIdentifier, mac: byte
     secret = trust.secrets.get(reference)
     if not verify_mac(secret or _NOBODY, algorithm, mac, unverified.protected) or secret is None:
         raise Refusal("badMessageCheck", "the reference number is not known, or the MAC is not by its secret")
-    return Requester(f"reference {reference.hex()}", secret, reference, algorithm)
+    return Requester(f"{BY_REFERENCE}{reference.hex()}", secret, reference, algorithm)
 
 
 def _by_signature(

@@ -43,6 +43,7 @@ class Change:
     """What happened to one item.
 
     Its open operation is now `open` (None: it has none), it holds `held` (None: as before; with `forget`: nothing).
+    With `drop` it is as if it had never been: its history goes, too.
     """
 
     item: str
@@ -50,6 +51,7 @@ class Change:
     open: Open | None
     held: Held | None = None
     forget: bool = False
+    drop: bool = False
     note: str = ""
     at: datetime = field(kw_only=True)
 
@@ -72,6 +74,7 @@ class Entry(NamedTuple):
     """Empty where the change ends it: the journal knows which one that is."""
     transition: tuple[str, str, str, str, str]
     """Item, run, stage, time and note."""
+    drop: bool = False
 
 
 def entry_of(change: Change) -> Entry:
@@ -79,7 +82,7 @@ def entry_of(change: Change) -> Entry:
     transition = (change.item, change.run, change.stage, moment_text(change.at), change.note)
     held = None if change.held is None else stored(change.held)
     if change.open is None:
-        return Entry(change.item, None, held, change.forget, "", transition)
+        return Entry(change.item, None, held, change.forget, "", transition, change.drop)
     return Entry(change.item, stored(change.open), held, change.forget, change.open.operation, transition)
 
 
@@ -146,6 +149,10 @@ class Journal:
 
 
 def _apply(db: sqlite3.Connection, entry: Entry) -> None:
+    if entry.drop:
+        for table in ("open", "held", "transition"):
+            db.execute(f"DELETE FROM {table} WHERE item = ?", (entry.item,))  # noqa: S608 - the tables are ours
+        return
     operation = entry.operation
     if entry.open is not None:
         db.execute(_SET_OPEN, entry.open)

@@ -13,7 +13,7 @@ from cryptography import x509
 
 from runner.lab.authority import open_lab
 from runner.lab.rules import LabRules
-from runner.lab.server import serve
+from runner.serving.http import serve
 from runner.system import SystemClock, SystemEntropy
 
 

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from runner.lab.server import serve
+from runner.serving.http import serve
 
 
 class Lab:

@@ -12,7 +12,8 @@ import subprocess
 import pytest
 
 from runner.errors import BadInput, Refused
-from runner.lab import listening, server
+from runner.serving import http as server
+from runner.serving import listening
 
 EVERYWHERE = "0.0.0.0"  # noqa: S104 (judged, never bound)
 CMP_TYPE = {"Content-Type": "application/pkixcmp"}

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from runner.errors import NotCmp, Unanswered
-from runner.lab import server
+from runner.serving import http as server
 from runner.system import SystemClock
 from runner.transports.open import Address, open_transport
 

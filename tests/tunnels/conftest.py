@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from datetime import UTC, datetime
 
 import pytest
 from support.peers import Peer
+from support.served import Served
 from support.site import PeerSite, Site
 
 
@@ -49,3 +51,13 @@ def shift(monkeypatch):
         monkeypatch.setattr("runner.system.SystemClock.now", lambda _self: datetime.now(UTC) + by)
 
     return move
+
+
+@pytest.fixture
+def served(tmp_path, peer):
+    folder = tmp_path / "served"
+    folder.mkdir()
+    one = Served(folder, peer)
+    yield one
+    if one.process is not None and one.process.poll() is None:
+        one.stop(signal.SIGKILL)

@@ -1,4 +1,4 @@
-"""The lab's HTTP server: POST in, the responder's octets out (RFC 9811 §3, HTTP/1.1 by h11). Loopback unless told.
+"""An HTTP server for CMP: POST in, the responder's octets out (RFC 9811 §3, HTTP/1.1 by h11). Loopback unless told.
 
 It knows nothing of CMP: `respond` does. It is no server for the open network, and refuses to be one by accident:
 what listens for a lab CA would enrol whoever finds it.
@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING
 
 import h11
 
-from runner.lab.listening import listen, told
+from runner.serving.listening import listen, told
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from runner.lab.listening import Respond
+    from runner.serving.listening import Respond
 
 LARGEST_REQUEST = 1024 * 1024
 """Octets of the largest request body that is taken."""
@@ -51,7 +51,7 @@ class _Answer:
 
 _TOO_LARGE = _Answer(413, f"A request has at most {LARGEST_REQUEST} octets.\n".encode(), closing=True)
 _POST_ONLY = _Answer(405, b"This is a CMP server: POST a PKIMessage.\n", fields=(("Allow", "POST"),))
-_BROKEN = _Answer(500, b"The lab's responder failed: its console says why.\n")
+_BROKEN = _Answer(500, b"The responder failed: its console says why.\n")
 
 
 async def serve(
@@ -137,7 +137,7 @@ class _Talk:
         try:
             octets = await told(self._respond, request.body)
         except Exception as error:  # noqa: BLE001 (the responder's fault is not the other conversations')
-            message = "the lab's responder failed"
+            message = "the responder failed"
             asyncio.get_running_loop().call_exception_handler({"message": message, "exception": error})
             return _BROKEN
         return _Answer(200, octets, media_type="application/pkixcmp") if octets else _Answer(204)

@@ -1,4 +1,4 @@
-"""Listening on this machine: the address is judged before it is bound, for every framing that the lab serves.
+"""Listening on this machine: the address is judged before it is bound, for every framing that is served.
 
 What listens for a lab CA would enrol whoever finds it, and what listens for an RA carries strangers' requests to a CA:
 other machines are let in by an explicit word alone.
@@ -79,8 +79,8 @@ async def _address(host: str, port: int, *, allow_remote: bool) -> str:
     addresses = await _resolved(host, port)
     if not allow_remote and not all(ip_address(address).is_loopback for address in addresses):
         raise Refused(
-            f"The lab does not listen on {host}",
-            why="others could reach it there, and it gives certificates to whoever asks",
+            f"The server does not listen on {host}",
+            why="others could reach it there, and it answers whoever asks",
             next_step="listen on 127.0.0.1, or allow remote peers explicitly where the network is yours alone",
         )
     return addresses[0]
@@ -88,12 +88,12 @@ async def _address(host: str, port: int, *, allow_remote: bool) -> str:
 
 async def _resolved(host: str, port: int) -> list[str]:
     if not 0 <= port <= _HIGHEST_PORT:
-        raise BadInput(f"The lab cannot listen on port {port}", next_step=f"choose a port from 0 to {_HIGHEST_PORT}")
+        raise BadInput(f"The server cannot listen on port {port}", next_step=f"choose a port from 0 to {_HIGHEST_PORT}")
     try:
         found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
         raise BadInput(
-            f"The lab cannot listen on {host}",
+            f"The server cannot listen on {host}",
             why="that name cannot be resolved",
             next_step="give an address of this machine: 127.0.0.1",
         ) from error
@@ -107,7 +107,7 @@ async def _listen(
         return await asyncio.start_server(converse, address, port)
     except OSError as error:
         raise BadInput(
-            f"The lab cannot listen on {address}, port {port}",
+            f"The server cannot listen on {address}, port {port}",
             why=error.strerror or "the address is not to be had",
             next_step="choose another port, or 0 for any that is free",
         ) from error
