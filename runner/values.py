@@ -1,7 +1,8 @@
 """Frozen data, made quickly: what dataclasses do one attribute at a time through `object.__setattr__`.
 
 A frozen dataclass with slots has a twin here that is not frozen and looks the same in memory. An instance is filled as
-its twin and then becomes what it is, which takes a quarter of the time; nobody ever sees the twin.
+its twin and then becomes what it is; nobody ever sees the twin. Decoding a message takes 32 µs in this way instead of
+44, a `replace` of ten fields 1.4 instead of 3.4 (benchmarks/README.md): decoding is why this is here.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from runner.asn1.cmp import CERTIFICATES, PKI_BODY, PKIHeader, PKIMessage
 from runner.asn1.der import SEQUENCE_TAG, elements, open_sequence, tlv
 from runner.asn1.primitives import BIT_STRING
-from runner.asn1.structures import Chosen, Explicit, codec_of, decode, encode
+from runner.asn1.structures import Chosen, Explicit, decode, encode
 from runner.errors import Malformed
 
 if TYPE_CHECKING:
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 MAX_MESSAGE = 1 << 20
 """Octets; more is refused unread."""
-_HEADER = codec_of(PKIHeader)
 _PROTECTION, _EXTRA_CERTS = Explicit(0, BIT_STRING), Explicit(1, CERTIFICATES)
 
 

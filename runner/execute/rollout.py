@@ -66,9 +66,6 @@ class Rollout:
         return f"outside of the windows of `strategy:`; the next opens at {following:%Y-%m-%d %H:%M} UTC"
 
 
-NO_ROLLOUT = Rollout()
-
-
 def begins_anew(step: Step) -> bool:
     """Whether a step asks a CA for something new: what is under way, or only about files, needs no window."""
     return step.verb not in _QUIET and step.verb is not Verb.RESUME

@@ -71,13 +71,6 @@ def confirmation_hash(certificate: Certificate) -> tuple[bytes, str | None]:
     return digest_of(_BY_OID[chosen], certificate.der), chosen
 
 
-def hash_by(algorithm: AlgorithmIdentifier, certificate: Certificate) -> bytes:
-    """The certHash by a hashAlg that came with it. Malformed where we do not know that hash."""
-    if algorithm.algorithm not in _BY_OID:
-        raise Malformed("certConf names a hash that we do not know", why=algorithm.algorithm)
-    return digest_of(_BY_OID[algorithm.algorithm], certificate.der)
-
-
 def implied_hash(signature_algorithm: AlgorithmIdentifier) -> str | None:
     """Hashlib's name of the hash that a signature algorithm implies; None where it implies none."""
     if signature_algorithm.algorithm != RSASSA_PSS:

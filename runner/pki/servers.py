@@ -55,8 +55,6 @@ TOLERANCES = {tolerance.value: tolerance for tolerance in Tolerance}
 """Name in manifests → Tolerance."""
 SENDERS = ("reference", "subject", "none")
 """What the sender field says under a shared secret: CN=reference, the subject that is asked for, or the NULL-DN."""
-FREQUENCIES = ("always", "first")
-"""When certificates go along in extraCerts: in every message, or in the first of a transaction."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,6 @@ from runner.asn1.structures import Chosen
 from runner.asn1.x509 import NULL_DN
 from runner.cmp.message import read_message
 from runner.cmp.protection import protect, sender_kid_of, sender_of
-from runner.cmp.response import grants_implicit_confirm
 from runner.cmp.transaction import NONCE
 from runner.pki.names import directory_name
 from runner.ra.asked import Asked
@@ -129,9 +128,3 @@ def answers_in(message: PKIMessage, wanted: Iterable[bytes], limit: int = 64) ->
         if header.transaction_id in waiting:
             found.setdefault(header.transaction_id or b"", octets)
     return found
-
-
-def asks_for_implicit_confirm(submission: Submission) -> bool:
-    """Whether the requester wants no certConf."""
-    message = submission.unverified.message if submission.unverified else None
-    return message is not None and grants_implicit_confirm(message)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from runner.errors import Place
 from runner.execute.results import Outcome, Result
-from runner.execute.rollout import NO_ROLLOUT
+from runner.execute.rollout import Rollout
 from runner.execute.schedule import ANY_NUMBER, GOOD, Schedule, Tolerance
 from runner.manifest.model import Revocation
 from runner.plan.steps import Step, Verb
@@ -36,12 +36,12 @@ def told(results):
 
 
 def test_what_needs_nothing_starts_in_the_order_of_the_manifest():
-    schedule = Schedule([step("c"), step("a"), step("b")], NO_ROLLOUT, ANY_NUMBER)
+    schedule = Schedule([step("c"), step("a"), step("b")], Rollout(), ANY_NUMBER)
     assert ready(schedule) == ["c", "a", "b"]
 
 
 def test_what_waits_starts_when_the_last_of_its_needs_is_met():
-    schedule = Schedule([step("late", "a", "b"), step("a"), step("b")], NO_ROLLOUT, ANY_NUMBER)
+    schedule = Schedule([step("late", "a", "b"), step("a"), step("b")], Rollout(), ANY_NUMBER)
     assert ready(schedule) == ["a", "b"]
     schedule.finish(result("b"))
     assert ready(schedule) == []
@@ -50,12 +50,12 @@ def test_what_waits_starts_when_the_last_of_its_needs_is_met():
 
 
 def test_a_need_that_is_not_in_the_plan_holds_nobody_up():
-    assert ready(Schedule([step("a", "elsewhere")], NO_ROLLOUT, ANY_NUMBER)) == ["a"]
+    assert ready(Schedule([step("a", "elsewhere")], Rollout(), ANY_NUMBER)) == ["a"]
 
 
 @pytest.mark.parametrize("outcome", sorted(GOOD, key=lambda outcome: outcome.value))
 def test_good_outcomes_let_others_start(outcome):
-    schedule = Schedule([step("a"), step("b", "a")], NO_ROLLOUT, ANY_NUMBER)
+    schedule = Schedule([step("a"), step("b", "a")], Rollout(), ANY_NUMBER)
     ready(schedule)
     assert told(schedule.finish(result("a", outcome))) == [("a", outcome.value, "")]
     assert ready(schedule) == ["b"]
@@ -63,7 +63,7 @@ def test_good_outcomes_let_others_start(outcome):
 
 @pytest.mark.parametrize("outcome", [Outcome.FAILED, Outcome.UNKNOWN, Outcome.PENDING, Outcome.SKIPPED])
 def test_others_skip_what_waits_and_say_for_whom_it_waited(outcome):
-    schedule = Schedule([step("a"), step("b", "a"), step("c", "b"), step("free")], NO_ROLLOUT, ANY_NUMBER)
+    schedule = Schedule([step("a"), step("b", "a"), step("c", "b"), step("free")], Rollout(), ANY_NUMBER)
     ready(schedule)
     assert told(schedule.finish(result("a", outcome))) == [
         ("a", outcome.value, ""),
@@ -77,7 +77,7 @@ def test_others_skip_what_waits_and_say_for_whom_it_waited(outcome):
 
 def test_one_cause_is_told_once():
     schedule = Schedule(
-        [step("a"), step("b"), step("late", "a", "b"), step("later", "late", "a")], NO_ROLLOUT, ANY_NUMBER
+        [step("a"), step("b"), step("late", "a", "b"), step("later", "late", "a")], Rollout(), ANY_NUMBER
     )
     ready(schedule)
     first = schedule.finish(result("a", Outcome.FAILED))
@@ -87,7 +87,7 @@ def test_one_cause_is_told_once():
 
 
 def test_what_was_skipped_is_not_started_when_its_other_needs_are_met():
-    schedule = Schedule([step("a"), step("b"), step("late", "a", "b")], NO_ROLLOUT, ANY_NUMBER)
+    schedule = Schedule([step("a"), step("b"), step("late", "a", "b")], Rollout(), ANY_NUMBER)
     ready(schedule)
     schedule.finish(result("a", Outcome.FAILED))
     schedule.finish(result("b"))
@@ -96,7 +96,7 @@ def test_what_was_skipped_is_not_started_when_its_other_needs_are_met():
 
 def test_a_chain_may_be_longer_than_the_stack():
     chain = [step("0"), *(step(str(n), str(n - 1)) for n in range(1, 5000))]
-    schedule = Schedule(chain, NO_ROLLOUT, ANY_NUMBER)
+    schedule = Schedule(chain, Rollout(), ANY_NUMBER)
     ready(schedule)
     assert len(schedule.finish(result("0", Outcome.FAILED))) == 5000
     assert schedule.is_over
@@ -120,7 +120,7 @@ def test_how_many_may_fail(tolerance, failures, items, exceeded):
 
 
 def test_skipped_and_pending_items_are_no_failures():
-    schedule = Schedule([step("a"), step("b", "a"), step("c")], NO_ROLLOUT, Tolerance(count=1))
+    schedule = Schedule([step("a"), step("b", "a"), step("c")], Rollout(), Tolerance(count=1))
     ready(schedule)
     schedule.finish(result("a", Outcome.FAILED))
     schedule.finish(result("c", Outcome.PENDING))
@@ -128,14 +128,14 @@ def test_skipped_and_pending_items_are_no_failures():
 
 
 def test_unknown_items_are():
-    schedule = Schedule([step("a"), step("b")], NO_ROLLOUT, Tolerance(count=1))
+    schedule = Schedule([step("a"), step("b")], Rollout(), Tolerance(count=1))
     schedule.finish(result("a", Outcome.UNKNOWN))
     schedule.finish(result("b", Outcome.FAILED))
     assert schedule.stops
 
 
 def test_the_rest_is_skipped_but_for_what_runs():
-    schedule = Schedule([step("running"), step("ready"), step("late", "running")], NO_ROLLOUT, ANY_NUMBER)
+    schedule = Schedule([step("running"), step("ready"), step("late", "running")], Rollout(), ANY_NUMBER)
     schedule.next_ready()
     assert told(schedule.skip_rest("enough", ["running"])) == [
         ("ready", "skipped", "enough"),
@@ -152,7 +152,7 @@ def test_whatever_fails_every_step_has_exactly_one_result_and_starts_after_its_n
     count = data.draw(st.integers(1, 12))
     needs = {n: data.draw(st.sets(st.integers(0, n - 1), max_size=3)) if n else set() for n in range(count)}
     order = data.draw(st.permutations(range(count)))
-    schedule = Schedule([step(str(n), *map(str, needs[n])) for n in order], NO_ROLLOUT, ANY_NUMBER)
+    schedule = Schedule([step(str(n), *map(str, needs[n])) for n in order], Rollout(), ANY_NUMBER)
     running, seen, good = [], [], set()
     while not schedule.is_over:
         for name in ready(schedule):
