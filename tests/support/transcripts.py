@@ -2,7 +2,7 @@
 
 The comment above a block says what becomes of it: `file: NAME` and `append: NAME` write it, `transcript` gives its
 commands and compares, `background: PORT` starts its command and waits for the port, `shown` is only to be read (it
-needs a foreign server or privileges). Port 8080 stands for any free one.
+needs a foreign server or privileges). Ports 8080 and 8081 stand for any that are free.
 """
 
 from __future__ import annotations
@@ -77,17 +77,20 @@ class Reader:
     servers: contextlib.ExitStack
     folder: Path = field(init=False)
     variables: dict[str, str] = field(default_factory=environment)
-    port: str = field(default_factory=lambda: str(free_port()))
+    ports: dict[str, str] = field(default_factory=lambda: {shown: str(free_port()) for shown in ("8080", "8081")})
 
     def __post_init__(self):
         self.folder = self.top
 
     def real(self, text: str) -> str:
-        return text.replace("8080", self.port)
+        return re.sub("8080|8081", lambda found: self.ports[found[0]], text)
 
     def as_shown(self, text: str) -> str:
         pki = self.top / "pki" if (self.top / "pki").is_dir() else self.top
-        return text.replace(str(pki), HOME).replace(self.port, "8080")
+        text = text.replace(str(pki), HOME)
+        for shown, real in self.ports.items():
+            text = text.replace(f":{real}", f":{shown}")
+        return text
 
     def follow(self, block: Fence) -> str | None:
         """Do what a block says; what it prints, where that is to be compared."""
@@ -99,7 +102,7 @@ class Reader:
             path.write_text(before + self.real(block.text), encoding="utf-8")
             path.chmod(0o755 if block.text.startswith("#!") else 0o644)
         elif word == "background":
-            self.start(block.text)
+            self.start(block.text, int(self.ports[name]))
         elif word == "transcript":
             return "".join(f"$ {line}\n{self.as_shown(self.give(line))}" for line, _ in shown(block.text))
         return None
@@ -115,10 +118,10 @@ class Reader:
             return ""
         return given(self.real(line), self.folder, self.variables)
 
-    def start(self, text: str) -> None:
+    def start(self, text: str, port: int) -> None:
         """A server in another terminal, until the document ends."""
         command = ["sh", "-c", "exec " + self.real(text).strip().removeprefix("$ ").replace("\\\n", "")]
-        self.servers.enter_context(running(command, int(self.port), cwd=self.folder, env=self.variables))
+        self.servers.enter_context(running(command, port, cwd=self.folder, env=self.variables))
 
 
 @contextlib.contextmanager
