@@ -6,7 +6,6 @@ Used by `cmp-batch apply` and by runner.api alike.
 from __future__ import annotations
 
 import asyncio
-import sys
 from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass
 from functools import partial
@@ -22,10 +21,6 @@ if TYPE_CHECKING:
     from runner.state.journal import Change, Entry, Journal
     from runner.system import SystemClock
 
-SWITCH_INTERVAL = 0.001
-"""Seconds between hand-overs of the interpreter: a writer's thread beside a busy loop waits 1 ms instead of 15."""
-GARBAGE = 20_000
-"""Objects that are made before those of them that hang in circles are looked for."""
 PARALLEL = 32
 
 
@@ -90,6 +85,7 @@ class Crew(NamedTuple):
 
 
 def _carried_out(workshop: Workshop, journal: Journal, args: Namespace, hearers: Hearers, crew: Crew) -> Run:
+    from runner.cli.tuning import tune
     from runner.report.canonical import compact_json
     from runner.report.json_report import run_to_json
 
@@ -101,15 +97,6 @@ def _carried_out(workshop: Workshop, journal: Journal, args: Namespace, hearers:
         workshop.close_lab()
     journal.finish_run(done.id, done.finished, compact_json(run_to_json(done)))
     return done
-
-
-def tune() -> None:
-    """For a process that makes much that is soon let go of, beside a plan that stays and is not looked through."""
-    import gc
-
-    sys.setswitchinterval(SWITCH_INTERVAL)
-    gc.freeze()
-    gc.set_threshold(GARBAGE, 20, 50)
 
 
 async def _run(workshop: Workshop, journal: Journal, args: Namespace, hearers: Hearers, crew: Crew) -> Run:

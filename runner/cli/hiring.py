@@ -13,6 +13,7 @@ import socket
 import sys
 from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
+from runner.cli.tuning import tune
 from runner.cli.wiring import Threads, Workshop
 from runner.execute.worker import serve
 from runner.manifest.tunnel import TunnelRequest
@@ -94,8 +95,6 @@ def see_off(hired: Iterable[Hired]) -> None:
 
 def _work(workshop: Workshop, run: str, number: int, count: int, end: socket.socket) -> NoReturn:
     """A worker's whole life. Signals are the parent's: a terminal sends them to all of us."""
-    from runner.cli.carrying import tune
-
     try:
         for name in (signal.SIGINT, signal.SIGTERM):
             signal.signal(name, signal.SIG_IGN)

@@ -10,6 +10,7 @@ weak secret be guessed, so that the folder is its owner's alone.
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import re
 from itertools import count
@@ -28,13 +29,13 @@ _NUMBER = re.compile(r"([0-9]{6})-")
 
 
 class Trace:
-    """The folder that messages are written into. Raises BadInput where it cannot be made."""
+    """The folder that messages are written into, made with the first of them. BadInput where it cannot be made."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         try:
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            taken = [int(found[1]) for path in folder.iterdir() if (found := _NUMBER.match(path.name))]
+            there = [path.name for path in folder.iterdir()] if _can_be(folder) else []
+            taken = [int(found[1]) for name in there if (found := _NUMBER.match(name))]
         except OSError as problem:
             raise BadInput(f"{folder} cannot be used for --trace", why=problem.strerror or "") from problem
         self._numbers = count(max(taken, default=0) + 1)
@@ -54,8 +55,19 @@ class Trace:
         self._write(f"{number:06}-{name}-{kind}.txt", text.encode())
 
     def _write(self, name: str, octets: bytes) -> None:
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         with open(os.open(self._folder / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:  # noqa: PTH123
             file.write(octets)
+
+
+def _can_be(folder: Path) -> bool:
+    """Whether a folder is there already. OSError where it is not, and cannot be made either."""
+    nearest = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
+    if not nearest.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+    if not os.access(nearest, os.W_OK | os.X_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    return folder.exists()
 
 
 class TracingTransport:

@@ -27,6 +27,12 @@ templates: {t: {subject: "CN=${name}"}}
 enrollments:
   - {name: web, template: t, key: "generate://pkcs8@ec:p256/out/web", output: out/web}
 """
+WITHOUT_ITS_SECRET = """apiVersion: cmp-batch/v1
+authorities: {ca: {url: "http://127.0.0.1:9/", name: CN=CA, credential: c}}
+credentials: {c: {psk: {env: NOT_SET_ANYWHERE}}}
+enrollments:
+  - {name: web, subject: CN=web, key: "generate://pkcs8@ec:p256/out/web", output: out/web}
+"""
 REG_TOKEN = bytes.fromhex("06092b0601050507050101") + b"\x0c\x07hunter2"
 
 
@@ -98,6 +104,20 @@ def test_a_folder_that_cannot_be_made_is_bad_input(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(BadInput):
         Trace(tmp_path / "file")
+
+
+@pytest.mark.parametrize("name", ["file", "file/below"])
+def test_nor_is_one_below_a_file(tmp_path, name):
+    (tmp_path / "file").touch()
+    with pytest.raises(BadInput, match="cannot be used for --trace"):
+        Trace(tmp_path / name)
+
+
+def test_bad_input_leaves_no_folder_behind(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "m.yaml").write_text(WITHOUT_ITS_SECRET)
+    assert main(["apply", "--yes", "m.yaml", "--trace", "tr"]) == 1
+    assert [each.name for each in tmp_path.iterdir()] == ["m.yaml"]
 
 
 def parties(lab):
