@@ -91,9 +91,14 @@ def named_files(item: AnyItem, result: Result | None = None) -> dict[str, str]:
     named = {"CMP_BATCH_ITEM": item.name, "CMP_BATCH_CERTIFICATE": certificate, "CMP_BATCH_CHAIN": chain}
     if result is not None:
         failure = result.failure.what if result.failure else ""
-        named |= {"CMP_BATCH_OUTCOME": result.outcome.value, "CMP_BATCH_ERROR": failure.replace("\0", "")}
+        named |= {"CMP_BATCH_OUTCOME": result.outcome.value, "CMP_BATCH_ERROR": _in_one_line(failure)}
         named |= {"CMP_BATCH_KEY": result.key_path or ""}
     return named
+
+
+def _in_one_line(text: str) -> str:
+    """Words that a CA may have chosen, without what steers a terminal or begins another line of a mail's header."""
+    return "".join(each if each.isprintable() else " " for each in text)
 
 
 def place_of(desk: Desk) -> Place:

@@ -68,6 +68,8 @@ def _not_made_there(reader: Reader, given: Circumstances) -> tuple[str, str] | N
     """The key needs a place in a file; a PKCS #10 request is signed by a key that is here."""
     if _is_pkcs10(reader):
         return "a PKCS #10 request is for a key that is here", "leave csr and request: p10cr out"
+    if given.key is None and ("new_key" if given.template is None else "key") in reader.part.values:
+        return None  # what is wrong with it has been told
     if given.key is None:
         return "nothing says where the key is to be kept", "add key: (in updates new_key:) with generate://…"
     if not given.key.generates:

@@ -6,8 +6,10 @@ import asyncio
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
-from runner.execute.hooks import LONGEST_OUTPUT, Place, run_hook
+from runner.execute.hooks import LONGEST_OUTPUT, Place, named_files, run_hook
+from runner.execute.results import Failure, Outcome, Result
 from runner.system import SystemClock
 
 SECRET = b"correct horse"
@@ -23,6 +25,13 @@ def test_the_environment_is_clean_and_names_the_files(tmp_path):
     names = ["CMP_BATCH_ITEM", "LANG", "PATH"]
     assert told.output.strip().replace("'LC_CTYPE', ", "") == f"{names} {tmp_path}"
     assert told.problem == ""
+
+
+def test_what_a_ca_says_begins_no_line_and_steers_nothing():
+    said = Failure("the CA refused: \x1b[2J\u202eno\nBcc: all@example.com\0")
+    result = Result(name="web", operation="enroll", outcome=Outcome.FAILED, failure=said)
+    told = named_files(SimpleNamespace(name="web"), result)["CMP_BATCH_ERROR"]
+    assert told == "the CA refused:  [2J no Bcc: all@example.com "
 
 
 def test_a_status_is_a_problem(tmp_path):
