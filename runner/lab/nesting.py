@@ -60,6 +60,11 @@ def adds_protection(request: Request, messages: tuple[bytes, ...]) -> bool:
     return inner is not None and inner.transaction_id == request.header.transaction_id
 
 
-def batch(answers: Iterable[bytes]) -> Answer:
+def batch(office: Office, found: Iterable[bytes]) -> Answer:
     """The answer to a batch."""
+    answers = list(found)
+    if office.rules.reordered:
+        answers.reverse()
+    if office.rules.withheld and len(answers) > 1:
+        answers.pop()
     return Answer("nested", tlv(SEQUENCE_TAG, b"".join(answers)))

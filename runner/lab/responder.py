@@ -124,7 +124,7 @@ def _opened(office: Office, request: Request, depth: int) -> bytes:
     messages = messages_inside(office, request, depth)
     if adds_protection(request, messages):
         return respond(office, messages[0], depth + 1)
-    answer = batch(respond(office, message, depth + 1) for message in messages)
+    answer = batch(office, (respond(office, message, depth + 1) for message in messages))
     return seal(office, request.header, request.sender, request.nonce, answer)
 
 

@@ -109,3 +109,40 @@ def test_a_request_whose_file_went_away_is_still_finished(site, case):
     made.path("in/dev.der").write_bytes(octets)
     assert made.apply()["status"] == 0
     all_is_well(made, form)
+
+
+BATCH = """\
+tunnels:
+  - {name: line, credential: desk, requests: in, output: answers, psks: {file: psks}, trust: [ca.pem],
+     forward: nested, batch: 3, approve: {names: [any]}}
+"""
+
+
+def batched(site):
+    """Three requests that go to the CA in one message; their keys, by file."""
+    made = prepared(site, "nested", "nested")
+    text = made.path("m.yaml").read_text()
+    made.path("m.yaml").write_text(text[: text.index("tunnels:")] + BATCH)
+    made.path("in/dev.der").unlink()
+    reference, _, secret = made.peer.lab.psk.partition(":")
+    made.keys = {f"{number}.der": new_key() for number in range(3)}
+    for name, key in made.keys.items():
+        device = Requester(made.peer.lab, Secret(reference.encode(), secret.encode()))
+        made.path(f"in/{name}").write_bytes(device.message("ir", (cert_req(key),)))
+    return made
+
+
+def test_kill_9_in_the_midst_of_a_batch(site):
+    """Each is in the journal by itself: whatever the batch became, everybody has one certificate and its answer."""
+    moments = batched(site).apply()["moments"]
+    commits = [number for number, words in enumerate(moments) if "commit" in words]
+    assert any("sent" in moments[number] for number in commits)
+    for number in commits:
+        made = batched(site)
+        assert made.apply(kill_at=number)["status"] == -9, made.said
+        made.converge()
+        assert len(made.issued) == made.before + 3
+        assert not made.inventory.open
+        for name, key in made.keys.items():
+            answer = decode(PKIMessage, made.path(f"answers/{name}.answer.der").read_bytes())
+            assert spki(key) in answer.body.value.response[0].certified_key_pair.cert_or_enc_cert.value
