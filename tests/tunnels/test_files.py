@@ -16,6 +16,7 @@ from support.site import PeerSite
 
 from runner.asn1.cmp import CertStatus, PKIMessage
 from runner.asn1.structures import decode
+from runner.execute.gather import find_requests
 from runner.lab.rules import LabRules
 from runner.pki.certificates import to_pem
 
@@ -283,6 +284,46 @@ def test_a_folder_is_watched_until_it_has_been_quiet(line, device):
     writer.join()
     assert done.outcomes == {"line/dev-1.der": "forwarded", "line/dev-2.der": "forwarded"}
     assert line.issued == 2
+
+
+@pytest.fixture
+def comes_late(monkeypatch):
+    """`comes_late(request)`: the file is written when the watch looks for the first time."""
+
+    def later(request):
+        octets, looks = request.read_bytes(), []
+        request.unlink()
+
+        def find(*given):
+            if not looks:
+                request.write_bytes(octets)
+            looks.append(given)
+            return find_requests(*given)
+
+        monkeypatch.setattr("runner.cli.watching.find_requests", find)
+
+    return later
+
+
+@pytest.mark.parametrize(("yes", "outcome", "issued"), [(True, "forwarded", 1), (False, "failed", 0)])
+def test_a_person_is_asked_about_what_comes_meanwhile(line, device, monkeypatch, comes_late, yes, outcome, issued):
+    line.tunnel("ask", more="watch: 2s")
+    comes_late(saved(line, device, "dev-1"))
+    asked = []
+    monkeypatch.setattr("runner.cli.console.ask", lambda words: asked.append(words) or yes)
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
+    done = line.apply("--yes")
+    assert done.outcomes == {"line/dev-1.der": outcome}
+    assert "CN=dev-1" in asked[0]
+    assert (len(asked), line.issued) == (1, issued)
+
+
+def test_off_a_terminal_what_comes_meanwhile_is_pending(line, device, comes_late):
+    line.tunnel("ask", more="watch: 2s")
+    comes_late(saved(line, device, "dev-1"))
+    done = line.apply("--yes")
+    assert (done.status, done.outcomes, line.issued) == (4, {"line/dev-1.der": "pending"}, 0)
 
 
 def test_a_table_of_secrets_that_cannot_be_read_is_told_before_anything_is_sent(line, device):
