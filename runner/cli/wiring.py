@@ -20,6 +20,7 @@ from runner.execute.grouped import Grouped
 from runner.execute.line import Line
 from runner.execute.policies import standing_of
 from runner.execute.preflight import Findings, preflight
+from runner.execute.spending import without_spent
 from runner.keystores.keys import KeyMaker
 from runner.keystores.secrets import SecretReader
 from runner.manifest.credentials import CertificateCredential
@@ -80,6 +81,8 @@ class Workshop:
         for tunnel in workshop.tunnels():
             findings.attempt(tunnel.place, partial(workshop.open_tunnel, tunnel))
         findings.raise_if_any()
+        plan = without_spent(situation.plan, situation.document, workshop.keyring, situation.inventory)
+        workshop.situation = replace(situation, plan=plan)
         return workshop
 
     def tunnels(self) -> tuple[Tunnel, ...]:

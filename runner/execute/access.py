@@ -23,6 +23,7 @@ from runner.cmp.protection import (
 from runner.errors import KeyStoreError, ProtocolError
 from runner.execute.reading import read_certificates
 from runner.keystores.keys import load_key
+from runner.keystores.marks import mark_of
 from runner.keystores.secrets import shared_key
 from runner.manifest.credentials import PskCredential
 from runner.pki.kems import is_kem_key
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from runner.ambient import Entropy
     from runner.execute.line import Line
     from runner.keystores.base import StoredKey
-    from runner.keystores.secrets import SecretReader
+    from runner.keystores.secrets import Secret, SecretReader
     from runner.manifest.credentials import CertificateCredential, Credential, MacWish, Presenting
     from runner.manifest.model import Authority
     from runner.pki.certificates import Certificate
@@ -102,13 +103,25 @@ class Keyring:
         if not isinstance(credential, PskCredential):
             return self._signature(credential)
         parameters = chosen(credential.mac, usual)
+        if credential.column is not None:
+            return self._mac(credential, parameters)  # one transaction is all that it serves
         if (credential.name, parameters) not in self._macs:
             self._macs[credential.name, parameters] = self._mac(credential, parameters)
         return self._macs[credential.name, parameters]
 
-    def _mac(self, credential: PskCredential, parameters: MacParameters) -> MacProtection:
+    def mark(self, credential: Credential) -> str:
+        """By what a one-time secret is known again. SecretError where it cannot be read."""
+        if not isinstance(credential, PskCredential):
+            raise TypeError("a certificate is no secret")
+        reference, key = self._shared(credential)
+        return mark_of(reference, key.reveal())
+
+    def _shared(self, credential: PskCredential) -> tuple[bytes, Secret]:
         secret = self.secrets.read(credential.secret.kind, credential.secret.value)
-        reference, key = shared_key(secret, credential.reference, hexadecimal=credential.hexadecimal)
+        return shared_key(secret, credential.reference, hexadecimal=credential.hexadecimal)
+
+    def _mac(self, credential: PskCredential, parameters: MacParameters) -> MacProtection:
+        reference, key = self._shared(credential)
         salt = self.entropy.octets(parameters.salt_length)
         return MacProtection(
             reference, SharedSecret(key.reveal()), salt, parameters, presentation_of(credential.presenting)

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from runner.cmp.response import Status
     from runner.errors import BadCertificate, CmpBatchError
 
+UNSENT, SENT = "unsent", "sent"
+"""Whether a message without an answer left us."""
 TRY_LATER = ("systemUnavail", "systemFailure")
 """failInfo that asks for another transaction later (dossier §3.13)."""
 _TOO_MUCH = frozenset({"badRequest", "badDataFormat", "badCertTemplate", "systemFailure"})
@@ -56,6 +58,8 @@ class Lost:
     try_later: bool = False
     aside: bytes = b""
     alone: bool = False
+    unheard: str = ""
+    """Where no authentic answer came: UNSENT, or SENT."""
     announced: tuple[bytes, ...] = ()
     """Certificates (DER) that came with an unprotected wrongIntegrity, among them perhaps that of a KEM's key."""
 
@@ -120,7 +124,7 @@ def without_answer(
     if dialogue.state is State.POLLING:
         return Parked(now, words_of(problem), doubt=processed)
     if dialogue.state is State.REQUESTED and not processed:
-        return Lost(failure, announced=_announced(problem))
+        return Lost(failure, announced=_announced(problem), unheard=UNSENT if isinstance(problem, NotSent) else SENT)
     return Unsure(failure)
 
 

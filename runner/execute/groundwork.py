@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from runner.errors import SecretError
 from runner.execute.install import place_for_new, place_in_token
+from runner.execute.spending import credential_of
 from runner.plan.steps import Verb
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def protection_of(desk: Desk, item: AnyItem) -> Protection:
 def protection_at(access: Access, keyring: Keyring, document: Document, item: AnyItem) -> Protection:
     """The same, of what there is without a desk."""
     if item.credential is not None:
-        return keyring.protection(document.credentials[item.credential], access.authority.server.mac)
+        return keyring.protection(credential_of(document, item), access.authority.server.mac)
     handed_out = access.handed_out
     if handed_out is None:
         raise SecretError(

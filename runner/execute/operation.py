@@ -26,6 +26,7 @@ from runner.execute.record import Record, dialogue_of
 from runner.execute.recovering import store_recovered
 from runner.execute.restoring import QUIET
 from runner.execute.results import Failure, Outcome, Result, spec_of
+from runner.execute.spending import kept_open, mark_for
 from runner.execute.trial import is_held_back, leftovers
 from runner.manifest.model import Enrollment, Fetch, Poll, Recovery, Revocation, Update
 from runner.pki.certificates import parse_certificate
@@ -91,6 +92,7 @@ class Operation:
     async def _prepare(self) -> Prepared:
         prepared = await prepare(Preparation(self.step, self.desk, self.record.before, self._keyed))
         self.record.key_is_at(prepared.key_now)
+        self.record.spends(mark_for(self.step, self.desk) or self.record.spent)
         return prepared
 
     async def _keyed(self, path: str) -> None:
@@ -102,7 +104,9 @@ class Operation:
         line, alone, attempt = self.desk.access(self.item.authority).line, False, 0
         while True:
             ending = await self._talk(prepared, alone=alone)
-            if not isinstance(ending, Lost) or not (ending.alone or (ending.try_later and attempt < line.retries)):
+            if not isinstance(ending, Lost) or self.record.spent:
+                return ending
+            if not (ending.alone or (ending.try_later and attempt < line.retries)):
                 return ending
             alone |= ending.alone
             if ending.try_later:
@@ -110,7 +114,7 @@ class Operation:
                 attempt += 1
 
     async def _talk(self, prepared: Prepared, *, alone: bool) -> Ending:
-        size = 1 if alone else self.desk.access(self.item.authority).authority.batch_size
+        size = 1 if alone or self.record.spent else self.desk.access(self.item.authority).authority.batch_size
         ending = await self._told(self._ticket(prepared), company(self.item, prepared), size)
         found = with_announced(ending, prepared, self.desk.clock.now())
         return ending if found is None else await self._told(self._ticket(found), None, 1)
@@ -233,6 +237,8 @@ class Operation:
 
     async def _lost(self, ending: Lost) -> Result:
         """The key that was made for it is kept for the next attempt."""
+        if self.record.spent and ending.unheard:
+            return self.result(Outcome.FAILED, failure=await kept_open(self.record, ending))
         await self._put_aside(ending.aside)
         if is_held_back(self.item) and ending.aside:
             await self.filing.undo(parse_certificate(ending.aside))

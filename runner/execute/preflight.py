@@ -14,8 +14,9 @@ from runner.errors import BadInput, CmpBatchError, Diagnostic, Refused
 from runner.execute.access import Keyring, signature_protection
 from runner.execute.asking import controls
 from runner.execute.reading import read_certificates, read_request
+from runner.execute.spending import check_secrets
 from runner.keystores.ownership import numbers_of
-from runner.manifest.credentials import CertificateCredential
+from runner.manifest.credentials import CertificateCredential, PskCredential
 from runner.manifest.model import Enrollment, Fetch, Recovery, Revocation, Update
 from runner.manifest.tunnel import TunnelRequest
 from runner.plan.case import key_url_of
@@ -23,7 +24,7 @@ from runner.plan.needs import makers_of
 from runner.plan.steps import Verb
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from runner.errors import Place
     from runner.keystores.folders import Folder
@@ -58,10 +59,11 @@ class Findings:
 
 
 def preflight(
-    steps: Iterable[Step], document: Document, folder: Folder, keyring: Keyring, maker: KeyMaker, findings: Findings
+    steps: Sequence[Step], document: Document, folder: Folder, keyring: Keyring, maker: KeyMaker, findings: Findings
 ) -> None:
     """Look at everything that the steps will read and write; what is wrong goes into `findings`."""
     made = makers_of(document)
+    check_secrets(steps, document, keyring, findings)
     seen: set[str] = set()
     folders: dict[str, str] = {}
     for file in document.entropy:
@@ -187,6 +189,8 @@ def _credential(
         return
     seen.add(item.credential)
     credential = document.credentials[item.credential]
+    if isinstance(credential, PskCredential) and credential.column is not None and item.secret is not None:
+        return  # each by itself: runner.execute.spending
     if isinstance(credential, CertificateCredential) and {credential.certificate, credential.key.path} & set(made):
         return
     findings.attempt(credential.place, lambda: keyring.protection(credential))

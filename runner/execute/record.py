@@ -66,6 +66,21 @@ class Record:
         """The key is, or is about to be, at `path`; journalled with the next transition."""
         self.last = replace(self.last, key_path=path)
 
+    def spends(self, mark: str) -> None:
+        """The next transaction uses up the one-time secret with that mark."""
+        self.last = replace(self.last, spends=mark)
+
+    @property
+    def spent(self) -> str:
+        """The mark of the one-time secret that this transaction uses up; empty where there is none."""
+        return self.last.spends
+
+    async def give_back(self, note: str) -> None:
+        """Nothing went out: the secret is as good as new, and the operation begins anew next time."""
+        mark, fresh = self.last.spends, {"check_after": None, "transaction_id": "", "dialogue": "", "spends": ""}
+        change = self._changed(note=note, stage=Stage.KEYED, **fresh)
+        await self._desk.record([replace(change, unspent=mark)])
+
     async def claim(self, stores: str) -> None:
         """These key stores are this operation's to write; durable before the first of them is."""
         if stores != self.last.stores:

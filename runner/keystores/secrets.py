@@ -1,7 +1,8 @@
 """Secrets: from a reference to the octets, and a wrapping that keeps them out of every repr, log and pickle.
 
 A reference is a kind and a value: `env` a variable's name, `file` a path, `command` an argv joined by NUL, `literal`
-the secret itself. References are read when something is done, never when it is planned (design §5 promise 10).
+the secret itself, `cell` one of a table (cells.py). References are read when something is done, never when it is
+planned (design §5 promise 10).
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import re
 from typing import TYPE_CHECKING, NoReturn
 
 from runner.errors import KeyStoreError, Refused, SecretError
+from runner.keystores.cells import Cells
 from runner.keystores.commands import Measure, run_command
 from runner.keystores.files import read_file
 from runner.system import SystemClock
@@ -66,6 +68,7 @@ class SecretReader:
         self._environ = environ
         self._allow_commands = allow_commands
         self._clock = clock or SystemClock()
+        self._cells = Cells(base)
         self._read: dict[bytes, None] = {}
 
     @property
@@ -98,6 +101,11 @@ class SecretReader:
             return _without_newline(self._command(value.split("\0")))
         if kind == "literal":
             return _encoded(value)
+        if kind == "cell":
+            return self._cells.read(value)
+        if kind == "column":
+            step = "use it for entries with rows, and another credential here"
+            raise SecretError("the secrets of this credential are for one item each", next_step=step)
         raise SecretError("a secret's reference is of an unknown kind", next_step="use env, file or command")
 
     def _variable(self, name: str) -> bytes:

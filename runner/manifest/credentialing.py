@@ -16,6 +16,7 @@ from runner.manifest.credentials import (
     SecretRef,
 )
 from runner.manifest.reader import cached_name
+from runner.manifest.rowsecrets import EACH_ROW, read_column
 from runner.manifest.secrets import literal_secret, read_secret, warn_of_literal
 from runner.pki.servers import SENDERS
 
@@ -54,7 +55,10 @@ def read_login(name: str, reader: Reader) -> Login | None:
 
 def _psk(name: str, reader: Reader) -> PskCredential | None:
     part, whole = reader.part, "reference" not in reader.part.values
-    secret = read_secret(reader, "psk", _refnum_and_key if whole else literal_secret)
+    inner, column = part.part("psk"), read_column(reader)
+    if inner and "column" in inner.values and column is None:
+        return None  # it has been told of
+    secret = read_secret(reader, "psk", _refnum_and_key if whole else literal_secret) if column is None else EACH_ROW
     reference, encoding = reader.text("reference"), part.text("encoding")
     hexadecimal = encoding is not None and encoding.value == "hex"
     wish, presenting = _mac(reader), _presenting(reader, SENDERS)
@@ -69,6 +73,7 @@ def _psk(name: str, reader: Reader) -> PskCredential | None:
         None if reference is None else reference.encode(),
         hexadecimal,
         presenting,
+        column,
     )
 
 

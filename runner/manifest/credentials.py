@@ -16,10 +16,28 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class SecretRef:
-    """Where a secret is: kind is `env` (variable), `file` (path), `command` (argv, NUL-separated) or `literal`."""
+    """Where a secret is: kind is `env` (variable), `file` (path), `command` (argv, NUL-separated) or `literal`.
+
+    `cell`: in a table (runner.keystores.cells); `column`: in another cell for each item, which Item.secret names.
+    """
 
     kind: str
     value: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class SecretColumn:
+    """A one-time secret for each row: in `column` of the entry's own table, or of the one at `path`.
+
+    There the row is taken whose column `key` has the value of the variable of that name.
+    """
+
+    column: str
+    path: str = ""
+    kind: str = ""
+    """`csv` or `jsonl`."""
+    key: str = ""
+    delimiter: str = ","
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +78,8 @@ class PskCredential:
     hexadecimal: bool = False
     """Whether reference number and key are written in hexadecimal digits."""
     presenting: Presenting = field(default_factory=Presenting)
+    column: SecretColumn | None = None
+    """Where each item has its own; such a secret is good for one transaction."""
 
 
 @dataclass(frozen=True, slots=True)

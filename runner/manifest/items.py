@@ -23,6 +23,7 @@ from runner.manifest.referring import World, authority_of, credential_of
 from runner.manifest.renewing import read_renewal
 from runner.manifest.requests import check_request, check_revoked, read_reason
 from runner.manifest.rowplaces import placed_at
+from runner.manifest.rowsecrets import row_secret
 from runner.manifest.templates import read_template
 from runner.manifest.wishing import parse_moment, parse_serial, read_asking
 
@@ -30,12 +31,17 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from runner.errors import Place
+    from runner.manifest.credentials import SecretRef
     from runner.manifest.declarations import Declared
     from runner.manifest.entries import Row
     from runner.manifest.hooks import Hooks
     from runner.manifest.ledger import Ledger
     from runner.manifest.model import AnyItem, Authority
     from runner.manifest.wishes import Asking
+
+
+_SAYS_WHO = frozenset({"credential", "psk"})
+"""Keys that say what a request is protected with."""
 
 
 class _Common(TypedDict):
@@ -48,6 +54,7 @@ class _Common(TypedDict):
     places: Mapping[str, Place]
     labels: Mapping[str, str]
     hooks: Hooks
+    secret: SecretRef | None
 
 
 def read_items(rows: list[Row], declared: Declared, ledger: Ledger) -> tuple[AnyItem, ...]:
@@ -239,7 +246,7 @@ def _template(row: Row, world: World) -> tuple[Template, Mapping[str, Place]]:
 
 
 def _need_credential(row: Row, authority: Authority | None, credential: str | None, step: str) -> None:
-    if authority is None or authority.is_lab or credential is not None or "credential" in row.reader.part.values:
+    if authority is None or authority.is_lab or credential is not None or row.reader.part.values.keys() & _SAYS_WHO:
         return
     why = f"authority {authority.name!r} names none either"
     row.reader.ledger.error("this entry has no credential", row.reader.part.place, why=why, next_step=step)
@@ -256,6 +263,7 @@ def _common(row: Row, authority: Authority | None, credential: str | None, world
         "on_remove": said.value if (said := row.reader.part.text("on_remove")) else "keep",
         "places": row.places,
         "hooks": read_hooks(row.reader),
+        "secret": row_secret(row, world.declared.credentials.get(credential or "")),
     }
 
 

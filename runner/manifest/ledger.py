@@ -27,6 +27,8 @@ class Ledger:
     expected: dict[tuple[str, Place], str] = field(default_factory=dict)
     """(absolute path, where it is named) → the path as written: input files that must exist or be produced."""
     partial: bool = False
+    tables: dict[str, str] = field(default_factory=dict)
+    """Each table that was read, as its findings call it, and SHA-256 (hex) of it."""
     moved: dict[Place, int] = field(default_factory=dict)
     """How many findings about a text were moved to the rows of a table that made it wrong."""
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from runner.asn1.x509 import Extension
     from runner.errors import Diagnostic, Place
     from runner.manifest.calendar import Renewal
-    from runner.manifest.credentials import Credential, Login
+    from runner.manifest.credentials import Credential, Login, SecretRef
     from runner.manifest.placing import Output, RenewBefore
     from runner.manifest.policy import Policy
     from runner.manifest.polling import Polling
@@ -150,6 +150,8 @@ class Item:
     hooks: Hooks = NO_HOOKS
     labels: Mapping[str, str] = field(default_factory=lambda: NO_LABELS, hash=False)
     """Words of the user's own, to choose items by (--target label=value); they ask for nothing."""
+    secret: SecretRef | None = field(default=None, repr=False)
+    """Where its own one-time secret is, of a credential that has one for each item."""
 
     def at(self, key: str) -> Place:
         """Where `key` of this entry was written; the entry itself where it was not."""

@@ -154,7 +154,11 @@ def _reused_secrets(
     first: dict[str, AnyItem] = {}
     for item in items if not policy.psk_reuse else ():
         credential = credentials.get(item.credential or "")
-        if isinstance(item, Enrollment) and isinstance(credential, PskCredential) and not credential.ra:
+        if (
+            isinstance(item, Enrollment)
+            and isinstance(credential, PskCredential)
+            and not (credential.ra or credential.column)
+        ):
             other = first.setdefault(credential.name, item)
             if other is not item:
                 why = f"{other.name!r} uses it, too, at {other.place}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from runner.manifest.rowsecrets import own_credential
 from runner.manifest.words import listed
 
 if TYPE_CHECKING:
@@ -40,4 +41,14 @@ def authority_of(row: Row, world: World) -> Authority | None:
 
 def credential_of(row: Row, world: World) -> str | None:
     """The credential that an entry names itself."""
-    return row.reader.reference("credential", world.declared.credentials, "credential")
+    part = row.reader.part
+    if "psk" not in part.values:
+        return row.reader.reference("credential", world.declared.credentials, "credential")
+    if "credential" in part.values:
+        why, place = "a request is protected in one way", part.place_of_key("psk")
+        row.reader.ledger.error("psk does not go together with credential", place, why=why, next_step="remove one")
+    own = own_credential(row.reader)
+    if own is None:
+        return None
+    world.declared.credentials.setdefault(own.name, own)
+    return own.name

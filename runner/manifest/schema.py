@@ -208,6 +208,17 @@ def _too_many(error: Any, source: Source) -> Iterator[Diagnostic]:
     yield Diagnostic(f"{_where(error)} takes one key, not {given}", source.place(_path(error)), next_step=step)
 
 
+def _lacking(error: Any, source: Source) -> Iterator[Diagnostic]:
+    for key, needed in error.validator_value.items():
+        for other in needed if key in error.instance else ():
+            if other not in error.instance:
+                place, step = (
+                    source.key_place((*_path(error), key)),
+                    _example(error.schema["properties"][other], f"{other}: "),
+                )
+                yield Diagnostic(f"{key!r} in {_where(error)} wants {other!r} beside it", place, next_step=step)
+
+
 _WORDS: Mapping[str, Callable[[Any, Source], Iterator[Diagnostic]]] = {
     "additionalProperties": _unknown_keys,
     "required": _missing_keys,
@@ -221,4 +232,5 @@ _WORDS: Mapping[str, Callable[[Any, Source], Iterator[Diagnostic]]] = {
     "minItems": _empty,
     "minProperties": _empty,
     "maxProperties": _too_many,
+    "dependentRequired": _lacking,
 }

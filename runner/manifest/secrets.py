@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from runner.manifest.credentials import SecretRef
+from runner.manifest.words import listed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,6 +39,8 @@ def read_secret(
     inner = reader.part.part(key)
     if inner is None:
         return literal(reader, key)
+    if len(inner.values) > 1:
+        reader.ledger.error(f"{key} takes one key, not {listed([repr(each) for each in inner.values])}", inner.place)
     reader = reader.elsewhere(inner)
     if env := reader.text("env"):
         return SecretRef("env", env)

@@ -12,6 +12,7 @@ import json
 import os
 import re
 from dataclasses import dataclass, field
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -39,6 +40,7 @@ class Record:
 
     values: dict[str, str] = field(repr=False)
     place: Place | None = None
+    table: Table | None = None
 
     def at(self, column: str) -> Place | None:
         """Where one of its cells is."""
@@ -61,7 +63,7 @@ class Table:
 def read_table(table: Table, top: str, ledger: Ledger) -> list[Record] | None:
     """The rows of a table below the folder `top`; None, with findings, where it cannot be read or a cell is wrong."""
     try:
-        text = _text(table, top)
+        text = _text(table, top, ledger)
         lines = _csv(text, table) if table.kind == "csv" else _jsonl(text, table)
         return _Reading(table, ledger).records(lines)
     except BadInput as problem:
@@ -71,17 +73,19 @@ def read_table(table: Table, top: str, ledger: Ledger) -> list[Record] | None:
     return None
 
 
-def _text(table: Table, top: str) -> str:
+def _text(table: Table, top: str, ledger: Ledger) -> str:
     name, place = table.named.value, table.named.place
     if not is_below(table.path, top):
         why = f"tables are read from {top} and below, and no link leads out of it"
         raise _bad(f"{table.kind}: {name} leads elsewhere", place, why=why)
     if not is_file(table.path):
         raise _bad(f"file not found: {name}", place, why=f"there is no file {table.path}")
-    return decoded(_shown(table), octets_of(Path(table.path)))
+    octets = octets_of(Path(table.path))
+    ledger.tables[shown(table)] = sha256(octets).hexdigest()
+    return decoded(shown(table), octets)
 
 
-def _shown(table: Table) -> str:
+def shown(table: Table) -> str:
     """The file as its findings call it: beside the manifest, spelled like the manifest itself."""
     return os.path.normpath(os.path.join(os.path.dirname(table.named.place.file), table.named.value))  # noqa: PTH118, PTH120
 
@@ -101,7 +105,7 @@ def _csv(text: str, table: Table) -> Iterator[tuple[int, Sequence[str]]]:
             cells = next(reader, None)
         except csv.Error as problem:
             step = 'a quoted cell ends in ", and one inside it is written twice'
-            raise _bad(f"this is not CSV: {problem}", Place(_shown(table), line, 1), next_step=step) from None
+            raise _bad(f"this is not CSV: {problem}", Place(shown(table), line, 1), next_step=step) from None
         if cells is None:
             return
         if cells:
@@ -115,7 +119,7 @@ def _jsonl(text: str, table: Table) -> Iterator[tuple[int, Sequence[str]]]:
     for number, line in enumerate(re.split("\r\n|\n", text), 1):
         if not line.strip():
             continue
-        pairs = _object(line, Place(_shown(table), number, 1))
+        pairs = _object(line, Place(shown(table), number, 1))
         if header is None:
             header = [key for key, _ in pairs]
             yield number, header
@@ -123,7 +127,7 @@ def _jsonl(text: str, table: Table) -> Iterator[tuple[int, Sequence[str]]]:
         if len(values) < len(pairs) or not values.keys() <= set(header):
             unknown = [key for key in values if key not in header]
             why = f"the first line has no {listed(unknown)}" if unknown else "a key is there twice"
-            raise _bad("this line has other keys than the first", Place(_shown(table), number, 1), why=why)
+            raise _bad("this line has other keys than the first", Place(shown(table), number, 1), why=why)
         yield number, [values.get(key, "") for key in header]
 
 
@@ -153,7 +157,7 @@ class _Reading:
     def __init__(self, table: Table, ledger: Ledger) -> None:
         self.table = table
         self.ledger = ledger
-        self.file = _shown(table)
+        self.file = shown(table)
         self.wrong = 0
 
     def records(self, lines: Iterable[tuple[int, Sequence[str]]]) -> list[Record] | None:
@@ -202,7 +206,7 @@ class _Reading:
             if problem := check(cells[index]):
                 self._tell(f"{name}: {problem}", Place(self.file, line, 1, name))
                 return None
-        return Record({name: cells[index] for index, name, _ in kept}, place)
+        return Record({name: cells[index] for index, name, _ in kept}, place, self.table)
 
     def _tell(self, summary: str, place: Place, *, why: str = "", next_step: str = "") -> None:
         self.wrong += 1

@@ -12,6 +12,7 @@ from runner.plan.needs import makers_of, needs_of, overwriters_of
 from runner.plan.pruning import left_over, pruning
 from runner.plan.reasons import reasons_for
 from runner.plan.relays import relay_steps
+from runner.plan.spent import with_spent
 from runner.plan.standing import crl_notes
 from runner.plan.steps import Plan, Step, Verb
 from runner.state.inventory import Stage
@@ -64,6 +65,7 @@ def make_plan(
     steps = [
         _step(item, with_custody(item, made, document, facts), needs, document, inventory) for item, made in decisions
     ]
+    steps = with_spent(steps, inventory)
     left = left_over(document, facts, inventory, now, {request.name for request in requests})
     steps += pruning(left) if prune else ()
     relayed = relay_steps(requests, document, known, known.makers)

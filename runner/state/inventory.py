@@ -91,6 +91,8 @@ class Open:
     """What the transport gave to ask for the answer with, where the answer is delivered later."""
     stores: str = ""
     """The key stores that this operation writes, one path a line; named here before anything is written."""
+    spends: str = ""
+    """The mark of the one-time secret that this transaction uses up: spent from the moment that it is `sent`."""
     relay: str = field(default="", repr=False)
     """The request of somebody else's that is on its way to the CA (runner.ra.record), opaque here."""
 
@@ -101,11 +103,22 @@ class Open:
 
 
 @dataclass(frozen=True, slots=True)
+class Spent:
+    """A one-time secret that was used: by which operation, for which item, when."""
+
+    item: str
+    operation: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Inventory:
     """All that the state knows, by item name."""
 
     held: Mapping[str, Held] = field(default_factory=dict)
     open: Mapping[str, Open] = field(default_factory=dict)
+    spent: Mapping[str, Spent] = field(default_factory=dict)
+    """One-time secrets that were used, by their marks (runner.keystores.marks)."""
 
     def updated(self) -> Mapping[str, Held]:
         """Fingerprint of a certificate that was updated → who holds its successor."""

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from runner.errors import StateError
 from runner.state.database import connect, told
 from runner.state.folder import make_state_folder, refuse_links, sync_folder
+from runner.state.inventory import Stage
 from runner.state.tables import (
     HELD,
     OPEN,
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from runner.state.inventory import Held, Inventory, Open
 
 _SET_HELD, _SET_OPEN = upsert("held", HELD), upsert("open", OPEN)
+_SPEND = "INSERT OR IGNORE INTO spent (mark, item, operation, at) VALUES (?, ?, ?, ?)"
 _ADD_TRANSITION = "INSERT INTO transition (operation, item, run, stage, at, note) VALUES (?, ?, ?, ?, ?, ?)"
 
 
@@ -52,6 +54,8 @@ class Change:
     held: Held | None = None
     forget: bool = False
     drop: bool = False
+    unspent: str = ""
+    """The mark of a one-time secret that this operation was to use, and for certain did not."""
     note: str = ""
     at: datetime = field(kw_only=True)
 
@@ -75,6 +79,9 @@ class Entry(NamedTuple):
     transition: tuple[str, str, str, str, str]
     """Item, run, stage, time and note."""
     drop: bool = False
+    spends: str = ""
+    """The mark of a one-time secret that is used from now on."""
+    unspent: str = ""
 
 
 def entry_of(change: Change) -> Entry:
@@ -83,7 +90,11 @@ def entry_of(change: Change) -> Entry:
     held = None if change.held is None else stored(change.held)
     if change.open is None:
         return Entry(change.item, None, held, change.forget, "", transition, change.drop)
-    return Entry(change.item, stored(change.open), held, change.forget, change.open.operation, transition)
+    spends = change.open.spends if change.open.stage is Stage.SENT else ""
+    row, operation = stored(change.open), change.open.operation
+    return Entry(
+        change.item, row, held, change.forget, operation, transition, spends=spends, unspent=change.unspent
+    )
 
 
 class Journal:
@@ -156,6 +167,10 @@ def _apply(db: sqlite3.Connection, entry: Entry) -> None:
     operation = entry.operation
     if entry.open is not None:
         db.execute(_SET_OPEN, entry.open)
+        if entry.spends:
+            db.execute(_SPEND, (entry.spends, entry.item, operation, entry.transition[3]))
+        if entry.unspent:
+            db.execute("DELETE FROM spent WHERE mark = ? AND operation = ?", (entry.unspent, operation))
     else:
         row = db.execute("SELECT operation FROM open WHERE item = ?", (entry.item,)).fetchone()
         operation = row[0] if row else ""

@@ -13,7 +13,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from runner.errors import StateError
-from runner.state.inventory import Held, Inventory, Open, Stage
+from runner.state.inventory import Held, Inventory, Open, Spent, Stage
 
 if TYPE_CHECKING:
     import sqlite3
@@ -51,6 +51,11 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
     (
         "ALTER TABLE held ADD COLUMN relay TEXT NOT NULL DEFAULT ''",
         "ALTER TABLE open ADD COLUMN relay TEXT NOT NULL DEFAULT ''",
+    ),
+    (
+        "ALTER TABLE open ADD COLUMN spends TEXT NOT NULL DEFAULT ''",
+        """CREATE TABLE spent (
+            mark TEXT NOT NULL PRIMARY KEY, item TEXT NOT NULL, operation TEXT NOT NULL, at TEXT NOT NULL)""",
     ),
 )
 """The statements that lead from each schema version to the next; PRAGMA user_version counts those that were done."""
@@ -127,7 +132,11 @@ def load_inventory(db: sqlite3.Connection) -> Inventory:
     shared: dict[bytes, bytes] = {}
     held = [_held(row, shared) for row in db.execute(f"SELECT {', '.join(HELD)} FROM held")]  # noqa: S608 - constants
     under_way = [_open(row) for row in db.execute(f"SELECT {', '.join(OPEN)} FROM open")]  # noqa: S608 - constants
-    return Inventory({one.item: one for one in held}, {one.item: one for one in under_way})
+    spent = {
+        mark: Spent(item, operation, datetime.fromisoformat(at))
+        for mark, item, operation, at in db.execute("SELECT mark, item, operation, at FROM spent")
+    }
+    return Inventory({one.item: one for one in held}, {one.item: one for one in under_way}, spent)
 
 
 def _held(row: Sequence[Any], shared: dict[bytes, bytes]) -> Held:
