@@ -6,11 +6,15 @@ import shlex
 
 import pytest
 import yaml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from runner.errors import BadInput
 from runner.manifest.converting import converted
 from runner.manifest.load import load_manifest
 from runner.manifest.oldline import COMMANDS, read_line
+from runner.manifest.schema import check_schema
+from runner.manifest.source import read_sources
 
 URL = "http://pki.example.com:8080/pkix/"
 CA = "'C=FI, O=SSH Communications Security Corp, CN=SSH Test CA 1 No Liabilities'"
@@ -44,7 +48,7 @@ def manifest(line, **options):
 
 @pytest.fixture
 def accepted(tmp_path):
-    """The one item (or tunnel) of what a line becomes, which the manifest's schema and meaning accept."""
+    """The one item of what a line becomes, which the manifest's schema and meaning accept."""
     for name in FILES:
         (tmp_path / name).touch()
 
@@ -52,7 +56,7 @@ def accepted(tmp_path):
         file = tmp_path / "converted.yaml"
         file.write_text(convert(line, **options), encoding="utf-8")
         document = load_manifest([file])
-        (item,) = document.items or document.tunnels
+        (item,) = (*document.items, *document.tunnels)
         return document, item
 
     return read
@@ -92,10 +96,6 @@ def test_the_key_update_of_the_manual(accepted):
         (f"rev -c op.crt -k op.prv -T old.crt -C ca.pem {URL}", "revocations"),
         (f"RECOVER -p 1:k -s CN=a -C ca.pem -o back {URL}", "recoveries"),
         (f"rec -R ra.crt -k ra.prv -T old.crt -C ca.pem {URL}", "recoveries"),
-        (f"POLL -p 1:k -I 4711 -C ca.pem -o late {URL}", "polls"),
-        (f"pol -c op.crt -k op.prv -I 4711 -C ca.pem {URL}", "polls"),
-        (f"TUNNEL -R ra.crt -k ra.prv -C ca.pem -s CN=a -u digitalsignature {URL}", "tunnels"),
-        (f"tun -R ra.crt -k ra.prv -C ca.pem -T old.crt -y {URL}", "tunnels"),
         (
             f"INITIALIZE -pfile.psk {KEY} -s CN=a -C ca.pem -N noise -i 2000 {URL}".replace("file.psk", "psk.txt"),
             "enrollments",
@@ -106,6 +106,11 @@ def test_the_key_update_of_the_manual(accepted):
             f"INI -p 1:k {KEY} -s 'CN=a;DNS=a.example;EMAIL=a@b.example' -U serverauth\\;1.2.3 tcp://[::1]:829/",
             "enrollments",
         ),
+        (f"POLL -p 1:k -I 4711 -C ca.pem -o late {URL}", "polls"),
+        (f"poll -c op.crt -k op.prv -I 0xA0B1 -P file:initial.prv -C ca.pem {URL}", "polls"),
+        (f"TUNNEL -R ra.crt -k ra.prv -C ca.pem {URL}", "tunnels"),
+        (f"tun -R ra.crt -k ra.prv -y -s 'C=FI,CN=x;DNS=a.example' -u keyAgreement -o out -C ca.pem {URL}", "tunnels"),
+        (f"INI -p 1:k {KEY} -s CN=a -C ca.pem -v 1 {URL}", "enrollments"),
     ],
 )
 def test_each_command_in_its_ways_becomes_a_manifest_that_is_accepted(accepted, line, section):
@@ -137,6 +142,15 @@ def test_each_option_has_its_place(option, where, value):
     assert found == value
 
 
+def test_each_polling_id_is_an_entry(tmp_path):
+    (tmp_path / "ca.pem").touch()
+    file = tmp_path / "converted.yaml"
+    file.write_text(convert(f"POLL -p 1:k -I 4711 -I 0x4712 -I 4711 -O late.crt -C ca.pem {URL}"), encoding="utf-8")
+    first, second = load_manifest([file]).items
+    assert (first.name, first.output.certificate) == ("late.crt", str(tmp_path / "late.crt"))
+    assert (second.name, second.output.certificate) == ("late.crt-1", str(tmp_path / "late.crt-1"))
+
+
 def test_secrets_become_references():
     line = f"INI -p 62154:very-secret -P generate://pkcs8s:hidden@rsa:2048/a -s CN=a -C ca.pem {URL}"
     text = convert(line)
@@ -164,7 +178,7 @@ def test_secrets_stand_in_it_where_that_is_asked_for():
         (f"INI -p 1:k {KEY} -s 'CN=a;IP=' -C ca.pem {URL}", "ip= without a value".replace("ip", "IP")),
         (f"INI -p 1:k {KEY} -s CN=a -S socks://a -H http://b -C ca.pem {URL}", "one proxy is asked"),
         (f"INI -p 1:k {KEY} -s CN=a -o a -o b -C ca.pem {URL}", "-o was given several times"),
-        (f"REV -p 1:k -s CN=a -C ca.pem {URL}", "put that certificate's file at certificate:"),
+        (f"REV -p 1:k -s CN=a -C ca.pem {URL}", "at certificate: (revoked.crt here)"),
         (f"REV -p 1:k -T old.crt -B -C ca.pem {URL}", "REVOKE makes no use of -B"),
         (f"INI -p 1:k {KEY} -s CN=a -i 5 -C ca.pem {URL}", "-i 5 is not taken"),
     ],
@@ -191,6 +205,7 @@ def test_what_has_no_place_is_said_in_a_comment(line, note):
         (f"INI -p 1:k {KEY} -s CN=a -u help {URL}", "asks for help"),
         (f"INI -p 1:k {KEY} -s CN=a -v 3 {URL}", "-v takes 1 or 2"),
         (f"INI -p 1:k {KEY} -s CN=a -B {URL}", "-B needs -C"),
+        (f"POLL -p 1:k -I what {URL}", "-I: "),
         (f"INI -p 1:k {KEY} -s CN=a -u fly {URL}", "-u: "),
         (f"INI -p 1:k {KEY} -s what {URL}", "-s: "),
         (f"INI -p 1:k -P generate:x -s CN=a {URL}", "-P: "),
@@ -201,6 +216,64 @@ def test_what_the_old_tool_would_not_take_is_refused(line, what):
     with pytest.raises(BadInput) as caught:
         convert(line)
     assert what in str(caught.value)
+
+
+WAYS = {
+    "INITIALIZE": ["-p 1:k", "-p psk.txt", "-R ra.crt -k ra.prv"],
+    "ENROLL": ["-c op.crt -k op.prv", "-R ra.crt -k ra.prv"],
+    "UPDATE": ["-c op.crt -k op.prv"],
+    "POLL": ["-p 1:k", "-c op.crt -k op.prv", "-R ra.crt -k ra.prv"],
+    "RECOVER": ["-p 1:k", "-c op.crt -k op.prv", "-R ra.crt -k ra.prv"],
+    "REVOKE": ["-p 1:k", "-c op.crt -k op.prv", "-R ra.crt -k ra.prv"],
+    "TUNNEL": ["-R ra.crt -k ra.prv"],
+}
+NEEDED = {"INITIALIZE": f"{KEY} -s CN=a", "ENROLL": f"{KEY} -s CN=a", "POLL": "-I 4711"}
+NEEDED |= {"RECOVER": "-s CN=a", "REVOKE": "-T old.crt"}
+OPTIONS = ["-B", "-E", "-y", "-o out/a", "-O a.der", "-S socks://gate:1080/10.0.0.0/8", "-H http://proxy:3128/"]
+OPTIONS += ["-v 1", "-v 2", "-N noise", "-i 2000", "-I 4712", "-T old.crt", "-s 'CN=b;IP=192.0.2.7;RID=1.2.3'"]
+OPTIONS += ["-u digitalSignature\\;keyCertSign", "-U clientAuth\\;1.2.3.4", "-d 5", "-Z x", "-p 2:other"]
+OPTIONS += ["-P generate://pkcs8s:word@ec:p256/more", "-P initial.prv"]
+IMPOSSIBLE = {("-v 1", "POLL")}
+"""CMP version 1 knows no polling; the manifest says so."""
+
+
+def written_and_accepted(folder, line, **options):
+    """What a line becomes: its schema holds, and what it means is accepted with the files there that it names."""
+    for name in (*FILES, "revoked.crt"):
+        (folder / name).touch()
+    file = folder / "converted.yaml"
+    file.write_text(convert(line, **options), encoding="utf-8")
+    (source,) = read_sources(str(file), file.read_bytes(), str(folder), str(folder))
+    assert check_schema(source) == ()
+    return load_manifest([file])
+
+
+@pytest.mark.parametrize("option", ["", *OPTIONS])
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_with_every_option_is_a_manifest(tmp_path, command, option):
+    for way in WAYS[command]:
+        for name in ("-C ca.pem", "", "-C ca.pem -T old.crt"):
+            if option == "-B" and "-C" not in name:
+                continue
+            line = f"{command} {way} {NEEDED.get(command, '')} {option} {name} {URL} {'' if name else CA}"
+            if (option, command) in IMPOSSIBLE:
+                with pytest.raises(BadInput):
+                    written_and_accepted(tmp_path, line)
+                continue
+            document = written_and_accepted(tmp_path, line)
+            assert document.items or document.tunnels, line
+
+
+@given(st.data())
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_options_in_any_company_and_order_are_a_manifest(tmp_path, data):
+    command = data.draw(st.sampled_from(COMMANDS))
+    way = data.draw(st.sampled_from(WAYS[command]))
+    words = [NEEDED.get(command, ""), way, "-C ca.pem"]
+    known = [option for option in OPTIONS if (option, command) not in IMPOSSIBLE]
+    words += data.draw(st.lists(st.sampled_from(known), max_size=6))
+    line = " ".join([command, *data.draw(st.permutations(words)), URL])
+    written_and_accepted(tmp_path, line, literal=data.draw(st.booleans()))
 
 
 def test_there_are_seven_commands():

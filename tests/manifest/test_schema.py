@@ -27,6 +27,7 @@ FILES = [
     "lost.prv",
     "gate.prv",
     "line-8.psk",
+    "psks.csv",
     "devices.psk",
     "noise.bin",
     "store.pass",
