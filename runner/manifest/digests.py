@@ -8,11 +8,11 @@ renew and what to wait for are not part of what is asked for.
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from runner.manifest.model import Enrollment, Fetch, Poll, Recovery, Revocation, Update
+from runner.values import replace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -23,11 +23,13 @@ if TYPE_CHECKING:
     from runner.pki.keyurls import KeyUrl
 
 
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, check_circular=False)
+
+
 def digest_of(item: AnyItem, spellings: Mapping[str, str]) -> str:
     """SHA-256 (hex) of what `item` asks for. `spellings`: absolute path → as the manifest spells it."""
     asked = {"authority": item.authority, "credential": item.credential, **_asked(item, spellings)}
-    text = json.dumps(_said(asked), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return sha256(text.encode()).hexdigest()
+    return sha256(_CANONICAL.encode(_said(asked)).encode()).hexdigest()
 
 
 def _said(asked: Mapping[str, Any]) -> dict[str, Any]:

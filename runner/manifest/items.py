@@ -6,7 +6,6 @@ that it updates; a revocation may. How items get along with each other is left t
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, TypedDict
 
 from runner.manifest.care import Circumstances, read_care
@@ -26,6 +25,7 @@ from runner.manifest.rowplaces import placed_at
 from runner.manifest.rowsecrets import row_secret
 from runner.manifest.templates import read_template
 from runner.manifest.wishing import parse_moment, parse_serial, read_asking
+from runner.values import replace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -13,7 +13,7 @@ from runner.errors import Diagnostic
 from runner.manifest.credentials import CertificateCredential, PskCredential
 from runner.manifest.model import Enrollment, Update
 from runner.manifest.words import listed, shortened
-from runner.pki.names import common_names
+from runner.pki.name_text import common_names
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -98,7 +98,7 @@ def _names(policy: Policy, item: AnyItem) -> Iterator[Breach]:
     if not isinstance(item, Enrollment):
         return
     subjects = policy.names.get("subject")
-    for name in common_names(item.template.subject) if subjects is not None and item.template.subject else ():
+    for name in common_names(item.template.subject.text) if subjects is not None and item.template.subject else ():
         if not _matches(name, subjects or ()):
             yield Breach("allowed_names", item.at("subject"), f"the common name {shortened(name)} is not allowed")
     for other in item.template.alt_names:
@@ -119,7 +119,7 @@ def _matches(text: str, patterns: Sequence[str]) -> bool:
 def _wildcards(policy: Policy, item: AnyItem) -> Iterator[Breach]:
     if policy.wildcards or not isinstance(item, Enrollment):
         return
-    for name in common_names(item.template.subject) if item.template.subject else ():
+    for name in common_names(item.template.subject.text) if item.template.subject else ():
         if "*" in name:
             yield Breach("wildcards", item.at("subject"), f"{shortened(name)} is a wildcard name")
     for other in item.template.alt_names:

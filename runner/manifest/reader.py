@@ -6,7 +6,7 @@ fields add up to is left to declarations and items.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, TypeVar
 
@@ -16,6 +16,7 @@ from runner.manifest.variables import Text, expand
 from runner.manifest.words import choose, nearest, shortened
 from runner.pki.keyurls import BadKeyUrl, KeyUrl, parse_key_url
 from runner.pki.names import parse_general_name, parse_name
+from runner.values import replace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
@@ -47,7 +48,7 @@ class Reader:
 
     def elsewhere(self, part: Part) -> Reader:
         """The same reading of another part."""
-        return replace(self, part=part)
+        return Reader(part, self.variables, self.ledger, self.spellings)
 
     def text(self, key: str) -> str | None:
         """The text at `key`, its variables replaced."""

@@ -34,6 +34,8 @@ def check_schema(source: Source) -> tuple[Diagnostic, ...]:
     """Everything about the shape of a manifest that is not as it should be."""
     if stranger := _stranger(source):
         return (stranger,)
+    if _quick().is_valid(source.value):
+        return ()
     errors = _validator().iter_errors(source.value)
     return tuple(dict.fromkeys(found for error in errors for found in _explained(error, source)))
 
@@ -59,10 +61,23 @@ def _stranger(source: Source) -> Diagnostic | None:
 
 
 @cache
-def _validator() -> Any:
-    from jsonschema import Draft202012Validator  # noqa: PLC0415 - slow to import, and only a manifest needs it
+def _schema() -> dict[str, Any]:
+    return with_defaults(inlined(json.loads(resource_text("schemas", "manifest.schema.json"))))
 
-    return Draft202012Validator(with_defaults(inlined(json.loads(resource_text("schemas", "manifest.schema.json")))))
+
+@cache
+def _quick() -> Any:
+    """Decides, in a thousandth of the time; what a manifest does wrong, the other one explains."""
+    from jsonschema_rs import Draft202012Validator  # noqa: PLC0415 - only a manifest needs it
+
+    return Draft202012Validator(_schema())
+
+
+@cache
+def _validator() -> Any:
+    from jsonschema import Draft202012Validator  # noqa: PLC0415 - slow to import, and only a mistake needs it
+
+    return Draft202012Validator(_schema())
 
 
 def with_defaults(schema: dict[str, Any]) -> dict[str, Any]:
@@ -178,7 +193,7 @@ def _not_the_one(error: Any, source: Source) -> Iterator[Diagnostic]:
 
 def example_of(section: str, key: str) -> str:
     """The next step for somebody who left `key` out of an entry."""
-    known = _validator().schema["properties"][section]["items"]["properties"]
+    known = _schema()["properties"][section]["items"]["properties"]
     return _example(known[key], f"{key}: ")
 
 

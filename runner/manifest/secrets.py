@@ -40,7 +40,9 @@ def read_secret(
     if inner is None:
         return literal(reader, key)
     if len(inner.values) > 1:
-        reader.ledger.error(f"{key} takes one key, not {listed([repr(each) for each in inner.values])}", inner.place)
+        reader.ledger.error(
+            f"{inner.spelled} takes one key, not {listed([repr(each) for each in inner.values])}", inner.place
+        )
     reader = reader.elsewhere(inner)
     if env := reader.text("env"):
         return SecretRef("env", env)

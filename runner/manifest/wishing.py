@@ -142,9 +142,14 @@ def _is_oid(text: str, reader: Reader) -> bool:
     return True
 
 
+ANY_TIME = ValidityWish()
+
+
 def read_validity(reader: Callable[[str], Reader]) -> ValidityWish:
     """The validity that is asked for; `reader(key)` reads the part that has the key."""
     end, span = reader("not_after"), reader("valid_for")
+    if not any(key in reader(key).part.values for key in VALIDITY_FIELDS):
+        return ANY_TIME
     wish = ValidityWish(
         reader("not_before").parsed("not_before", parse_moment),
         end.parsed("not_after", parse_moment),
@@ -163,9 +168,17 @@ def _span(reader: Reader) -> timedelta | None:
     return None if seconds is None else timedelta(seconds=seconds)
 
 
+_ASKING = frozenset({"cert_profile", "reg_token", "authenticator", "publication"})
+_ASKING |= {"reg_info", "general_info", "old_cert_id"}
+NO_WISHES = Asking()
+"""What most entries say."""
+
+
 def read_asking(reader: Reader) -> Asking:
     """What an entry (or an authority) says beside the template."""
     part = reader.part
+    if not (part.values.keys() & _ASKING):
+        return NO_WISHES
     return Asking(
         cert_profile=reader.text("cert_profile") or "",
         reg_token=read_secret(reader, "reg_token", literal_token),

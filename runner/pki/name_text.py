@@ -89,3 +89,9 @@ def _escaped(char: str) -> str:
     if char < " " or char == "\x7f":
         return f"\\{ord(char):02X}"
     return "\\" + char if char in _SPECIAL else char
+
+
+def common_names(name: str) -> tuple[str, ...]:
+    """The values of CN in a name."""
+    parts = (part.strip() for rdn in cut(name, ",") for part in cut(rdn, "+"))
+    return tuple(part[3:] for part in parts if part[:3].upper() == "CN=")

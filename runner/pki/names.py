@@ -14,7 +14,7 @@ from re import compile as regex
 from re import split
 from unicodedata import normalize
 
-from runner.asn1.der import read_header, tlv
+from runner.asn1.der import SEQUENCE_TAG, read_header, tlv
 from runner.asn1.primitives import OBJECT_IDENTIFIER
 from runner.asn1.x509 import RDN_SEQUENCE, AttributeTypeAndValue
 from runner.errors import Malformed
@@ -82,15 +82,20 @@ class GeneralName:
 
 def parse_name(text: str) -> Name:
     """Text → Name; `+` joins the parts of one RDN, a backslash escapes. ValueError says what is wrong."""
-    rdns = cut(text, ",") if text.strip() else []
-    parts = [[_attribute(part) for part in cut(rdn, "+")] for rdn in rdns]
-    return name_from_der(RDN_SEQUENCE.encode(tuple(tuple(sorted(part, key=_der_order)) for part in parts)))
+    rdns = [_rdn(rdn) for rdn in cut(text, ",")] if text.strip() else []
+    der = tlv(SEQUENCE_TAG, b"".join(rdn.der for rdn in rdns))
+    if len(der) > MAX_NAME:
+        raise Malformed("a name that is absurdly long", why=f"{len(der)} octets")
+    return Name(der, ", ".join(rdn.text for rdn in rdns))
 
 
-def common_names(name: Name) -> tuple[str, ...]:
-    """The values of CN in a name."""
-    parts = (part.strip() for rdn in cut(name.text, ",") for part in cut(rdn, "+"))
-    return tuple(part[3:] for part in parts if part[:3].upper() == "CN=")
+@lru_cache(maxsize=4096)
+def _rdn(text: str) -> Name:
+    """One RDN by itself, its DER without the sequence around: names share their upper ends."""
+    attributes = tuple(sorted((_attribute(part) for part in cut(text, "+")), key=_der_order))
+    der = RDN_SEQUENCE.encode((attributes,))
+    _, start, stop = read_header(der, 0, len(der))
+    return Name(der[start:stop], "+".join(_printed(each) for each in attributes))
 
 
 def _der_order(attribute: AttributeTypeAndValue) -> bytes:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 from jsonschema import Draft202012Validator
 
+from runner.errors import BadInput
 from runner.manifest.entries import SECTIONS
 from runner.manifest.load import load_manifest
 from runner.manifest.model import Limits
-from runner.manifest.schema import _WORDS, check_schema, inlined
-from runner.manifest.source import read_source
+from runner.manifest.schema import _WORDS, _quick, _validator, check_schema, inlined
+from runner.manifest.source import read_source, read_sources
 from runner.manifest.words import JSON_TYPES
 from runner.pki.extensions import CRL_REASONS, KEY_USAGES
 from runner.resources import resource_text
@@ -189,3 +191,17 @@ def test_no_key_of_a_schema_is_written_twice(name):
         return dict(pairs)
 
     json.loads(resource_text("schemas", f"{name}.schema.json"), object_pairs_hook=once)
+
+
+CASES = sorted((Path(__file__).parent / "cases").glob("*/*.yaml"))
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.stem)
+def test_who_decides_and_who_explains_are_of_one_mind(case):
+    """jsonschema-rs says whether a manifest fits, jsonschema what does not."""
+    try:
+        sources = read_sources(case.name, case.read_bytes(), ".")
+    except BadInput:
+        return
+    for source in sources:
+        assert _quick().is_valid(source.value) == (not any(_validator().iter_errors(source.value)))
