@@ -22,13 +22,13 @@ from runner.execute.holding import held_as
 from runner.execute.install import aside, is_taken
 from runner.execute.lobby import Ticket
 from runner.execute.preparation import prepare
-from runner.execute.record import Record, dialogue_of
+from runner.execute.record import Record, dialogue_of, refuse_other_kinds
 from runner.execute.recovering import store_recovered
 from runner.execute.restoring import QUIET
 from runner.execute.results import Failure, Outcome, Result, spec_of
 from runner.execute.spending import kept_open, mark_for
 from runner.execute.trial import is_held_back, leftovers
-from runner.manifest.model import Enrollment, Fetch, Poll, Recovery, Revocation, Update
+from runner.manifest.model import Fetch, Recovery
 from runner.pki.certificates import parse_certificate
 from runner.pki.paths import find_path
 from runner.plan.case import certificate_path_of, key_path_of, key_url_of
@@ -142,7 +142,7 @@ class Operation:
         )
 
     async def _resume(self, before: Open) -> Result:
-        self._refuse_other_kinds(before)
+        refuse_other_kinds(self.item, before)
         dialogue = dialogue_of(before)
         if before.stage is Stage.CONFIRMED and isinstance(self.item, Recovery):
             return await self._recovered(self.item, dialogue, await self._prepare(), None)
@@ -152,15 +152,6 @@ class Operation:
         prepared = await self._prepare()
         ticket = self._ticket(prepared, before)
         return await self._settle(await self._told(ticket, again(before, dialogue), dialogue.of), prepared)
-
-    def _refuse_other_kinds(self, before: Open) -> None:
-        kinds = {"rr": Revocation, "krr": Recovery, "pollReq": Poll}
-        if not isinstance(self.item, kinds.get(before.kind, Enrollment | Update)):
-            raise CmpBatchError(
-                f"the journal has an operation of another kind open for {self.item.name}: {before.kind}",
-                why="the name was given to another entry meanwhile",
-                next_step="give this entry another name, or apply the old one first",
-            )
 
     async def _miss_no_key(self, before: Open) -> None:
         """Without its key, what the CA will issue is of no use."""
