@@ -91,10 +91,10 @@ class Open:
     """What the transport gave to ask for the answer with, where the answer is delivered later."""
     stores: str = ""
     """The key stores that this operation writes, one path a line; named here before anything is written."""
-    spends: str = ""
-    """The mark of the one-time secret that this transaction uses up: spent from the moment that it is `sent`."""
     relay: str = field(default="", repr=False)
     """The request of somebody else's that is on its way to the CA (runner.ra.record), opaque here."""
+    spends: str = ""
+    """The mark of the one-time secret that this transaction uses up: spent from the moment that it is `sent`."""
 
     @property
     def given_up(self) -> bool:

@@ -92,9 +92,7 @@ def entry_of(change: Change) -> Entry:
         return Entry(change.item, None, held, change.forget, "", transition, change.drop)
     spends = change.open.spends if change.open.stage is Stage.SENT else ""
     row, operation = stored(change.open), change.open.operation
-    return Entry(
-        change.item, row, held, change.forget, operation, transition, spends=spends, unspent=change.unspent
-    )
+    return Entry(change.item, row, held, change.forget, operation, transition, spends=spends, unspent=change.unspent)
 
 
 class Journal:
