@@ -212,3 +212,17 @@ def test_the_container_has_no_root_and_copies_what_is_there():
     copied = [word for line in lines if re.match(r"COPY (?!--)", line) for word in line.split()[1:-1]]
     assert copied
     assert [name for name in copied if not (ROOT / name).exists()] == []
+
+
+def test_a_read_only_root_is_no_hindrance(tmp_path):
+    """As in the container: everything is read-only but the folder of the manifests, and there is no home."""
+    (tmp_path / "web.yaml").write_text(MANIFEST, encoding="utf-8")
+    away = f"mount --bind {tmp_path} {tmp_path} && mount -o remount,bind,ro / && cd {tmp_path}"
+    confined = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c"]
+    if not shutil.which("unshare") or subprocess.run([*confined, away], capture_output=True, check=False).returncode:
+        pytest.skip("this machine lets nobody make a mount namespace")
+    command = f"{away} && ! touch {ROOT}/x && exec {sys.executable} -m runner apply --yes web.yaml"
+    variables = environment(HOME="/nonexistent", PYTHONPATH=str(ROOT), PYTHONDONTWRITEBYTECODE="1")
+    done = subprocess.run([*confined, command], env=variables, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert (tmp_path / "out" / "web-0.crt").exists()
