@@ -6,9 +6,9 @@ import asyncio
 import struct
 
 import pytest
-
 from runner.lab.listening import slowly
 from runner.lab.server import serve
+
 from runner.lab.tcp import Office, serve_tcp
 from runner.system import SystemClock
 
