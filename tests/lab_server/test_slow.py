@@ -6,10 +6,10 @@ import asyncio
 import struct
 
 import pytest
-from runner.lab.listening import slowly
-from runner.lab.server import serve
 
 from runner.lab.tcp import Office, serve_tcp
+from runner.serving.http import serve
+from runner.serving.listening import slowly
 from runner.system import SystemClock
 
 MESSAGE = b"\x30\x02\x05\x00"
