@@ -27,6 +27,7 @@ from runner.cmp.response import (
     joined_text,
     status_of,
 )
+from runner.cmp.roots import voucher_of
 from runner.cmp.unsealing import certificate_in, challenged
 from runner.errors import Malformed, Mismatch
 from runner.pki.certificates import readable_certificates
@@ -144,6 +145,7 @@ def _offer(
         confirmed=grants_implicit_confirm(received.message),
         confirm_by=confirm_wait_time(received.message),
         ca_pubs=ca_pubs,
+        vouched=voucher_of(received.verified) if ca_pubs else "",
         extra_certs=remembered((*ca_pubs, *received.dialogue.extra_certs)),
     )
     return dialogue, judge(dialogue, received.order, received.parties, received.now, status)

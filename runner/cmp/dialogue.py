@@ -97,6 +97,8 @@ class Dialogue:
     refused: str = ""
     """Why we reject the certificate; empty: we accept it."""
     ca_pubs: tuple[bytes, ...] = ()
+    vouched: str = ""
+    """By whose word they came: see runner.cmp.roots."""
     symmetric_key: bytes = field(default=b"", repr=False)
     """What opened a certificate that came encrypted: the MAC key of conf (RFC 2510). It is never written down."""
     polls: int = 0

@@ -26,6 +26,7 @@ _PLAIN = frozenset(
         "waits_since",
         "about",
         "whole",
+        "vouched",
         "key_is_signed_for",
     }
 )

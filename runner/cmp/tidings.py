@@ -23,6 +23,7 @@ from runner.asn1.infotypes import (
 from runner.asn1.structures import decode
 from runner.asn1.x509 import Signed, TBSCertList
 from runner.cmp.questions import QUESTIONS
+from runner.cmp.roots import signed_by, unfit_root
 from runner.errors import Malformed, Mismatch, ProtocolError, Unauthentic
 from runner.pki.certificates import Certificate, parse_certificate
 from runner.pki.extensions import basic_constraints_in, key_usages_in
@@ -144,30 +145,23 @@ def _new_root(new: bytes, link: bytes | None, back: bytes | None, given: Circums
 
 
 def _is_root(root: Certificate, now: datetime) -> None:
-    if not (root.is_self_issued and _signed_by(root, root) and basic_constraints_in(root.extensions).ca):
-        raise Unauthentic(f"newWithNew is no root certificate: {described(root)}")
-    if not root.not_before <= now <= root.not_after:
-        raise Unauthentic(f"the new root is not valid today: {described(root)}")
+    if why := unfit_root(root, now):
+        raise Unauthentic(f"newWithNew is no root certificate to trust: {why}", why=described(root))
 
 
 def _voucher(linked: Certificate, given: Circumstances) -> Certificate:
     """Which of our anchors signed newWithOld: the root that was asked about, where one was."""
     candidates = (given.root,) if given.root is not None else given.anchors
     for old in candidates:
-        if same_name(linked.issuer.der, old.subject.der) and _signed_by(linked, old):
+        if same_name(linked.issuer.der, old.subject.der) and signed_by(linked, old):
             return old
     raise Unauthentic("no root of ours signed newWithOld", why=f"its issuer is {linked.issuer}")
 
 
 def _backward(back: Certificate, old: Certificate, root: Certificate) -> Certificate:
-    if back.public_key_info != old.public_key_info or not _signed_by(back, root):
+    if back.public_key_info != old.public_key_info or not signed_by(back, root):
         raise Unauthentic("oldWithNew is not the old root's key under the new root", why=described(back))
     return back
-
-
-def _signed_by(certificate: Certificate, issuer: Certificate) -> bool:
-    key, algorithm = issuer.public_key_info, certificate.signature_algorithm
-    return verify_signature(key, algorithm, certificate.signature, certificate.tbs)
 
 
 def _crls(value: bytes, given: Circumstances) -> Tidings:

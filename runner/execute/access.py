@@ -6,6 +6,7 @@ ready-made Access.
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING
 
@@ -67,6 +68,8 @@ def open_access(authority: Authority, line: Line) -> Access:
     """Read what the manifest says about an authority: its certificate and the trust anchors."""
     anchors: list[Certificate] = []
     for path in authority.trust:
+        if path == authority.trust_file and not os.path.lexists(path):
+            continue  # the first enrolment brings it
         anchors.extend(read_certificates(path))
     own = read_certificates(authority.certificate)[0] if authority.certificate else None
     if own is not None:

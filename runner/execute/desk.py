@@ -9,8 +9,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from runner.execute.lobby import Lobby
+from runner.execute.reading import read_certificates
 from runner.keystores import files
 from runner.keystores.keys import key_is_there, promote_key
+from runner.pki.certificates import to_pem
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -56,6 +58,14 @@ class Move:
 
 
 @dataclass(frozen=True, slots=True)
+class Anchors:
+    """Certificates (DER) that a file of trust anchors is to hold, beside those that it holds already."""
+
+    path: Path
+    certificates: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Installation:
     """Files that appear together: all of them are durable, and marked, before the first of `moves` is made."""
 
@@ -65,6 +75,8 @@ class Installation:
     """Owners and permissions of files that are there, the key's."""
     removals: tuple[Path, ...] = ()
     """Keys of ours that served this operation alone; they go last."""
+    anchors: tuple[Anchors, ...] = ()
+    """Roots that become trusted; the one writer reads the file and adds them, so that none is lost."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +150,17 @@ def record_changes(journal: Journal, group: Sequence[Sequence[Change | Entry]]) 
     journal.record([change for changes in group for change in changes])
 
 
+def with_anchors(wanted: Sequence[Anchors]) -> list[files.NewFile]:
+    """Files of anchors as they will be: what they hold, and more. KeyStoreError where one is no such file."""
+    held: dict[Path, dict[bytes, None]] = {}
+    for each in wanted:
+        if each.path not in held:
+            known = read_certificates(str(each.path)) if os.path.lexists(each.path) else ()
+            held[each.path] = dict.fromkeys(certificate.der for certificate in known)
+        held[each.path].update(dict.fromkeys(each.certificates))
+    return [files.NewFile(path, b"".join(map(to_pem, anchors))) for path, anchors in held.items()]
+
+
 def create_files(folder: Folder, entropy: Entropy, group: Sequence[NewFile]) -> None:
     """The writer behind Desk.creations."""
     files.write_new(folder, group, entropy)
@@ -145,7 +168,9 @@ def create_files(folder: Folder, entropy: Entropy, group: Sequence[NewFile]) -> 
 
 def install_files(folder: Folder, entropy: Entropy, installations: Sequence[Installation]) -> None:
     """The writer behind Desk.installations. May be done again where it was cut short: moves that were made are over."""
-    files.replace(folder, [file for installation in installations for file in installation.files], entropy)
+    added = with_anchors([each for installation in installations for each in installation.anchors])
+    usual = [file for installation in installations for file in installation.files]
+    files.replace(folder, [*usual, *added], entropy)
     marks = [mark for installation in installations for mark in installation.marks if os.path.lexists(mark.path)]
     if marks:
         files.mark(folder, marks)

@@ -20,7 +20,7 @@ from runner.errors import CmpBatchError, KeyStoreError
 from runner.execute.access import parties
 from runner.execute.asking import answer_secret, in_header, presented
 from runner.execute.conversation import Conversation
-from runner.execute.desk import Installation
+from runner.execute.desk import Anchors, Installation
 from runner.execute.endings import Parked, Won
 from runner.execute.groundwork import protection_of
 from runner.execute.members import Member
@@ -42,7 +42,6 @@ if TYPE_CHECKING:
     from runner.execute.desk import Desk
     from runner.execute.endings import Ending
     from runner.manifest.model import Fetch
-    from runner.pki.certificates import Certificate
     from runner.plan.steps import Step
 
 
@@ -146,10 +145,10 @@ def _unanswered(step: Step, ending: Ending | None, attempts: int) -> Result:
 
 async def _keep(item: Fetch, told: Tidings, desk: Desk) -> None:
     """The files, then the word in the state that they are there."""
-    files = tuple(_files(item, told))
-    if files:
-        await desk.installations.do(Installation(files, ()))
-    written = "\n".join(str(file.path) for file in files)
+    files, anchors = tuple(_files(item, told)), tuple(_anchors(item, told))
+    if files or anchors:
+        await desk.installations.do(Installation(files, (), anchors=anchors))
+    written = "\n".join(str(path) for path in (*(file.path for file in files), *(each.path for each in anchors)))
     held = Held(item.name, item.digest, Outcome.FETCHED.value, desk.clock.now(), stores=written)
     await desk.record((Change(item.name, desk.run, None, held=held, at=desk.clock.now()),))
 
@@ -158,8 +157,11 @@ def _files(item: Fetch, told: Tidings) -> Iterator[NewFile]:
     content = _content(item, told)
     if item.file is not None and content:
         yield NewFile(Path(item.file), content)
+
+
+def _anchors(item: Fetch, told: Tidings) -> Iterator[Anchors]:
     if item.trust_file is not None and told.root is not None:
-        yield NewFile(Path(item.trust_file), _with_root(Path(item.trust_file), told.root))
+        yield Anchors(Path(item.trust_file), (told.root.der,))
 
 
 def _content(item: Fetch, told: Tidings) -> bytes:
@@ -178,12 +180,6 @@ def _lists(item: Fetch, crls: tuple[bytes, ...]) -> bytes:
     if len(crls) > 1:
         raise KeyStoreError(f"{len(crls)} CRLs came, and a DER file holds one", next_step="say format: pem")
     return crls[0]
-
-
-def _with_root(path: Path, root: Certificate) -> bytes:
-    """The anchors that are in the file, and the new root behind them."""
-    known = read_certificates(str(path)) if path.exists() else ()
-    return b"".join(to_pem(der) for der in dict.fromkeys([*(each.der for each in known), root.der]))
 
 
 def _installed(item: Fetch, told: Tidings) -> Iterator[str]:

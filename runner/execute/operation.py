@@ -28,6 +28,7 @@ from runner.execute.restoring import QUIET
 from runner.execute.results import Failure, Outcome, Result, spec_of
 from runner.execute.spending import kept_open, mark_for
 from runner.execute.trial import is_held_back, leftovers
+from runner.execute.trusting import new_trust
 from runner.manifest.model import Fetch, Recovery
 from runner.pki.certificates import parse_certificate
 from runner.pki.paths import find_path
@@ -216,7 +217,8 @@ class Operation:
         key_now, target = self.record.key_path, self.filing.key_target()
         files, seals = await self.filing.files(path, key_now)
         over = (*served_once(self.item, key_now), *leftovers(self.item, files))
-        await self.desk.installations.do(replace(files, removals=over))
+        trust = new_trust(self.desk.access(self.item.authority).authority, dialogue, self.desk.clock.now())
+        await self.desk.installations.do(replace(files, removals=over, anchors=trust.anchors))
         if self.url is not None and self.url.kept == "token" and key_now is not None and key_now != target:
             await self.desk.promote_key(self.url, key_now, backup=self.filing.output.ownership.backup)
         self.record.key_is_at(target)
@@ -224,7 +226,7 @@ class Operation:
         held = held_as(outcome, self.item, self.url, self.record, dialogue.about, path[0])
         chain = b"".join(each.der for each in path[1:])
         await self.record.close(replace(held, chain=chain, seals=seals))
-        return self.result(outcome, status=status, certificate=path[0], warnings=remarks)
+        return self.result(outcome, status=status, certificate=path[0], warnings=(*remarks, *trust.remarks))
 
     async def _lost(self, ending: Lost) -> Result:
         """The key that was made for it is kept for the next attempt."""

@@ -6,6 +6,7 @@ make is not missed here.
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from runner.errors import Place
     from runner.keystores.folders import Folder
     from runner.keystores.keys import KeyMaker
-    from runner.manifest.model import AnyItem, Document, Poll
+    from runner.manifest.model import AnyItem, Authority, Document, Poll
     from runner.plan.steps import Step
 
     Certified = Enrollment | Update | Revocation | Recovery | Poll
@@ -68,6 +69,7 @@ def preflight(
     folders: dict[str, str] = {}
     for file in document.entropy:
         findings.attempt(file.place, lambda path=file.path: maker.stir(path))  # type: ignore[misc]
+    trust: set[str] = set()
     for step in steps:
         if step.verb is Verb.KEEP or isinstance(step.item, TunnelRequest):
             continue
@@ -80,6 +82,19 @@ def preflight(
             _inputs(step, keyring, made, findings)
             _credential(step.entry, document, keyring, made, findings, seen)
             _controls(step, keyring, findings)
+            _trust(document.authorities[step.entry.authority], folder, findings, trust)
+
+
+def _trust(authority: Authority, folder: Folder, findings: Findings, seen: set[str]) -> None:
+    """The file that roots are added to: where it may be, and that it holds certificates if it is there."""
+    path = authority.trust_file
+    if path is None or authority.name in seen:
+        return
+    seen.add(authority.name)
+    findings.attempt(authority.place, lambda: folder.check(Path(path)))
+    for each in (path if os.path.lexists(path) else None, authority.trust_signer):
+        if each is not None:
+            findings.attempt(authority.place, lambda each=each: read_certificates(each))  # type: ignore[misc]
 
 
 def _hooks(item: AnyItem, keyring: Keyring) -> None:

@@ -30,7 +30,7 @@ def check_items(items: Sequence[AnyItem], declared: Declared, ledger: Ledger) ->
     """Note everything that is wrong between items, and between items and the disk."""
     _check_circles(items, ledger)
     _check_writers(items, ledger)
-    _check_files(items, ledger)
+    _check_files(items, declared, ledger)
     _check_trust(items, declared, ledger)
 
 
@@ -102,9 +102,10 @@ def _apart(place: Place, before: Place) -> str:
     return "use ${name} in it, so that every row has its own" if place == before else ""
 
 
-def _check_files(items: Sequence[AnyItem], ledger: Ledger) -> None:
-    """Files that are read must be there, or be made by an item."""
-    made = {path for item in items for path, _ in writes(item)}
+def _check_files(items: Sequence[AnyItem], declared: Declared, ledger: Ledger) -> None:
+    """Files that are read must be there, or be made by an item; anchors may come with the first enrolment."""
+    made: set[str | None] = {path for item in items for path, _ in writes(item)}
+    made |= {authority.trust_file for authority in declared.authorities.values() if authority is not None}
     for (path, place), written in ledger.expected.items():
         if is_folder(path):
             ledger.error(f"{shortened(written)} is a folder, not a file", place)

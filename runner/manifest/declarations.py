@@ -92,6 +92,8 @@ def _authority(name: str, reader: Reader, declared: Declared) -> Authority | Non
         certificate=reader.input("certificate"),
         trust=reader.inputs("trust"),
         crls=reader.inputs("crl"),
+        trust_file=reader.target("install_trust"),
+        trust_signer=_trust_signer(reader),
         keeper=reader.input("encryption_certificate") or reader.input("certificate"),
         asks_keeper=_asks_keeper(part),
         dh_certificate=reader.input("dh_certificate"),
@@ -115,6 +117,14 @@ def _authority(name: str, reader: Reader, declared: Declared) -> Authority | Non
         authority.credential is not None or "credential" not in part.values
     )
     return authority if complete else None
+
+
+def _trust_signer(reader: Reader) -> str | None:
+    """Who may bring roots by his signature; of no use where they are put nowhere."""
+    if "trust_signer" in reader.part.values and "install_trust" not in reader.part.values:
+        step = "say where the roots are added: install_trust: FILE"
+        reader.ledger.error("trust_signer says nothing by itself", reader.part.place_of("trust_signer"), next_step=step)
+    return reader.input("trust_signer")
 
 
 def _manners(reader: Reader) -> tuple[str, ...]:

@@ -78,6 +78,10 @@ class Authority:
     """How the embedded lab CA behaves: `name=value` each (`lab:`)."""
     certificate: str | None = None
     trust: tuple[str, ...] = ()
+    trust_file: str | None = None
+    """Where roots are added that an ip brings in caPubs (`install_trust:`); None: nowhere."""
+    trust_signer: str | None = None
+    """The certificate (a path) whose signature may bring roots, beside a MAC under our own secret."""
     crls: tuple[str, ...] = ()
     """Files with CRLs that plans look certificates up in; nothing is fetched."""
     keeper: str | None = None

@@ -1,4 +1,4 @@
-"""What a plan says of a private key that does not stay here alone: the CA makes it, or keeps a copy (dossier §3.9).
+"""What a plan says of keys that are not ours alone: the CA makes one, keeps a copy (RFC 9483 §4.1.6), or brings roots.
 
 Of a copy that goes along, whom it is encrypted to: his name and fingerprint (§7 no. 13).
 """
@@ -25,7 +25,14 @@ def with_custody(item: AnyItem, decision: Decision, document: Document, facts: F
     """The decision; where a request goes out, with what becomes of the private key among its reasons."""
     if not isinstance(item, Enrollment | Update) or decision.verb not in _REQUESTS:
         return decision
-    return replace(decision, reasons=(*decision.reasons, *_custody(item, document, facts)))
+    more = (*_custody(item, document, facts), *_trust(item, document.authorities[item.authority]))
+    return replace(decision, reasons=(*decision.reasons, *more))
+
+
+def _trust(item: Enrollment | Update, authority: Authority) -> Iterator[Reason]:
+    """A plan tells beforehand that a file of anchors may change; which roots come, only the CA knows."""
+    if authority.trust_file is not None and isinstance(item, Enrollment) and item.request in ("", "ir"):
+        yield Reason("trust", f"roots that an ip brings (caPubs) are added to {authority.trust_file}")
 
 
 def _custody(item: Enrollment | Update, document: Document, facts: Facts) -> Iterator[Reason]:
