@@ -1,8 +1,8 @@
 """Who may share a message with whom: keys for the lobby, equal for operations that may go together.
 
 One message has one kind of request, one protection, one header. A request that a certificate signs by its own key, one
-with a regToken, a PKCS #10 request, a key recovery and a challenge are alone in theirs; CMP version 1 knows no certConf
-to answer several with.
+with a regToken, a PKCS #10 request, a key recovery, a question and a challenge are alone in theirs; CMP version 1 knows
+no certConf to answer several with.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from runner.manifest.model import AnyItem
     from runner.state.inventory import Open
 
-_ALONE = ("p10cr", "krr", "pollReq")
+_ALONE = ("p10cr", "krr", "pollReq", "genm")
 
 
 def company(item: AnyItem, prepared: Prepared) -> Hashable:

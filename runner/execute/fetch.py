@@ -1,7 +1,8 @@
-"""A fetch, end to end: ask (genm), verify what is told, write it, remember that it was asked (RFC 9483 §4.3).
+"""A fetch: the question (genm), and what becomes of its answer: verified, written, remembered (RFC 9483 §4.3).
 
-Nothing is issued, so that nothing is journalled before: one that is cut off is simply asked again. A new root is
-written where the manifest says so, beside what is there, and nowhere else.
+It is journalled like any operation, so that an answer that comes later is polled for by whichever run it comes to.
+Nothing is issued: a question that came to nothing is asked anew. A new root is written where the manifest says so,
+beside what is there, and nowhere else.
 """
 
 from __future__ import annotations
@@ -15,63 +16,52 @@ from runner.asn1.x509 import Signed, TBSCertList
 from runner.cmp.questions import Known, items_of
 from runner.cmp.request import Order
 from runner.cmp.tidings import Circumstances, described, tidings_in
-from runner.cmp.transaction import start
 from runner.errors import CmpBatchError, KeyStoreError
-from runner.execute.access import parties
-from runner.execute.asking import answer_secret, in_header, presented
-from runner.execute.conversation import Conversation
 from runner.execute.desk import Anchors, Installation
-from runner.execute.endings import Parked, Won
-from runner.execute.groundwork import protection_of
-from runner.execute.members import Member
 from runner.execute.reading import read_certificates
-from runner.execute.results import Failure, Outcome, Result
+from runner.execute.results import Outcome
 from runner.execute.templating import template_text
 from runner.keystores.files import NewFile, read_file
 from runner.pki.certificates import readable_certificates, to_pem
 from runner.state.inventory import Held
-from runner.state.journal import Change
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
-    from runner.cmp.dialogue import Parties
     from runner.cmp.tidings import Tidings
     from runner.execute.access import Access
     from runner.execute.desk import Desk
-    from runner.execute.endings import Ending
+    from runner.execute.endings import Won
+    from runner.execute.record import Record
     from runner.manifest.model import Fetch
-    from runner.plan.steps import Step
 
 
-async def fetch(step: Step, item: Fetch, desk: Desk) -> Result:
-    """Ask, verify, write. Raises CmpBatchError where the answer is of no use; nothing was written then."""
-    access = desk.access(item.authority)
-    known = _known(item, access)
+def question(item: Fetch, access: Access) -> Order:
+    """What is asked. CmpBatchError where the question lacks what it is about."""
     try:
-        order = Order("genm", questions=items_of(item.what, known))
+        return Order("genm", questions=items_of(item.what, _known(item, access)))
     except ValueError as problem:
         step_words = "add root:, or trust: to the authority"
         raise CmpBatchError(f"the CA cannot be asked: {problem}", next_step=step_words) from None
-    both = _parties(item, desk, access)
-    conversation = _conversation(order, both, access, desk)
-    await conversation.begin()
-    ending = conversation.members[0].ending
-    if not isinstance(ending, Won):
-        return _unanswered(step, ending, conversation.tally.attempts)
-    along = readable_certificates(ending.dialogue.extra_certs)
-    given = Circumstances(access.anchors, along, desk.clock.now(), known.root, known.this_update)
-    told = tidings_in(item.what, ending.told, given)
-    await _keep(item, told, desk)
-    return Result(
-        name=item.name,
-        operation=step.verb.value,
-        outcome=Outcome.FETCHED,
-        pki_status=ending.status.status,
-        status_text="; ".join((*told.lines, *_installed(item, told))),
-        attempts=conversation.tally.attempts,
-    )
+
+
+async def fetched(item: Fetch, ending: Won, desk: Desk, record: Record) -> tuple[str, ...]:
+    """Verify what was told, write it, and close the operation; the words about it.
+
+    Raises CmpBatchError where the answer is of no use: nothing was written then, and the question is over all the same.
+    """
+    access = desk.access(item.authority)
+    try:
+        along, known = readable_certificates(ending.dialogue.extra_certs), _known(item, access)
+        given = Circumstances(access.anchors, along, desk.clock.now(), known.root, known.this_update)
+        told = tidings_in(item.what, ending.told, given)
+        written = await _written(item, told, desk)
+    except CmpBatchError as problem:
+        await record.close(None, note=problem.what)
+        raise
+    await record.close(Held(item.name, item.digest, Outcome.FETCHED.value, desk.clock.now(), stores=written))
+    return (*told.lines, *_installed(item, told))
 
 
 def _known(item: Fetch, access: Access) -> Known:
@@ -99,58 +89,12 @@ def _der(octets: bytes) -> bytes:
     return b64decode(b"".join(octets.split(b"-----")[2].split()))
 
 
-def _parties(item: Fetch, desk: Desk, access: Access) -> Parties:
-    authority, credential = access.authority, desk.document.credentials.get(item.credential or "")
-    both = parties(access, protection_of(desk, item), answer_secret(desk, authority))
-    return in_header(presented(both, credential, authority.server, None), item.asking, authority.asking)
-
-
-def _conversation(order: Order, both: Parties, access: Access, desk: Desk) -> Conversation:
-    """One that journals nothing: what it asks for can be asked again. Nobody lets go of it meanwhile, either."""
-
-    async def nothing(_: object) -> None:
-        return
-
-    dialogue = start(order, both, None, desk.clock.now(), desk.entropy)
-    return Conversation(
-        members=[Member(order, both, dialogue, lambda *_: None, nothing)],
-        line=access.line,
-        clock=desk.clock,
-        entropy=desk.entropy,
-        keep=nothing,
-        max_wait=access.authority.polling.max_wait,
-        polling=access.authority.polling,
-    )
-
-
-def _unanswered(step: Step, ending: Ending | None, attempts: int) -> Result:
-    """Nothing is lost with a question: it failed, or waits to be asked anew."""
-    if isinstance(ending, Parked):
-        failure = Failure("the CA has not answered yet", ending.words, "run apply again: it asks anew")
-        return Result(step.item.name, step.verb.value, Outcome.PENDING, failure=failure, attempts=attempts)
-    if ending is None or isinstance(ending, Won):
-        raise AssertionError("a conversation that is over has an ending, and this one was lost")
-    status = ending.status
-    return Result(
-        step.item.name,
-        step.verb.value,
-        Outcome.FAILED,
-        pki_status=status.status if status else None,
-        fail_info=status.fail_info if status else (),
-        status_text=status.text if status else "",
-        attempts=attempts,
-        failure=ending.failure,
-    )
-
-
-async def _keep(item: Fetch, told: Tidings, desk: Desk) -> None:
-    """The files, then the word in the state that they are there."""
+async def _written(item: Fetch, told: Tidings, desk: Desk) -> str:
+    """The files of the answer are in their places: their paths, one a line."""
     files, anchors = tuple(_files(item, told)), tuple(_anchors(item, told))
     if files or anchors:
         await desk.installations.do(Installation(files, (), anchors=anchors))
-    written = "\n".join(str(path) for path in (*(file.path for file in files), *(each.path for each in anchors)))
-    held = Held(item.name, item.digest, Outcome.FETCHED.value, desk.clock.now(), stores=written)
-    await desk.record((Change(item.name, desk.run, None, held=held, at=desk.clock.now()),))
+    return "\n".join(str(path) for path in (*(file.path for file in files), *(each.path for each in anchors)))
 
 
 def _files(item: Fetch, told: Tidings) -> Iterator[NewFile]:

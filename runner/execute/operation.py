@@ -9,13 +9,14 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from runner.errors import CmpBatchError, KeyStoreError, ProtocolError
+from runner.errors import CmpBatchError, KeyStoreError
 from runner.execute.agreeing import with_announced
 from runner.execute.central import is_central, keep_key, served_once
 from runner.execute.company import again, company
+from runner.execute.continuing import path_now, refuse_other_kinds
 from runner.execute.desk import Installation
 from runner.execute.endings import GaveUp, Lost, Parked, Unsure, Won
-from runner.execute.fetch import fetch
+from runner.execute.fetch import fetched
 from runner.execute.filing import Filing
 from runner.execute.groundwork import Preparation
 from runner.execute.holding import held_as
@@ -31,7 +32,6 @@ from runner.execute.trial import is_held_back, leftovers
 from runner.execute.trusting import new_trust
 from runner.manifest.model import Fetch, Recovery
 from runner.pki.certificates import parse_certificate
-from runner.pki.paths import find_path
 from runner.plan.case import certificate_path_of, key_path_of, key_url_of
 from runner.plan.steps import Verb
 from runner.state.inventory import Stage
@@ -76,8 +76,6 @@ class Operation:
         """Whatever the step's verb asks for."""
         if quiet := QUIET.get(self.step.verb):
             return await quiet(self.step, self.desk)
-        if isinstance(self.item, Fetch):
-            return await fetch(self.step, self.item, self.desk)
         if self.step.verb is Verb.RESUME and self.record.before is not None:
             return await self._resume(self.record.before)
         await self._keep_what_came()
@@ -148,7 +146,12 @@ class Operation:
         if before.stage is Stage.CONFIRMED and isinstance(self.item, Recovery):
             return await self._recovered(self.item, dialogue, await self._prepare(), None)
         if before.stage is Stage.CONFIRMED:
-            return await self._install(dialogue, self._path_of(dialogue), None, ())
+            return await self._install(
+                dialogue,
+                self._path_of(dialogue),
+                None,
+                (),
+            )
         await self._miss_no_key(before)
         prepared = await self._prepare()
         ticket = self._ticket(prepared, before)
@@ -168,14 +171,7 @@ class Operation:
         )
 
     def _path_of(self, dialogue: Dialogue) -> tuple[Certificate, ...]:
-        """The path of a certificate that was judged before; itself alone where the anchors have gone since."""
-        certificate = parse_certificate(dialogue.certificate)
-        intermediates = [parse_certificate(der) for der in dialogue.extra_certs]
-        anchors = self.desk.access(self.item.authority).anchors
-        try:
-            return find_path(certificate, intermediates, anchors, self.desk.clock.now())
-        except ProtocolError:
-            return (certificate,)
+        return path_now(dialogue, self.desk.access(self.item.authority).anchors, self.desk.clock.now())
 
     async def _settle(self, ending: Ending, prepared: Prepared) -> Result:
         if isinstance(ending, Won):
@@ -190,6 +186,9 @@ class Operation:
         return await self._parked(ending)
 
     async def _won(self, ending: Won, prepared: Prepared) -> Result:
+        if isinstance(self.item, Fetch):
+            lines = await fetched(self.item, ending, self.desk, self.record)
+            return replace(self.result(Outcome.FETCHED, status=ending.status), status_text="; ".join(lines))
         if isinstance(self.item, Recovery):
             await self.record.enter(Stage.CONFIRMED, ending.dialogue)
             return await self._recovered(self.item, ending.dialogue, prepared, ending.status)
@@ -204,7 +203,12 @@ class Operation:
         """The keys that came are in their files; then the new one that was certified with them, and it is over."""
         kept = await store_recovered(self.desk, item, dialogue, prepared.parties)
         if dialogue.certificate:
-            return await self._install(dialogue, self._path_of(dialogue), status, kept.remarks)
+            return await self._install(
+                dialogue,
+                self._path_of(dialogue),
+                status,
+                kept.remarks,
+            )
         await self.desk.installations.do(Installation((), (), removals=served_once(item, None)))
         self.record.key_is_at(kept.key_path)
         await self.record.close(held_as(Outcome.RECOVERED, item, self.url, self.record, "", kept.certificate))
@@ -245,7 +249,9 @@ class Operation:
         return self.result(Outcome.FAILED, status=ending.status, failure=ending.failure)
 
     async def _unsure(self, ending: Unsure) -> Result:
-        """The journal keeps what was sent; the next apply repeats it."""
+        """The journal keeps what was sent; the next apply repeats it. With a question nothing is lost."""
+        if isinstance(self.item, Fetch):
+            return await self._lost(Lost(ending.failure, ending.status))
         await self.record.stop(ending.failure.what, check_after=None)
         next_step = f"{ending.failure.next_step}; the key is kept. Run apply again: it repeats the request. If the CA"
         words = f"{next_step} does not answer that either, --retry-unknown begins afresh"

@@ -17,12 +17,13 @@ from runner.execute.access import parties, signature_protection
 from runner.execute.asking import answer_secret, in_header, presented, validity_of, with_wishes
 from runner.execute.backup import back_up
 from runner.execute.central import opening, ordered, own_opener, protocol_key, with_protocol_key
+from runner.execute.fetch import question
 from runner.execute.groundwork import Preparation, Prepared, key_for, protection_of
 from runner.execute.install import place_for_new
 from runner.execute.reading import read_certificates, read_request
 from runner.execute.recovering import prepare_recovery
 from runner.manifest.credentials import CertificateCredential
-from runner.manifest.model import Enrollment, Poll, Recovery, Revocation, Update
+from runner.manifest.model import Enrollment, Fetch, Poll, Recovery, Revocation, Update
 from runner.pki.certificates import parse_certificate
 from runner.pki.names import same_name
 from runner.pki.profile import profile_of
@@ -54,9 +55,14 @@ async def prepare(preparation: Preparation) -> Prepared:
         return await prepare_recovery(preparation, item)
     if isinstance(item, Poll):
         return _prepare_poll(preparation, item)
-    if isinstance(item, Revocation):
-        return _prepare_revocation(preparation, item)
-    raise AssertionError(f"{item.name} asks for nothing that is prepared")
+    if isinstance(item, Fetch):
+        return _prepare_fetch(preparation, item)
+    return _prepare_revocation(preparation, item)
+
+
+def _prepare_fetch(preparation: Preparation, item: Fetch) -> Prepared:
+    order = question(item, preparation.desk.access(item.authority))
+    return Prepared(order, _parties(preparation, item, protection_of(preparation.desk, item)))
 
 
 def _prepare_poll(preparation: Preparation, item: Poll) -> Prepared:

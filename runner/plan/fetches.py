@@ -15,6 +15,13 @@ if TYPE_CHECKING:
     from runner.manifest.model import Fetch
 
 
+def another_question(case: Case[Fetch]) -> Decision | None:
+    """A question is out, and the entry has changed since: its answer is not wanted any more."""
+    if case.open is None or case.open.kind != "genm" or case.open.digest == case.item.digest:
+        return None
+    return decide(Verb.FETCH, "asked", f"the entry has changed since it was asked ({case.item.what})")
+
+
 def file_in_the_way(case: Case[Fetch]) -> Decision | None:
     """Something lies where the answer is to go that this item has not written."""
     path = case.item.file

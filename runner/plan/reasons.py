@@ -105,6 +105,8 @@ RECOVERY: tuple[Callable[[Case[Any]], Decision | None], ...] = (
 
 
 FETCH: tuple[Callable[[Case[Any]], Decision | None], ...] = (
+    fetches.another_question,  # nothing is lost with one that is out
+    open_operation,
     fetches.file_in_the_way,
     fetches.fetch_asked,
     fetches.file_missing,

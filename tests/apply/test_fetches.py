@@ -178,12 +178,58 @@ def test_an_answer_that_comes_later_is_polled_for(at_peer):
     assert [decode(PKIMessage, each).body.name for each in at_peer.peer.requests] == ["genm", "pollReq", "pollReq"]
 
 
-def test_an_answer_that_takes_too_long_is_asked_for_anew(at_peer):
-    at_peer.peer.behave = lambda lab, request, _n: answers(
-        lab, request, kind="error", content=a.error("waiting", bits=())
-    )
-    done = at_peer.ask(question("general"), more="polling: {max_wait: 0s}").apply()
+SYMMETRIC = bytes.fromhex("300b0609608648016503040102")
+NEVER = "polling: {max_wait: 0s}"
+
+
+def put_off(lab, request, _number):
+    return answers(lab, request, kind="error", content=a.error("waiting", bits=()))
+
+
+def bodies(at_peer):
+    return [decode(PKIMessage, each).body.name for each in at_peer.peer.requests]
+
+
+def test_an_answer_that_takes_too_long_is_polled_for_by_the_next_run(at_peer, shift):
+    at_peer.peer.behave = put_off
+    done = at_peer.ask(question("preferredSymmAlg"), more=NEVER).apply()
     assert (done.status, done.outcomes) == (4, {"ask": "pending"})
+    assert at_peer.verbs() == {"ask": ("resume", ["open-waiting"])}
+    shift(timedelta(minutes=1))
+    at_peer.peer.behave = lambda lab, request, _n: answers(lab, request, item("preferredSymmAlg", SYMMETRIC))
+    done = at_peer.apply()
+    assert done.outcomes == {"ask": "fetched"}
+    assert text_of(done) == "2.16.840.1.101.3.4.1.2"
+    assert bodies(at_peer) == ["genm", "pollReq", "pollReq"]
+    assert len({decode(PKIMessage, each).header.transaction_id for each in at_peer.peer.requests}) == 1
+    assert at_peer.apply().outcomes == {"ask": "unchanged"}
+
+
+def test_an_entry_that_changes_meanwhile_is_asked_anew(at_peer):
+    at_peer.peer.behave = put_off
+    at_peer.ask(question("general"), more=NEVER).apply()
+    at_peer.peer.behave = lambda lab, request, _n: answers(lab, request, item("preferredSymmAlg", SYMMETRIC))
+    at_peer.ask(question("preferredSymmAlg"), more=NEVER)
+    assert at_peer.verbs() == {"ask": ("fetch", ["asked"])}
+    assert at_peer.apply().outcomes == {"ask": "fetched"}
+    assert bodies(at_peer) == ["genm", "pollReq", "genm"]
+    assert at_peer.verbs() == {"ask": ("keep", ["done"])}
+
+
+def test_a_question_that_the_ca_has_forgotten_has_failed_and_is_asked_anew(at_peer, shift):
+    at_peer.peer.behave = put_off
+    at_peer.ask(question("preferredSymmAlg"), more=NEVER).apply()
+    shift(timedelta(minutes=1))
+    at_peer.peer.behave = lambda lab, request, _n: answers(
+        lab, request, kind="error", content=a.error("rejection", bits=(2,))
+    )
+    assert at_peer.apply().outcomes == {"ask": "failed"}
+    assert at_peer.verbs() == {"ask": ("fetch", ["asked"])}
+
+
+def test_an_answer_that_is_of_no_use_leaves_nothing_open(at_peer):
+    at_peer.peer.behave = lambda lab, request, _n: answers(lab, request, item("caCerts"))
+    at_peer.ask(question("caProtEncCert", ", output: out/keeper.pem")).apply()
     assert at_peer.verbs() == {"ask": ("fetch", ["asked"])}
 
 
