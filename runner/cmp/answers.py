@@ -51,6 +51,8 @@ CHECK_AFTER = (1, 86_400)
 REPLIES = {"ir": "ip", "cr": "cp", "p10cr": "cp", "kur": "kup", "rr": "rp", "krr": "krp", "genm": "genp"}
 POLL_REQ = "pollReq"
 """The kind of a dialogue that another tool began; a certificate may come in answer to whatever it asked."""
+_UNREAD = {("rejection", (bit,)) for bit in ("badRequest", "badDataFormat")}
+"""Status and failInfo with which a CA may reject each of several requests because it takes one at a time."""
 WHOLE_MESSAGE = -1
 """The certReqId of a pollReq for a message that was put off as a whole (RFC 9483 §4.4)."""
 
@@ -76,17 +78,24 @@ def _on_certificate_response(received: Received) -> tuple[Dialogue, Action]:
     content: CertRepMessage = received.message.body.value
     response = _own_response(content, received.dialogue, received.parties.peer.tolerates)
     if response is None:
-        return _not_yet(received.dialogue)
+        return _not_yet(replace(received.dialogue, left_out=received.dialogue.state is not State.POLLING))
     received = replace(received, dialogue=replace(received.dialogue, cert_req_id=response.cert_req_id))
     status = status_of(response.status)
     if status.status == "waiting":
         return _put_off(received, status, whole=False)
     if status.status not in GRANTED:
-        return received.dialogue, Rejected(status)
+        return received.dialogue, Rejected(status, whole=_none_was_read(content, received.dialogue))
     pair = response.certified_key_pair
     if pair is None:
         raise Malformed(f"the answer says {status.status} and brings no certificate")
     return _offer(received, pair, content.ca_pubs, status)
+
+
+def _none_was_read(content: CertRepMessage, dialogue: Dialogue) -> bool:
+    """Whether each of several requests was rejected for its form, alike: then it may be that of the message."""
+    statuses = [status_of(response.status) for response in content.response]
+    alike = {(status.status, status.fail_info) for status in statuses}
+    return 1 < dialogue.of == len(statuses) and len(alike) == 1 and alike <= _UNREAD
 
 
 def _put_off(received: Received, status: Status, *, whole: bool) -> tuple[Dialogue, Action]:
@@ -103,7 +112,9 @@ def _not_yet(dialogue: Dialogue) -> tuple[Dialogue, Action]:
 
 
 def _own_response(content: CertRepMessage, dialogue: Dialogue, tolerates: Collection[Tolerance]) -> CertResponse | None:
-    """The CertResponse with our certReqId; None where it may still come: after polling, answers come in parts.
+    """The CertResponse with our certReqId; None where it may still come: answers come in parts.
+
+    One that the first answer leaves out is asked for; where that is no use, nobody knows what became of it.
 
     A p10cr has no certReqId of its own: -1 by the book, 0 by many (dossier §3.3).
     """
@@ -118,7 +129,7 @@ def _own_response(content: CertRepMessage, dialogue: Dialogue, tolerates: Collec
     own = [response for response in content.response if response.cert_req_id in ours]
     if len(own) == 1:
         return own[0]
-    if dialogue.of > 1 and dialogue.state is State.POLLING:
+    if dialogue.of > 1 and not dialogue.left_out and (numbers or dialogue.state is State.POLLING):
         return None
     raise _not_ours(numbers, dialogue)
 
@@ -187,12 +198,13 @@ def _on_poll_reply(received: Received) -> tuple[Dialogue, Action]:
     entries = {entry.cert_req_id: entry for entry in received.message.body.value}
     dialogue = received.dialogue
     entry = entries.get(WHOLE_MESSAGE if dialogue.whole else dialogue.cert_req_id)
-    if entry is None and dialogue.of > 1 and not dialogue.whole:
+    if entry is None and dialogue.of > 1 and not (dialogue.whole or dialogue.left_out):
         return _not_yet(dialogue)
     if entry is None:
         raise Mismatch("the pollRep is not about our request", why=f"certReqId: {sorted(entries)}")
     low, high = CHECK_AFTER
-    return dialogue, Wait(min(max(entry.check_after, low), high), joined_text(entry.reason))
+    wait = Wait(min(max(entry.check_after, low), high), joined_text(entry.reason))
+    return replace(dialogue, left_out=False), wait
 
 
 def _on_confirmation(received: Received) -> tuple[Dialogue, Action]:
@@ -203,9 +215,20 @@ def _on_error(received: Received) -> tuple[Dialogue, Action]:
     status = error_status(received.message.body.value)
     if status.status == "waiting":
         return _put_off(received, status, whole=True)
+    if received.dialogue.left_out:
+        raise Mismatch("the answer is not about all of our requests", why=f"asked for this one, the CA says: {status}")
+    if _is_under_no_number(received.dialogue):
+        afresh = replace(received.dialogue, cert_req_id=WHOLE_MESSAGE, peer_nonce=b"")  # a no is no part of it
+        return afresh, Wait(0, f"certReqId {CERT_REQ_ID}: {status}")
     confirming = State.CONFIRMING in (received.dialogue.state, received.dialogue.origin)
     pvno = received.message.header.pvno
     return received.dialogue, Rejected(status, after_issue=confirming, whole=True, pvno=pvno)
+
+
+def _is_under_no_number(dialogue: Dialogue) -> bool:
+    """Whether what another tool asked for may have been a p10cr, whose certReqId is -1 (dossier §3.3)."""
+    first = dialogue.polls == 1 and dialogue.cert_req_id == CERT_REQ_ID
+    return dialogue.kind == POLL_REQ and dialogue.state is State.POLLING and first
 
 
 _CERTIFICATES: dict[str, Handler] = dict.fromkeys(("ip", "cp", "kup"), _on_certificate_response)

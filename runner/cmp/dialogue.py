@@ -74,6 +74,8 @@ class Dialogue:
     """The state that polling goes on from."""
     whole: bool = False
     """The message was put off as a whole, not its one CertResponse."""
+    left_out: bool = False
+    """The answer to a message of several requests did not speak of this one; it is asked for, once."""
     of: int = 1
     """How many requests the first message carries. Each has a Dialogue of its own; they share the transaction."""
     cert_req_id: int = CERT_REQ_ID
@@ -173,8 +175,8 @@ class Done:
 class Rejected:
     """The CA said no, and its word is authentic. `after_issue`: it had issued a certificate before.
 
-    `whole`: it said so of the message, in an error, not of one of its requests; `pvno` is the version that it said it
-    in, the nearest to ours that it speaks (RFC 9810 §7).
+    `whole`: it said so of the message, in an error, or of each of its requests alike; `pvno` is the version
+    that it said it in, the nearest to ours that it speaks (RFC 9810 §7).
     """
 
     status: Status

@@ -27,6 +27,7 @@ _PLAIN = frozenset(
         "about",
         "whole",
         "vouched",
+        "left_out",
         "key_is_signed_for",
     }
 )

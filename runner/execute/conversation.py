@@ -18,7 +18,18 @@ from runner.cmp.transaction import Fellow, confirm, in_step, is_told, poll, prov
 from runner.errors import Claimed, Delayed, ProtocolError, TransportError
 from runner.execute.endings import Parked, Unsure, Won, ending, without_answer, words_of
 from runner.execute.line import Tally
-from runner.execute.members import Member, Standing, alike, judged_again, keep_key, poll_from_now, wait_from, waits
+from runner.execute.members import (
+    SHORTEST_WAIT,
+    Member,
+    Standing,
+    alike,
+    in_turn,
+    judged_again,
+    keep_key,
+    poll_from_now,
+    taken_up,
+    wait_from,
+)
 from runner.execute.patience import count_poll, no_longer, tired
 from runner.execute.results import Failure
 from runner.manifest.polling import USUAL
@@ -35,9 +46,6 @@ if TYPE_CHECKING:
     from runner.execute.endings import Ending
     from runner.execute.line import Line
     from runner.manifest.polling import Polling
-
-SHORTEST_WAIT = 1
-"""Seconds between a pollReq and the next, where the CA goes on to say `waiting` and not how long."""
 
 
 @dataclass(slots=True)
@@ -76,28 +84,19 @@ class Conversation:
         `standings` are those of the members, in their order. Of one transaction one message is out at a time.
         """
         self.tally.doubt = any(standing.stage is not Stage.WAITING for standing in standings)
-        for member, standing in zip(self.members, standings, strict=True):
+        both = list(zip(self.members, standings, strict=True))
+        for member, standing in both:
             self.reference = self.reference or standing.reference
             if member.dialogue.certificate:
                 member.offered = judged_again(member, self.clock.now())
                 await keep_key(member, member.offered)
                 if member.dialogue.confirmed or member.dialogue.state is State.OFFERED:
                     member.action = member.offered
-        await self._taken_up(standings)
-        await self._talk()
-
-    async def _taken_up(self, standings: Sequence[Standing]) -> None:
-        """Those that were told to wait wait on, or ask now; whatever else was out goes out again."""
-        both = list(zip(self.members, standings, strict=True))
         await self._give_up([member for member, standing in both if standing.forsaken])
-        both = [(member, standing) for member, standing in both if member.ending is None]
-        waiting = [(member, standing.check_after) for member, standing in both if waits(member, standing)]
-        now = self.clock.now()
-        for member, moment in waiting:
-            left = (moment - now).total_seconds() if moment else 0
-            member.action = Wait(max(int(left) + 1, SHORTEST_WAIT), "the CA asked not to be asked before then")
-        if waiting and len(waiting) == len(both) and all(moment is None or moment <= now for _, moment in waiting):
-            await self._poll([member for member, _ in waiting], waiting[0][1])
+        due, moment = taken_up([each for each in both if each[0].ending is None], self.clock.now())
+        if due:
+            await self._poll(due, moment)
+        await self._talk()
 
     async def _give_up(self, members: Sequence[Member], words: str = "") -> bool:
         """Those about whom the CA was asked often or long enough end, if there are any; `words` are its last."""
@@ -270,8 +269,9 @@ class Conversation:
         await keep_key(member, offered)
         return replace(offered, problem=await member.trial(offered))
 
-    async def _wait(self, members: Sequence[Member]) -> None:
+    async def _wait(self, waiting: Sequence[Member]) -> None:
         """The next pollReq, when it is time to ask again; Parked where that is beyond what this run may wait."""
+        members = in_turn(waiting)
         waits = [member.action for member in members if isinstance(member.action, Wait)]
         polled = members[0].dialogue.state is State.POLLING
         poll_from_now(members, self.clock.now())

@@ -3,7 +3,8 @@
     state of the transaction   no answer, or one that is not acceptable   an authentic no
     REQUESTED                  Unsure; Lost where nothing can have been    Lost; Unsure after an unanswered attempt
                                processed, or where somebody says no
-    POLLING                    Parked                                      Lost; Unsure after an unanswered attempt
+    POLLING                    Parked; Unsure where the first answer left  Lost; Unsure after an unanswered attempt
+                               this one out
     CONFIRMING                 Unsure                                      Lost; Unsure after an unanswered attempt,
                                                                            Won where that was heard (certConfirmed)
 
@@ -121,6 +122,8 @@ def without_answer(
     if offered is not None and offered.problem is not None:
         return _rejected_by_us(offered.problem, offered, confirmed=False)
     processed = doubt or not isinstance(problem, _NOTHING_PROCESSED)
+    if dialogue.left_out:
+        return Unsure(failure)
     if dialogue.state is State.POLLING:
         return Parked(now, words_of(problem), doubt=processed)
     if dialogue.state is State.REQUESTED and not processed:

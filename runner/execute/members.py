@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from runner.cmp.dialogue import Offered, Send, State
+from runner.cmp.dialogue import Offered, Send, State, Wait
 from runner.cmp.judging import judge
 from runner.errors import BadCertificate
 from runner.state.inventory import Stage
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from runner.cmp.dialogue import Action, Dialogue, Parties
     from runner.cmp.request import Order
     from runner.execute.endings import Ending
+
+SHORTEST_WAIT = 1
+"""Seconds between a pollReq and the next, where the CA goes on to say `waiting` and not how long."""
 
 
 @dataclass(slots=True)
@@ -93,10 +96,26 @@ def waits(member: Member, standing: Standing) -> bool:
     return polling and standing.stage is not Stage.SENT and not standing.reference
 
 
+def taken_up(both: Sequence[tuple[Member, Standing]], now: datetime) -> tuple[list[Member], datetime | None]:
+    """Those that were told to wait wait on; returned are those to be asked for now, and when that was due."""
+    waiting = [(member, standing.check_after) for member, standing in both if waits(member, standing)]
+    for member, moment in waiting:
+        left = (moment - now).total_seconds() if moment else 0
+        member.action = Wait(max(int(left) + 1, SHORTEST_WAIT), "the CA asked not to be asked before then")
+    if waiting and len(waiting) == len(both) and all(moment is None or moment <= now for _, moment in waiting):
+        return alike(in_turn([member for member, _ in waiting])), waiting[0][1]
+    return [], None
+
+
 def alike(members: Sequence[Member]) -> list[Member]:
     """Those that wait for what the first waits for: one pollReq is about one message that was put off."""
     first = members[0].dialogue
     return [each for each in members if (each.dialogue.origin, each.dialogue.whole) == (first.origin, first.whole)]
+
+
+def in_turn(members: Sequence[Member]) -> list[Member]:
+    """Those that are asked for now: who was left out comes last, as a CA may end the transaction over the question."""
+    return [member for member in members if not member.dialogue.left_out] or list(members)
 
 
 async def keep_key(member: Member, offered: Offered) -> None:

@@ -107,6 +107,20 @@ def test_one_that_is_left_out_is_unknown_and_no_other(ca):
     assert Counter(done.outcomes.values()) == {"issued": 3, "unknown": 1}
     (name,) = (name for name, outcome in done.outcomes.items() if outcome == "unknown")
     assert site.file(f"out/{name}.prv").exists()
+    assert [message.body.name for message in messages(site)] == ["ir", "certConf", "pollReq"]  # it is asked for, once
+
+
+def test_all_rejected_alike_for_their_form_are_asked_for_one_by_one(ca):
+    site = batched(ca(reject_names=("web-*",), reject_with="badRequest"))
+    done = site.apply()
+    assert (done.status, done.outcomes) == (3, dict.fromkeys(NAMES, "failed"))
+    assert sorted(len(each.body.value) for each in messages(site)) == [1, 1, 1, 1, 4]
+
+
+def test_all_rejected_alike_for_another_reason_are_not_asked_for_again(ca):
+    site = batched(ca(reject_names=("web-*",), reject_with="notAuthorized"))
+    assert site.apply().outcomes == dict.fromkeys(NAMES, "failed")
+    assert kinds(site) == {"ir": 1}
 
 
 def test_what_was_granted_is_confirmed_while_others_wait(ca, openssl):

@@ -5,6 +5,7 @@ The other tool is `openssl cmp`, which gives up while the lab waits; the transac
 
 from __future__ import annotations
 
+import os
 import subprocess
 
 import pytest
@@ -30,12 +31,30 @@ def waiting(tmp_path, capsys):
 @pytest.fixture
 def left(waiting, openssl):
     """The transactionID of a request that `openssl cmp` left pending; its key is other.key."""
+    return left_by(openssl, waiting, "-cmd", "ir", "-newkey", "other.key", "-subject", "/C=FI/CN=late")
+
+
+def left_by(openssl, waiting, *asked):
     folder, peer = waiting.folder, waiting.peer
     reference, _, secret = peer.lab.psk.partition(":")
     made = [openssl, "ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", "other.key"]
     subprocess.run(made, cwd=folder, check=True, capture_output=True)
     where = ("-server", peer.url.removeprefix("http://"), "-no_proxy", "127.0.0.1")
-    asking = ("-cmd", "ir", "-newkey", "other.key", "-subject", "/C=FI/CN=late", "-certout", "never.pem")
+    if "p10cr" in asked:
+        words = (
+            "req",
+            "-new",
+            "-key",
+            "other.key",
+            "-subj",
+            "/C=FI/CN=late",
+            "-config",
+            os.devnull,
+            "-out",
+            "other.csr",
+        )
+        subprocess.run([openssl, *words], cwd=folder, check=True, capture_output=True)
+    asking = (*asked, "-certout", "never.pem")
     who = ("-ref", reference, "-secret", f"pass:{secret}", "-total_timeout", "1")
     done = subprocess.run(
         [openssl, "cmp", "-config", "", "-batch", *where, *asking, *who], cwd=folder, capture_output=True, check=False
@@ -65,6 +84,18 @@ def test_what_openssl_left_pending_is_fetched_confirmed_and_kept(waiting, left, 
     assert ours == theirs
     assert site.apply().outcomes == {"late": "unchanged"}
     assert site.issued == 1
+
+
+def test_a_p10cr_is_found_under_the_number_that_is_none(waiting, openssl):
+    """Its certReqId is -1, which is asked for where nothing is known of 0."""
+    left = left_by(openssl, waiting, "-cmd", "p10cr", "-csr", "other.csr")
+    before = len(waiting.peer.requests)
+    done = waiting.ask(LATE % (left, ', key: "file:other.key"'), more="polling: {max_wait: 30s}").apply()
+    assert (done.status, done.outcomes) == (0, {"late": "issued"}), done.error("late")
+    polls = [decode(PKIMessage, octets).body for octets in waiting.peer.requests[before:]]
+    asked = [[each.cert_req_id for each in body.value] for body in polls if body.name == "pollReq"]
+    assert asked[:2] == [[0], [-1]]
+    assert asked.count([0]) == 1
 
 
 def test_one_that_still_waits_is_pending_and_the_next_apply_asks_on(waiting, left):

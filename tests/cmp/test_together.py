@@ -112,8 +112,65 @@ def test_one_that_is_left_out_concerns_itself_alone():
     talk = Together()
     first, second, third = talk.hears("ip", answers(answer(2), answer(0)))
     assert isinstance(first, Offered)
-    assert isinstance(second, Mismatch)
+    assert isinstance(second, Wait)
+    assert talk.dialogues[1].left_out
     assert isinstance(third, Offered)
+
+
+def asked_for_what_was_left_out():
+    """The CA has said nothing of the second of three, which is polled for by itself."""
+    talk = Together()
+    talk.hears("ip", answers(answer(2), answer(0)))
+    (talk.dialogues[1],) = poll([talk.dialogues[1]], PARTIES, NOON, talk.entropy)
+    assert [each.cert_req_id for each in decode(PKIMessage, talk.dialogues[1].request).body.value] == [1]
+    return talk
+
+
+def test_what_was_left_out_is_asked_for_and_may_come_now():
+    (action,) = asked_for_what_was_left_out().hears("ip", answers(answer(1)), [1])
+    assert isinstance(action, Offered)
+    talk = asked_for_what_was_left_out()
+    (action,) = talk.hears("pollRep", (PollRep(cert_req_id=1, check_after=7),), [1])
+    assert action == Wait(7, "")
+
+
+@pytest.mark.parametrize(
+    ("kind", "content"),
+    [("error", error()), ("ip", answers(answer(0))), ("pollRep", (PollRep(cert_req_id=0, check_after=7),))],
+)
+def test_what_is_left_out_again_is_known_to_nobody(kind, content):
+    (problem,) = asked_for_what_was_left_out().hears(kind, content, [1])
+    assert isinstance(problem, Mismatch)
+
+
+def refused(number, *bits):
+    return CertResponse(cert_req_id=number, status=status("rejection", bits=bits))
+
+
+BAD_REQUEST, BAD_DATA_FORMAT, BAD_POP = 2, 5, 9
+
+
+@pytest.mark.parametrize("bit", [BAD_REQUEST, BAD_DATA_FORMAT])
+def test_each_refused_alike_for_its_form_is_the_message_refused(bit):
+    actions = Together().hears("ip", answers(*(refused(number, bit) for number in range(3))))
+    assert [action.whole for action in actions] == [True] * 3
+
+
+@pytest.mark.parametrize(
+    "responses",
+    [
+        (refused(0, BAD_REQUEST), refused(1, BAD_REQUEST), answer(2)),
+        (refused(0, BAD_REQUEST), refused(1, BAD_REQUEST), answer(2, "waiting")),
+        (refused(0, BAD_REQUEST), refused(1, BAD_REQUEST), refused(2, BAD_DATA_FORMAT)),
+        (refused(0, BAD_REQUEST), refused(1, BAD_REQUEST)),
+        tuple(refused(number, BAD_POP) for number in range(3)),
+        tuple(refused(number) for number in range(3)),
+        tuple(refused(number, BAD_REQUEST, BAD_POP) for number in range(3)),
+    ],
+)
+def test_anything_else_is_about_the_requests(responses):
+    actions = Together().hears("ip", answers(*responses))
+    assert not any(action.whole for action in actions if isinstance(action, Rejected))
 
 
 @pytest.mark.parametrize("numbers", [(0, 0, 1, 2), (0, 1, 2, 3), (0, 1, -1), ()])
@@ -197,15 +254,6 @@ def test_another_number_of_statuses_is_refused(count):
     talk = Together(2, "rr")
     content = RevRepContent(status=(status("accepted"),) * count)
     assert all(isinstance(outcome, Mismatch) for outcome in talk.hears("rp", content))
-
-
-def test_a_flipped_bit_is_refused_for_all():
-    talk = Together(2)
-    octets = bytearray(say("ip", answers(answer(0), answer(1)), request=talk.request))
-    octets[-1] ^= 1
-    fellows = [Fellow(dialogue, each, PARTIES) for dialogue, each in zip(talk.dialogues, talk.orders, strict=True)]
-    with pytest.raises(ProtocolError):
-        receive_together(fellows, bytes(octets), NOON)
 
 
 WORDS = st.sampled_from(["accepted", "rejection", "waiting", "left out"])
