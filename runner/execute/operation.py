@@ -23,7 +23,7 @@ from runner.execute.holding import held_as
 from runner.execute.install import aside, is_taken
 from runner.execute.lobby import Ticket
 from runner.execute.preparation import prepare
-from runner.execute.record import Record, dialogue_of, refuse_other_kinds
+from runner.execute.record import Record, dialogue_of
 from runner.execute.recovering import store_recovered
 from runner.execute.restoring import QUIET
 from runner.execute.results import Failure, Outcome, Result, spec_of

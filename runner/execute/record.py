@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 from runner.cmp.record import from_record, to_record
 from runner.cmp.wishes import masked, restored
 from runner.errors import CmpBatchError, SecretError
-from runner.manifest.model import Enrollment, Poll, Recovery, Revocation, Update
 from runner.plan.steps import Verb
 from runner.state.inventory import Open, Stage
 from runner.state.journal import Change
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
     from runner.asn1.crmf import Control
     from runner.cmp.dialogue import Dialogue
     from runner.execute.desk import Desk
-    from runner.manifest.model import AnyItem
     from runner.plan.steps import Step
     from runner.state.inventory import Held
 
@@ -175,16 +173,3 @@ def dialogue_of(operation: Open) -> Dialogue:
             why=str(problem),
             next_step="restore a backup of the state",
         ) from problem
-
-
-_KINDS = {"rr": Revocation, "krr": Recovery, "pollReq": Poll}
-
-
-def refuse_other_kinds(item: AnyItem, before: Open) -> None:
-    """The operation that is open must be one of the item's kind. CmpBatchError."""
-    if not isinstance(item, _KINDS.get(before.kind, Enrollment | Update)):
-        raise CmpBatchError(
-            f"the journal has an operation of another kind open for {item.name}: {before.kind}",
-            why="the name was given to another entry meanwhile",
-            next_step="give this entry another name, or apply the old one first",
-        )
