@@ -14,12 +14,12 @@ from heapq import heappop, heappush
 from itertools import count
 from typing import TYPE_CHECKING
 
-from runner.execute.results import Failure, Outcome, Result, Run, spec_of
+from runner.execute.results import Failure, Outcome, Result, Run, unchanged_result
 from runner.execute.rollout import rolled_out
 from runner.execute.running import Later, rest_or_let_go, run_step
 from runner.execute.schedule import ANY_NUMBER, Schedule
 from runner.manifest.model import Revocation
-from runner.plan.case import certificate_path_of, key_path_of
+from runner.plan.case import certificate_path_of
 from runner.plan.steps import Verb
 
 if TYPE_CHECKING:
@@ -184,17 +184,7 @@ class _Crew:
 
 def unchanged(step: Step, desk: Desk) -> Result:
     """The Result of a step that keeps everything as it is."""
-    certificate = _kept(step, desk)
-    return Result(
-        name=step.item.name,
-        operation=step.verb.value,
-        outcome=Outcome.UNCHANGED,
-        certificate=certificate,
-        certificate_path=certificate_path_of(step.item),
-        key_path=key_path_of(step.item),
-        key_spec=spec_of(certificate),
-        status_text="; ".join(reason.text for reason in step.reasons),
-    )
+    return unchanged_result(step, _kept(step, desk), status_text="; ".join(each.text for each in step.reasons))
 
 
 def _kept(step: Step, desk: Desk) -> Certificate | None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from runner.errors import CmpBatchError
 from runner.execute.install import reinstallation
 from runner.execute.record import Record
-from runner.execute.results import Outcome, Result, spec_of
+from runner.execute.results import Result, unchanged_result
 from runner.execute.stores import known_path, made_beside, sealed, stores_of
 from runner.keystores.keys import key_file_facts
 from runner.manifest.model import Fetch, Revocation
@@ -42,7 +42,7 @@ async def reinstall(step: Step, desk: Desk) -> Result:
     else:
         words = f"files were written again: {'; '.join(reason.text for reason in step.reasons)}"
     certificate = await _written(step, desk, held)
-    return _unchanged(step, certificate, words)
+    return unchanged_result(step, certificate, warnings=(words,))
 
 
 async def adopt(step: Step, desk: Desk) -> Result:
@@ -68,7 +68,7 @@ async def adopt(step: Step, desk: Desk) -> Result:
     await Record(step, desk).amend(held)
     if len(step.reasons) > 1:  # its files are not all as they should be
         await _written(step, desk, held)
-    return _unchanged(step, certificate, "taken into the state")
+    return unchanged_result(step, certificate, warnings=("taken into the state",))
 
 
 async def forget(step: Step, desk: Desk) -> Result:
@@ -77,7 +77,8 @@ async def forget(step: Step, desk: Desk) -> Result:
     await Record(step, desk).forget()
     certificate = parse_certificate(held.certificate) if held and held.certificate else None
     path = held.certificate_path if held else None
-    return replace(_unchanged(step, certificate, "forgotten; its files are left alone"), certificate_path=path)
+    result = unchanged_result(step, certificate, warnings=("forgotten; its files are left alone",))
+    return replace(result, certificate_path=path)
 
 
 def remembered(plan: Plan, inventory: Inventory, run: str, now: datetime) -> list[Change]:
@@ -116,19 +117,6 @@ async def _written(step: Step, desk: Desk, held: Held) -> Certificate:
     await desk.installations.do(reinstallation(item.output, path, ours, beside))
     await record.amend(replace(claimed, seals=sealed(item, beside), chain=b"".join(each.der for each in path[1:])))
     return certificate
-
-
-def _unchanged(step: Step, certificate: Certificate | None, words: str) -> Result:
-    return Result(
-        name=step.item.name,
-        operation=step.verb.value,
-        outcome=Outcome.UNCHANGED,
-        certificate=certificate,
-        certificate_path=certificate_path_of(step.item),
-        key_path=key_path_of(step.item),
-        key_spec=spec_of(certificate),
-        warnings=(words,),
-    )
 
 
 QUIET: Mapping[Verb, Callable[[Step, Desk], Awaitable[Result]]] = {

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from runner.errors import Malformed
 from runner.pki.keyspecs import key_spec_of
+from runner.plan.case import certificate_path_of, key_path_of
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from runner.execute.hooks import HookRun
     from runner.pki.certificates import Certificate
     from runner.pki.keyspecs import KeySpec
+    from runner.plan.steps import Step
 
 
 class Outcome(Enum):
@@ -93,3 +95,20 @@ def spec_of(certificate: Certificate | None) -> KeySpec | None:
         return key_spec_of(certificate.public_key_info) if certificate else None
     except Malformed:
         return None
+
+
+def unchanged_result(
+    step: Step, certificate: Certificate | None, *, warnings: tuple[str, ...] = (), status_text: str = ""
+) -> Result:
+    """The Result of a step that asks no CA for anything."""
+    return Result(
+        name=step.item.name,
+        operation=step.verb.value,
+        outcome=Outcome.UNCHANGED,
+        certificate=certificate,
+        certificate_path=certificate_path_of(step.item),
+        key_path=key_path_of(step.item),
+        key_spec=spec_of(certificate),
+        warnings=warnings,
+        status_text=status_text,
+    )
