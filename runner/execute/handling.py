@@ -17,7 +17,7 @@ from runner.execute.desk import Installation
 from runner.execute.members import Member
 from runner.execute.offices import office_of
 from runner.execute.record import Record
-from runner.execute.results import Failure, Outcome, Result, spec_of
+from runner.execute.results import Failure, Outcome, Result, answered_result
 from runner.keystores.files import NewFile
 from runner.manifest.tunnel import TunnelRequest, verdict_of
 from runner.pki.certificates import to_pem
@@ -177,16 +177,9 @@ class Handling:
         failure: Failure | None = None,
     ) -> Result:
         """The request's Result with everything that is known so far."""
-        return Result(
-            name=self.item.name,
-            operation=self.verb.value,
-            outcome=outcome,
-            certificate=certificate,
+        return replace(
+            answered_result(self.item.name, self.verb, outcome, status, certificate),
             certificate_path=self.item.certificate if certificate else None,
-            key_spec=spec_of(certificate),
-            pki_status=status.status if status else None,
-            fail_info=status.fail_info if status else (),
-            status_text=status.text if status else "",
             warnings=warnings,
             attempts=self.record.last.attempts,
             failure=failure,

@@ -26,7 +26,7 @@ from runner.execute.preparation import prepare
 from runner.execute.record import Record, dialogue_of
 from runner.execute.recovering import store_recovered
 from runner.execute.restoring import QUIET
-from runner.execute.results import Failure, Outcome, Result, spec_of
+from runner.execute.results import Failure, Outcome, Result, answered_result
 from runner.execute.spending import kept_open, mark_for
 from runner.execute.trial import is_held_back, leftovers
 from runner.execute.trusting import new_trust
@@ -286,17 +286,10 @@ class Operation:
         failure: Failure | None = None,
     ) -> Result:
         """The item's Result with everything that is known so far."""
-        return Result(
-            name=self.item.name,
-            operation=self.verb.value,
-            outcome=outcome,
-            certificate=certificate,
+        return replace(
+            answered_result(self.item.name, self.verb, outcome, status, certificate),
             certificate_path=certificate_path_of(self.item),
             key_path=self.record.key_path or key_path_of(self.item),
-            key_spec=spec_of(certificate),
-            pki_status=status.status if status else None,
-            fail_info=status.fail_info if status else (),
-            status_text=status.text if status else "",
             warnings=warnings,
             attempts=self.record.last.attempts,
             failure=failure,

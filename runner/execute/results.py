@@ -13,10 +13,11 @@ from runner.plan.case import certificate_path_of, key_path_of
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from runner.cmp.response import Status
     from runner.execute.hooks import HookRun
     from runner.pki.certificates import Certificate
     from runner.pki.keyspecs import KeySpec
-    from runner.plan.steps import Step
+    from runner.plan.steps import Step, Verb
 
 
 class Outcome(Enum):
@@ -95,6 +96,22 @@ def spec_of(certificate: Certificate | None) -> KeySpec | None:
         return key_spec_of(certificate.public_key_info) if certificate else None
     except Malformed:
         return None
+
+
+def answered_result(
+    name: str, verb: Verb, outcome: Outcome, status: Status | None, certificate: Certificate | None
+) -> Result:
+    """The Result of an item that an authority was asked about: what it said (`status`), and what came of it."""
+    return Result(
+        name=name,
+        operation=verb.value,
+        outcome=outcome,
+        certificate=certificate,
+        key_spec=spec_of(certificate),
+        pki_status=status.status if status else None,
+        fail_info=status.fail_info if status else (),
+        status_text=status.text if status else "",
+    )
 
 
 def unchanged_result(
