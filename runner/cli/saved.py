@@ -56,11 +56,11 @@ def saved_plan_in(args: Namespace) -> SavedPlan | None:
     """The saved plan that is to be applied, its arguments taken; None where PATH is a manifest. BadInput, Refused."""
     if not any(path.suffix == SUFFIX for path in args.paths):
         return None
-    if len(args.paths) > 1 or args.target or args.base or args.state or args.retry_unknown or args.prune:
-        why = "it says itself which manifests, which items and which state it is about"
-        step = "give it alone; --var, and what says how to run, may go with it"
+    if len(args.paths) > 1 or args.target or args.retry_unknown or args.prune:
+        why = "it says itself which manifests and which items it is about"
+        step = "give it alone; -C, --state, --var, and what says how to run, may go with it"
         raise BadInput(
-            "a saved plan takes no other PATH, -C, --state, --target, --retry-unknown or --prune",
+            "a saved plan takes no other PATH, --target, --retry-unknown or --prune",
             why=why,
             next_step=step,
         )
@@ -75,8 +75,20 @@ def saved_plan_in(args: Namespace) -> SavedPlan | None:
         named = ", ".join(saved.asked.variables) or "none"
         step = "give the same --var again: their values are not in the plan, since they may be secrets"
         raise Refused(f"{path} was made with other variables", why=f"it was made with: {named}", next_step=step)
+    _refuse_other_places(path, saved.asked, asked_of(args))
     take(args, saved.asked)
     return saved
+
+
+def _refuse_other_places(path: Path, saved: Asked, given: Asked) -> None:
+    """Where is written, the command line alone says: a plan may come from somebody else. Refused."""
+    for option, planned, now in (("-C", saved.base, given.base), ("--state", saved.state, given.state)):
+        if planned != now:
+            raise Refused(
+                f"{path} was made {f'with {option} {planned}' if planned else f'without {option}'}",
+                why="a plan is not trusted to say where things are written; the command line is",
+                next_step=f"if that is meant: give {option} {planned} again" if planned else f"leave {option} out",
+            )
 
 
 def refuse_unless_true(saved: SavedPlan, situation: Situation) -> None:
