@@ -227,8 +227,8 @@ def _on_error(received: Received) -> tuple[Dialogue, Action]:
 
 def _is_under_no_number(dialogue: Dialogue) -> bool:
     """Whether what another tool asked for may have been a p10cr, whose certReqId is -1 (dossier §3.3)."""
-    first = dialogue.polls == 1 and dialogue.cert_req_id == CERT_REQ_ID
-    return dialogue.kind == POLL_REQ and dialogue.state is State.POLLING and first
+    first = dialogue.request and dialogue.polls == 1 and dialogue.cert_req_id == CERT_REQ_ID
+    return dialogue.kind == POLL_REQ and dialogue.state is State.POLLING and bool(first)
 
 
 _CERTIFICATES: dict[str, Handler] = dict.fromkeys(("ip", "cp", "kup"), _on_certificate_response)

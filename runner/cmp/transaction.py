@@ -90,6 +90,8 @@ def _taken_over(order: Order, parties: Parties, now: datetime, entropy: Entropy)
     recipient = directory_name(parties.recipient.der if parties.recipient else NULL_DN)
     blank = Dialogue(POLL_REQ, State.POLLING, order.transaction_id, b"", nonce, nonce, recipient=recipient)
     blank = replace(blank, polls=1, waits_since=now.isoformat())
+    if not order.transaction_id:  # the transport has a reference to its answer, which says the transactionID
+        return blank
     message = protect(header_of(blank, parties, now), poll_body((blank.cert_req_id,)), parties.protection)
     return replace(blank, request=message)
 
@@ -214,6 +216,7 @@ def _heard(fellow: Fellow, verified: Verified, now: datetime) -> tuple[Dialogue,
     header = verified.message.header
     dialogue = replace(
         fellow.dialogue,
+        transaction_id=fellow.dialogue.transaction_id or header.transaction_id or b"",
         peer_nonce=header.sender_nonce or b"",
         recipient=header.sender,
         extra_certs=remembered((*verified.message.extra_certs, *fellow.dialogue.extra_certs)),

@@ -43,6 +43,7 @@ class Expectation:
 
     pvno: int
     transaction_id: bytes
+    """Empty where it is not known: then whatever it is, the protection and the key must fit."""
     nonces: tuple[bytes, ...]
     """senderNonces of ours that recipNonce may repeat; the newest first, which also must not come back as theirs."""
     awaited: frozenset[str]
@@ -109,7 +110,7 @@ def _version(unverified: Unverified, expectation: Expectation) -> None:
 
 def _transaction(unverified: Unverified, expectation: Expectation) -> None:
     found = unverified.message.header.transaction_id
-    if found != expectation.transaction_id:
+    if expectation.transaction_id and found != expectation.transaction_id:
         told = "none" if found is None else found.hex()
         raise Mismatch(
             "the answer belongs to another transaction",

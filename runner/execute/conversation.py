@@ -75,7 +75,8 @@ class Conversation:
 
     async def begin(self) -> None:
         """Journal the requests, then talk until every member has its ending."""
-        await self._note(Stage.SENT, self.members)
+        stage, moment = (Stage.WAITING, self.clock.now()) if self.reference else (Stage.SENT, None)
+        await self._note(stage, self.members, moment, self.reference)
         await self._talk()
 
     async def resume(self, standings: Sequence[Standing]) -> None:
@@ -216,7 +217,7 @@ class Conversation:
         if not self.reference or isinstance(problem, ProtocolError):
             for member in members:
                 member.end(self._without_answer(member, problem))
-        elif getattr(problem, "cause", "") != "poll-unknown":
+        elif getattr(problem, "cause", "") != "poll-unknown" or not members[0].dialogue.request:
             for member in members:
                 member.end(Parked(self.clock.now(), words_of(problem)))
         else:

@@ -36,6 +36,8 @@ class Prepared:
     key_now: str | None = None
     remarks: tuple[str, ...] = ()
     """What a person should know of it once it is done."""
+    reference: str = ""
+    """What the transport is asked for the answer with, where the request went out long ago."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -128,6 +128,7 @@ async def _talk(desk: Desk, tickets: list[Ticket], tell: Callable[[int, Told], N
         keep=desk.record,
         max_wait=max(ticket.max_wait for ticket in tickets),
         rest=tickets[0].rest,
+        reference=tickets[0].prepared.reference if not standings else "",
         polling=desk.access(tickets[0].authority).authority.polling,
     )
     for number, member in enumerate(members):

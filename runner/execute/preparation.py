@@ -72,7 +72,8 @@ def _prepare_poll(preparation: Preparation, item: Poll) -> Prepared:
     both = _parties(preparation, item, protection_of(preparation.desk, item), order=order)
     if key is not None:
         both = replace(both, opener=key.opener)
-    return Prepared(order, both, key, item.key.path if item.key else None)
+    reference = "" if item.reference is None else f"tcp:{item.reference:08x}"
+    return Prepared(order, both, key, item.key.path if item.key else None, reference=reference)
 
 
 async def _prepare_enrollment(preparation: Preparation, item: Enrollment) -> Prepared:

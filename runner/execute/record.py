@@ -143,7 +143,7 @@ class Record:
 
 def without_secrets(dialogue: Dialogue) -> Dialogue:
     """The dialogue as the journal may keep it: regToken and authenticator are masked in its request."""
-    hidden = masked(dialogue.request)
+    hidden = masked(dialogue.request) if dialogue.request else b""
     if hidden == dialogue.request:
         return dialogue
     return replace(dialogue, request=hidden, sealed=sha256(dialogue.request).hexdigest())

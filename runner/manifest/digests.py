@@ -108,6 +108,7 @@ def _fetch(item: Fetch, spellings: Mapping[str, str]) -> dict[str, Any]:
 def _poll(item: Poll, spellings: Mapping[str, str]) -> dict[str, Any]:
     return {
         "kind": "poll",
+        **({} if item.reference is None else {"reference": item.reference}),
         "transaction_id": item.transaction_id.hex(),
         "key": _key(item.key, spellings),
         "output": _output(item.output, spellings),

@@ -31,7 +31,7 @@ _REQUIRED = {
     "enrollments": ("output",),
     "updates": ("certificate", "key", "output"),
     "recoveries": ("output",),
-    "polls": ("id", "output"),
+    "polls": ("output",),
     "fetches": ("what",),
 }
 """Keys that an entry must have, or the defaults: the schema, which sees one file, cannot ask for them."""

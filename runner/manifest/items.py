@@ -15,7 +15,7 @@ from runner.manifest.hooking import read_commit, read_hooks
 from runner.manifest.labelling import read_labels
 from runner.manifest.model import Enrollment, Fetch, Poll, Recovery, Revocation, Template, Update
 from runner.manifest.outputs import check_stores, read_output
-from runner.manifest.polls import check_pollable, parse_request_id
+from runner.manifest.polls import check_named, check_pollable, parse_reference, parse_request_id
 from runner.manifest.reader import cached_name
 from runner.manifest.recoveries import check_recovered, read_saved
 from runner.manifest.referring import World, authority_of, credential_of
@@ -200,12 +200,14 @@ def _poll(row: Row, world: World) -> Poll | None:
     reader, authority = row.reader, authority_of(row, world)
     credential = credential_of(row, world) or (authority.credential if authority else None)
     identifier, key = reader.parsed_scalar("id", parse_request_id), reader.key_url("key", generate=False)
+    reference = reader.parsed_scalar("reference", parse_reference)
     output, common = read_output(reader, "output"), _common(row, authority, credential, world)
     _need_credential(row, authority, credential, "add credential: and a name under credentials")
-    if authority is None or identifier is None or output is None:
+    check_named(reader)
+    if authority is None or (identifier is None and reference is None) or output is None:
         return None
     check_pollable(reader, authority)
-    return Poll(**common, transaction_id=identifier, key=key, output=output)
+    return Poll(**common, transaction_id=identifier or b"", reference=reference, key=key, output=output)
 
 
 _MAKERS: Mapping[str, Callable[[Row, World], AnyItem | None]] = {

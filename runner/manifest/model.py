@@ -257,10 +257,11 @@ class Fetch(Item):
 class Poll(Item):
     """Ask again for a certificate whose request another tool left pending under a `transaction_id`.
 
-    `key` is the private key that it is for, where the manifest says it.
+    Or under a `reference` of CMP over TCP. `key` is the private key that it is for, where the manifest says it.
     """
 
-    transaction_id: bytes
+    transaction_id: bytes = b""
+    reference: int | None = None
     output: Output
     key: KeyUrl | None = None
     certificate: None = None

@@ -31,8 +31,30 @@ def parse_request_id(text: str) -> bytes:
     return octets
 
 
+def parse_reference(text: str) -> int:
+    """A reference of CMP over TCP: four octets, as a decimal number or in hexadecimal behind 0x."""
+    try:
+        number = int(text, 16 if text[:2].lower() == "0x" else 10)
+    except ValueError:
+        number = -1
+    if not 0 <= number < 1 << 32:
+        raise ValueError(f"{text!r} is no reference of CMP over TCP: write four octets as a number, or behind 0x")
+    return number
+
+
+def check_named(reader: Reader) -> None:
+    """A request is known by its id, or by a reference; then nothing but its key tells whose the answer is."""
+    values, ledger = reader.part.values, reader.ledger
+    if ("id" in values) == ("reference" in values):
+        step = "write one of them"
+        ledger.error("an entry of polls has an id or a reference", reader.part.place, next_step=step)
+    elif "reference" in values and "key" not in values:
+        why = "nothing else tells that the answer is about this request"
+        ledger.error("a reference wants the key", reader.part.place_of("reference"), why=why, next_step="add key:")
+
+
 def check_pollable(reader: Reader, authority: Authority) -> None:
-    """In CMP version 1 nothing can be asked for again."""
-    if authority.version == CMP_1999:
+    """In CMP version 1 nothing can be asked for again, but by a reference of its transport."""
+    if "reference" not in reader.part.values and authority.version == CMP_1999:
         why = f"authority {authority.name!r} speaks it"
         reader.ledger.error("CMP version 1 has no polling", reader.part.place_of("authority"), why=why)

@@ -97,7 +97,9 @@ def recovery_asked(case: Case[Recovery]) -> Decision | None:
 
 def poll_asked(case: Case[Poll]) -> Decision | None:
     """It was not asked for yet, or the entry has changed."""
-    words = f"the request {case.item.transaction_id.hex()} was left pending elsewhere"
+    item = case.item
+    told = item.transaction_id.hex() if item.reference is None else f"of reference {item.reference}"
+    words = f"the request {told} was left pending elsewhere"
     return decide(Verb.RESUME, "asked", _first_time(case, words))
 
 

@@ -56,7 +56,7 @@ class FailoverTransport:
         number, _, own = reference.partition("/")
         index = int(number) if number.isdigit() and int(number) < len(self._transports) else 0
         try:
-            return await self._transports[index].poll(own)
+            return await self._transports[index].poll(own or reference)
         except Delayed as problem:
             raise _numbered(problem, index) from problem
 

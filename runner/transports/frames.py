@@ -65,13 +65,16 @@ def decode_frame(body: bytes) -> Frame:
     return Frame(body[2], body[3:], closing=bool(body[1] & _CLOSING))
 
 
-def poll_frame(reference: str) -> Frame:
-    """The frame that asks again with a reference of ours (`v10:0000002a`). ValueError where it is none."""
+def poll_frame(reference: str, *, old: bool = False) -> Frame:
+    """The frame that asks again with a reference of ours (`v10:0000002a`). ValueError where it is none.
+
+    `old`: RFC 2510's framing is configured, for a reference that another tool was given (`tcp:0000002a`).
+    """
     style, _, digits = reference.partition(":")
     value = bytes.fromhex(digits)
-    if style not in ("v10", "old") or len(value) != _REFERENCE:
+    if style not in ("v10", "old", "tcp") or len(value) != _REFERENCE:
         raise ValueError("that is no reference of CMP over TCP")
-    return Frame(POLL_REQ, value, old=style == "old")
+    return Frame(POLL_REQ, value, old=style == "old" or (old and style == "tcp"))
 
 
 def message_in(frame: Frame, peer: str, now: datetime) -> bytes:

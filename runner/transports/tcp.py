@@ -50,7 +50,7 @@ class TcpTransport:
     async def poll(self, reference: str) -> bytes:
         """Ask with a reference that the server gave, in the framing that it was given in."""
         try:
-            frame = poll_frame(reference)
+            frame = poll_frame(reference, old=self._old)
         except ValueError as error:
             raise NotCmp("The journal's reference cannot be used", why=str(error), cause="poll-unknown") from error
         return await self._carry(frame)

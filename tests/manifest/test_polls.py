@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from runner.manifest.polls import parse_request_id
+from runner.manifest.polls import parse_reference, parse_request_id
 
 
 @pytest.mark.parametrize(
@@ -28,3 +28,14 @@ def test_decimal_and_hexadecimal(text, octets):
 def test_what_is_no_id(text):
     with pytest.raises(ValueError, match="id"):
         parse_request_id(text)
+
+
+@pytest.mark.parametrize(("text", "number"), [("0", 0), ("4711", 4711), ("0x1267", 0x1267), ("0XFFFFFFFF", 0xFFFFFFFF)])
+def test_references(text, number):
+    assert parse_reference(text) == number
+
+
+@pytest.mark.parametrize("text", ["", "0x", "-1", "4294967296", "9f", "hello"])
+def test_what_is_no_reference(text):
+    with pytest.raises(ValueError, match="reference"):
+        parse_reference(text)

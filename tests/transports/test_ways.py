@@ -18,6 +18,7 @@ import pytest
 from cryptography import x509
 from support import gates
 from support.fronts import Front
+from support.labs import Lab
 from support.pki import HERE, Pki
 
 from runner.cli import exits
@@ -36,23 +37,6 @@ templates: {server: {subject: "CN=${name}"}}
 enrollments:
   - {name: web, authority: plant, template: server, key: "generate://pkcs8@ec:p256/out/web", output: out/web}
 """
-
-
-class Lab:
-    """`cmp-batch lab serve` in a process of its own."""
-
-    def __init__(self, folder, *options):
-        command = [sys.executable, "-m", "runner", "lab", "serve", "--dir", str(folder), "--tcp-port", "0", *options]
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-        facts = dict(self.process.stdout.readline().split(maxsplit=1) for _ in range(4))
-        self.url, self.tcp, self.psk = facts["URL"].strip(), facts["TCP"].strip(), facts["PSK"].strip()
-        self.ca = folder / "ca.pem"
-        self.port = int(self.url.rstrip("/").rpartition(":")[2])
-        self.tcp_port = int(self.tcp.rpartition(":")[2])
-
-    def stop(self):
-        self.process.kill()
-        self.process.communicate()
 
 
 @pytest.fixture(scope="module")
