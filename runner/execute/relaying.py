@@ -78,7 +78,7 @@ async def _taken(work: Handling, octets: bytes) -> Result:
         return waiting
     if work.requester.secret is not None:
         work.standing.used.add(work.requester.holder)
-    if not case.keep and case.proof is not Proof.LATER:
+    if not case.keep and case.proof not in (Proof.LATER, Proof.CHALLENGED):
         return await stand_in(work, case)
     if submission.unverified is None:
         raise Refusal("badPOP", "nobody is there to open the certificate: send the request as a PKIMessage")

@@ -52,7 +52,11 @@ P10_CERT_REQ_ID = -1
 def seal(
     header: PKIHeader, body: Chosen, requester: Requester | None, ours: Protection, extra_certs: Sequence[bytes] = ()
 ) -> bytes:
-    """A message to the requester. None, or one without a secret: it is signed by the RA's credential."""
+    """A message to the requester. None, or one without a secret: it is signed by the RA's credential.
+
+    Where that is a secret that the RA shares with the CA, the message goes out unprotected: nobody here could verify a
+    MAC by it, and whoever collects such MACs could try to guess it (dossier §7 no. 15).
+    """
     if requester is not None and requester.secret is not None and requester.algorithm is not None:
         algorithm = _answering(requester.algorithm)
         header = replace(header, sender_kid=requester.reference)
@@ -62,6 +66,10 @@ def seal(
         header = replace(header, protection_alg=algorithm)
         bits = compute_mac(requester.secret, algorithm, protected_part(header, body))
         return encode(PKIMessage(header=header, body=body, protection=bits, extra_certs=tuple(extra_certs)))
+    if isinstance(ours, MacProtection):
+        return encode(
+            PKIMessage(header=replace(header, protection_alg=None), body=body, extra_certs=tuple(extra_certs))
+        )
     octets = protect(header, body, ours)
     message = decode(PKIMessage, octets)
     certificates = tuple(dict.fromkeys((*message.extra_certs, *extra_certs)))[:32]

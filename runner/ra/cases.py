@@ -109,7 +109,8 @@ def verify(submission: Submission, policy: Policy, now: datetime) -> Case:
         _may_revoke(requester)
         return Case(seen, requester, None, submission.body, policy.nested or submission.inner is not None)
     proof = check_proof(submission, seen.before, requester)
-    keep = policy.nested or submission.inner is not None or must_keep_protection(submission.kind, seen.before, proof)
+    kept = must_keep_protection(submission.kind, seen.before, proof, requester)
+    keep = policy.nested or submission.inner is not None or kept
     if keep and submission.unverified is None:
         raise Refusal("badRequest", "a request that is no PKIMessage has no protection that could go along")
     if keep and seen.changes:

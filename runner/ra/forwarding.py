@@ -32,17 +32,19 @@ if TYPE_CHECKING:
     from runner.asn1.cmp import PKIMessage
     from runner.cmp.dialogue import Parties
     from runner.ra.reading import Submission
+    from runner.ra.requesters import Requester
 
 ORIG_PKI_MESSAGE = INFO_TYPES["origPKIMessage"]
 
 
-def must_keep_protection(kind: str, asked: object, proof: Proof | None) -> bool:
+def must_keep_protection(kind: str, asked: object, proof: Proof | None, requester: Requester) -> bool:
     """Whether the CA has to see the requester's own protection (RFC 9483 §5.2.3.2).
 
     A kur is authorised by the certificate that signed it; a key made by the CA is encrypted for whoever protected the
-    request.
+    request; a challenge names the CA, whose name an answer that the RA signs cannot have.
     """
-    return kind == "kur" or (isinstance(asked, Asked) and proof is Proof.NONE)
+    signed_challenge = proof is Proof.CHALLENGED and requester.secret is None
+    return kind == "kur" or signed_challenge or (isinstance(asked, Asked) and proof is Proof.NONE)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from enum import Enum
 from typing import TYPE_CHECKING
 
-from runner.asn1.archive import POPO_PRIV_KEY
+from runner.asn1.archive import CHALLENGE_RESP, POPO_PRIV_KEY
 from runner.asn1.der import read_header
 from runner.asn1.structures import decode
 from runner.asn1.x509 import Signed
@@ -34,7 +34,9 @@ class Proof(Enum):
     VOUCHED = "raVerified"
     """An RA before us has verified it."""
     LATER = "by decryption"
-    """The certificate comes encrypted, or a challenge does: the CA will see."""
+    """The certificate comes encrypted: the CA will see."""
+    CHALLENGED = "by challenge"
+    """The CA will send a challenge in its own name."""
     NONE = "none"
     """The CA makes the key."""
 
@@ -73,8 +75,9 @@ def _of_template(submission: Submission, asked: Asked, requester: Requester) -> 
         if requester.is_ra:
             return Proof.VOUCHED
         raise Refusal("badPOP", "raVerified is an RA's word, and the sender's certificate is no RA's (cmcRA)")
-    if POPO_PRIV_KEY.decode(popo.value).name == "subsequentMessage":
-        return Proof.LATER
+    by_key = POPO_PRIV_KEY.decode(popo.value)
+    if by_key.name == "subsequentMessage":
+        return Proof.CHALLENGED if by_key.value == CHALLENGE_RESP else Proof.LATER
     raise Refusal("badPOP", f"this kind of {popo.name} is not accepted here")
 
 

@@ -104,8 +104,11 @@ def give(relayed: Relayed, requester: Requester, octets: bytes, office: Office, 
     expectation = Expectation(header.pvno, relayed.transaction_id, relayed.nonces, awaited)
     message = verify_message(octets, expectation, office.parties.peer, (), now).message
     body = renumbered(message.body, 0, P10_CERT_REQ_ID) if relayed.converted else message.body
+    ours = relayed_header(message.header, header.sender, office.parties.protection, now)
+    if body.name == "popdecc":  # the CA's name is in the challenge, too, and whoever answers it compares them
+        ours = replace(ours, sender=message.header.sender)
     answer = seal(
-        relayed_header(message.header, header.sender, office.parties.protection, now),
+        ours,
         body,
         requester,
         office.parties.protection,

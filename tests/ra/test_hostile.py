@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 from support.requester import (
     IMPLICIT,
@@ -21,15 +22,19 @@ from support.requester import (
     template,
 )
 
+from runner.asn1.algorithms import PASSWORD_BASED_MAC, AlgorithmIdentifier
 from runner.asn1.archive import POPO_PRIV_KEY
 from runner.asn1.cmp import FAIL_INFO, PKIMessage
 from runner.asn1.crmf import CertTemplate
 from runner.asn1.der import tlv
 from runner.asn1.structures import Chosen, decode, encode
+from runner.cmp.protection import MacProtection
 from runner.errors import ProtocolError
+from runner.lab.rules import LabRules
 from runner.pki.certificates import parse_certificate
 from runner.pki.extensions import BASIC_CONSTRAINTS, EXTENDED_KEY_USAGES, Extension, extended_key_usage, key_usage
 from runner.pki.keyspecs import parse_key_spec
+from runner.pki.macs import SharedSecret
 from runner.pki.name_patterns import parse_pattern
 from runner.pki.names import directory_name, parse_name
 from runner.pki.proofs import prove_by_decryption
@@ -289,3 +294,47 @@ def test_implicit_confirm_cannot_be_added_on_the_way(house):
     changed = message(octets)
     changed = replace(changed, header=replace(changed.header, general_info=(IMPLICIT,)))
     assert refused(house, encode(changed)) == "badMessageCheck"
+
+
+# 2: nothing weaker is taken, and nothing weaker is tried
+
+
+def test_a_signature_with_sha1_is_refused(house):
+    holder = house.signer(newcomer_to(house.lab).holder("CN=holder"))
+    key, algorithm = holder.protection.key, AlgorithmIdentifier(algorithm="1.2.840.10045.4.1")
+    holder.protection.protect = lambda data: key.sign(data, ec.ECDSA(hashes.SHA1()))  # noqa: S303 - that is the point
+    octets = holder.message("ir", (cert_req(new_key()),), protection_alg=algorithm)
+    assert refused(house, octets) == "badMessageCheck"
+
+
+@pytest.mark.parametrize("said", ["unsupportedVersion", "badAlg"])
+def test_a_ca_that_wants_less_is_not_given_less(house, said):
+    house.lab._office.rules = LabRules(reject_names=("web",), reject_with=said)
+    answer = house.device().enrol(new_key())
+    assert answer.fail_info == [said]
+    assert len(house.upstream) == 1
+    assert message(house.upstream[0]).header.pvno == 2
+
+
+# 15: nobody gets something to guess a secret by who does not know it
+
+
+def test_a_guess_is_not_answered_by_the_secret(house):
+    guess = Requester(house, Secret(b"dev", b"a guess"))
+    answer = message(house.respond(guess.message("ir", (cert_req(new_key()),))))
+    assert answer.header.protection_alg.algorithm != PASSWORD_BASED_MAC
+
+
+@pytest.mark.parametrize("who", ["a guess", "nobody", "a holder"])
+def test_nobody_gets_a_mac_by_the_secret_between_ra_and_ca(house, who):
+    parties = house.office.parties
+    secret = MacProtection(b"ra", SharedSecret(b"the ra and the ca"), b"salt" * 4)
+    house.office = replace(house.office, parties=replace(parties, protection=secret))
+    askers = {
+        "a guess": lambda: Requester(house, Secret(b"dev", b"a guess")).message("ir", (cert_req(new_key()),)),
+        "nobody": lambda: b"\x30\x80garbage",
+        "a holder": lambda: house.signer(newcomer_to(house.lab).holder("CN=holder")).message("certConf", ()),
+    }
+    answer = message(house.respond(askers[who]()))
+    assert answer.body.name == "error"
+    assert (answer.header.protection_alg, answer.protection) == (None, None)
