@@ -19,6 +19,12 @@ settings.register_profile("explore", deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
 
 
+@pytest.fixture(autouse=True)
+def _width(monkeypatch):
+    """Text is laid out for no terminal; workers of pytest-xdist are told a width of their own otherwise."""
+    monkeypatch.delenv("COLUMNS", raising=False)
+
+
 @pytest.fixture
 def clock() -> FixedClock:
     return FixedClock()

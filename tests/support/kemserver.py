@@ -115,8 +115,10 @@ class KemServer:
         return encode(PKIMessage(header=_reply(message), body=body, extra_certs=(self.certificate,)))
 
     def _answer(self, lab, message, request):
-        """The lab's answer. What we asked under a KEM goes to it under its secret, and what it says comes back."""
-        asked = self._for_lab(lab, message) if message.header.protection_alg.algorithm == _KEM_BASED_MAC else request
+        """The lab's answer. What speaks of a KEM goes to it under its secret and without, and its answer comes back."""
+        header = message.header
+        of_kem = header.protection_alg.algorithm == _KEM_BASED_MAC or _ITEM in _types(header)
+        asked = self._for_lab(lab, message) if of_kem else request
         answer = decode(PKIMessage, lab.respond(asked))
         if self.own is None:
             return self._signed(lab, answer)
@@ -136,6 +138,7 @@ class KemServer:
             message.header,
             protection_alg=algorithm,
             sender_kid=reference.encode(),
+            general_info=tuple(item for item in message.header.general_info if item.info_type != _ITEM),
             recip_nonce=None if first else message.header.recip_nonce,
         )
         part = tlv(0x30, encode(header) + PKI_BODY.encode(message.body))
@@ -149,6 +152,10 @@ class KemServer:
         return encode(
             PKIMessage(header=header, body=answer.body, protection=signer.sign(part), extra_certs=(lab.ca_certificate,))
         )
+
+
+def _types(header) -> list[str]:
+    return [item.info_type for item in header.general_info]
 
 
 def _reply(message) -> PKIHeader:
