@@ -10,6 +10,7 @@ from graphlib import CycleError, TopologicalSorter
 from typing import TYPE_CHECKING
 
 from runner.manifest.credentials import PskCredential
+from runner.manifest.dealings import check_iterations
 from runner.manifest.model import Fetch, Revocation, Update
 from runner.manifest.paths import exists, is_folder, same_file_key, short
 from runner.manifest.words import shortened
@@ -31,6 +32,7 @@ def check_items(items: Sequence[AnyItem], declared: Declared, ledger: Ledger) ->
     _check_circles(items, ledger)
     _check_writers(items, ledger)
     _check_files(items, declared, ledger)
+    check_iterations(items, declared, ledger)
     _check_trust(items, declared, ledger)
 
 

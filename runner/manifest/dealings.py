@@ -6,15 +6,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from runner.asn1.cmp import CMP_1999, CMP_2000
-from runner.manifest.credentials import CertificateCredential
+from runner.manifest.credentials import CertificateCredential, PskCredential
 from runner.manifest.model import BOTH_KINDS
 from runner.manifest.words import choose, shortened
 from runner.pki.servers import OF_1999, PROFILES, STRICT, TOLERANCES, ServerProfile, Tolerance
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from runner.manifest.credentials import Credential
+    from runner.manifest.declarations import Declared
+    from runner.manifest.ledger import Ledger
+    from runner.manifest.model import AnyItem
     from runner.manifest.reader import Reader
 
 
@@ -81,6 +84,19 @@ def _answer_credential(reader: Reader, credentials: Mapping[str, Credential | No
         reader.ledger.error(f"answer_credential: {name!r} is no shared secret", place, why=why)
         return None
     return name
+
+
+def check_iterations(items: Sequence[AnyItem], declared: Declared, ledger: Ledger) -> None:
+    """More iterations than the server takes, as far as its profile knows: what is said wins, and is told."""
+    pairs = dict.fromkeys((item.authority, item.credential or "") for item in items)
+    for name, used in pairs:
+        authority, credential = declared.authorities[name], declared.credentials.get(used)
+        if authority is None or not isinstance(credential, PskCredential) or not authority.server.most_iterations:
+            continue
+        said, most = credential.mac.iterations or 0, authority.server.most_iterations
+        if said > most:
+            why, step = f"{name} has a profile of servers that take at most {most}", f"iterations: {most} or fewer"
+            ledger.warn(f"{used}: {said} iterations are too many", credential.place, why=why, next_step=step)
 
 
 def _flag(reader: Reader, key: str, *, usual: bool) -> bool:

@@ -109,7 +109,7 @@ def _authority(name: str, reader: Reader, declared: Declared) -> Authority | Non
         send_extra_certs=dealings.send_extra_certs,
         message_time=dealings.message_time,
         limits=_limits(reader),
-        reach=read_reach(reader, urls, declared.logins),
+        reach=read_reach(reader, urls, declared.logins, dealings.server),
         polling=_polling(reader),
         batch_size=_batch_size(part),
     )

@@ -14,11 +14,13 @@ from urllib.parse import urlsplit
 from runner.manifest.model import LAB_URL
 from runner.manifest.reach import FROM_ENVIRONMENT, Http, ProxyEntry, Reach, Tls
 from runner.manifest.words import shortened
+from runner.pki.servers import STRICT
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
     from runner.manifest.reader import Reader
+    from runner.pki.servers import ServerProfile
 
 SCHEMES = ("http", "https", "tcp")
 PROXY_SCHEMES = ("socks", "socks4", "socks4a", "socks5", "socks5h", "http")
@@ -53,8 +55,12 @@ def parse_url(text: str) -> str:
     return text
 
 
-def read_reach(reader: Reader, urls: tuple[str, ...], logins: Collection[str]) -> Reach:
-    """Everything about the way but the first URL. `logins` are the credentials of user and password."""
+def read_reach(reader: Reader, urls: tuple[str, ...], logins: Collection[str], server: ServerProfile = STRICT) -> Reach:
+    """Everything about the way but the first URL. `logins` are the credentials of user and password.
+
+    What the manifest does not say is as the profile of the `server` has it.
+    """
+    _check_slash(reader, urls, server)
     spool = reader.part.part("transport")
     tcp = reader.part.part("tcp")
     framing = tcp.text("framing") if tcp else None
@@ -64,7 +70,7 @@ def read_reach(reader: Reader, urls: tuple[str, ...], logins: Collection[str]) -
         proxy=_proxy(reader, logins),
         no_proxy=tuple(text.value for text in reader.part.texts("no_proxy")),
         tls=_tls(reader),
-        http=_http(reader, urls, logins),
+        http=_http(reader, urls, logins, server),
         old_framing=framing is not None and framing.value == "rfc2510",
     )
 
@@ -138,17 +144,26 @@ def parse_pin(text: str) -> bytes:
     return b64decode(found["base64"]) if found["base64"] else bytes.fromhex(found["hex"])
 
 
-def _http(reader: Reader, urls: tuple[str, ...], logins: Collection[str]) -> Http:
+def _check_slash(reader: Reader, urls: tuple[str, ...], server: ServerProfile) -> None:
+    """A URL is never changed behind its writer's back; that it will not work is told."""
+    for url in urls if server.trailing_slash else ():
+        if url.startswith("http") and not urlsplit(url).path.endswith("/"):
+            why, step = "a server of this profile finds itself only with one", f"write {url}/"
+            place = reader.part.place_of("url")
+            reader.ledger.warn("the URL does not end with a slash", place, why=why, next_step=step)
+
+
+def _http(reader: Reader, urls: tuple[str, ...], logins: Collection[str], server: ServerProfile) -> Http:
     inner = reader.part.part("http")
     if inner is None:
-        return Http()
+        return Http(absolute_uri=server.absolute_uri)
     there = reader.elsewhere(inner)
     profile = there.text("well_known")
     found = Http(
         login=there.reference("credential", logins, "login"),
         headers=_headers(there),
         http10=inner.number("version", 1.1) == 1.0,
-        absolute_uri=inner.flag("absolute_uri"),
+        absolute_uri=inner.flag("absolute_uri") if "absolute_uri" in inner.values else server.absolute_uri,
         well_known=profile if profile is not None else "" if inner.flag("well_known") else None,
         labels=inner.flag("operation_labels"),
     )

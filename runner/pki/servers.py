@@ -69,6 +69,12 @@ class ServerProfile:
     sender: str = "reference"
     send_extra_certs: str = "always"
     message_time: bool = True
+    most_iterations: int = 0
+    """The most iterations of a MAC that it takes from us; 0: as many as we may send."""
+    absolute_uri: bool = False
+    """Over HTTP it wants whole URLs in the request line."""
+    trailing_slash: bool = False
+    """It finds itself only where the path of its URL ends with a slash."""
 
 
 STRICT = ServerProfile("strict, with the defaults of RFC 9483 and 9045")
@@ -76,6 +82,9 @@ _SHA256_HMAC_SHA1 = MacParameters(mac="hmac-sha1", iterations=1024)
 _ALL_SHA1 = MacParameters(owf="sha1", mac="hmac-sha1", iterations=1024)
 """What SSH's client and its relatives have always sent."""
 OF_1999 = ServerProfile("CMP version 1, with the algorithms of RFC 2510", mac=_ALL_SHA1)
+_EJBCA_MOST = 10_000
+"""EJBCA refuses a PasswordBasedMac with more."""
+_INSTA = frozenset({Tolerance.SIGNER_WITHOUT_DIGITAL_SIGNATURE, Tolerance.MISSING_RECIP_NONCE})
 _EJBCA = frozenset({Tolerance.OTHER_VERSION, Tolerance.REVERSED_RDNS, Tolerance.P10CR_ANSWERED_AS_POPDECC})
 
 PROFILES = {
@@ -85,16 +94,28 @@ PROFILES = {
         MacParameters(),
         implicit_confirm=True,
         sender="subject",
+        most_iterations=_EJBCA_MOST,
     ),
-    "ejbca-ra": ServerProfile("EJBCA, an alias in RA mode", _EJBCA, implicit_confirm=True),
+    "ejbca-ra": ServerProfile("EJBCA, an alias in RA mode", _EJBCA, implicit_confirm=True, most_iterations=_EJBCA_MOST),
     "insta": ServerProfile(
         "Insta Certifier, and SSH's (Tectia) before it: signs many answers with the CA's own key",
-        frozenset({Tolerance.SIGNER_WITHOUT_DIGITAL_SIGNATURE, Tolerance.MISSING_RECIP_NONCE}),
+        _INSTA,
         _SHA256_HMAC_SHA1,
+    ),
+    "insta-3.2": ServerProfile(
+        "Insta Certifier 3.2: its HTTP wants a whole URL, which ends with a slash",
+        _INSTA,
+        _SHA256_HMAC_SHA1,
+        absolute_uri=True,
+        trailing_slash=True,
+    ),
+    "insta-3.3": ServerProfile(
+        "Insta Certifier 3.3: it may dislike messageTime", _INSTA, _SHA256_HMAC_SHA1, message_time=False
     ),
     "openssl": ServerProfile(
         "OpenSSL's mock server, and what is built on its library",
         mac=MacParameters(mac="hmac-sha1", iterations=500),
+        most_iterations=100_000,
     ),
     "nexus": ServerProfile("Nexus Certificate Manager: officers approve, so that much waits"),
     "entrust": ServerProfile("Entrust Certificate Enrollment Gateway: three messages, never confirmed implicitly"),
@@ -111,6 +132,7 @@ PROFILES = {
         frozenset({Tolerance.MISSING_RECIP_NONCE, Tolerance.WEAK_SENDER_NONCE}),
         MacParameters(owf="sha1", mac="hmac-sha1", iterations=2000),
         sender="none",
+        most_iterations=10_000,
     ),
     "siemens": ServerProfile(
         "Siemens' RA component and what is built on it: PBMAC1, and signed answers to it",
