@@ -17,6 +17,7 @@ from runner.keystores.tokenkeys import TokenKey
 from runner.keystores.tokenmodules import binding
 from runner.keystores.tokenobjects import everything, info_of, private_key, public_key, public_key_info, rename
 from runner.keystores.tokenpool import find_token, session, turn, words
+from runner.pki.key_wishes import CURVES
 from runner.pki.keyspecs import KeySpec, key_spec_of
 from runner.pki.signing import SignatureChoice
 from runner.pki.tokenuris import TokenUri, parse_token_uri
@@ -26,15 +27,6 @@ if TYPE_CHECKING:
 
 BACKUP_SUFFIX = ".bak"
 _ID_OCTETS = 8
-_CURVES = {
-    "p256": "1.2.840.10045.3.1.7",
-    "p384": "1.3.132.0.34",
-    "p521": "1.3.132.0.35",
-    "brainpoolp256r1": "1.3.36.3.3.2.8.1.1.7",
-    "brainpoolp384r1": "1.3.36.3.3.2.8.1.1.11",
-    "brainpoolp512r1": "1.3.36.3.3.2.8.1.1.13",
-    "secp256k1": "1.3.132.0.10",
-}
 _EDWARDS25519 = b"\x13\x0cedwards25519"
 _MECHANISMS = {
     "rsa": ("RSA_PKCS_KEY_PAIR_GEN", "SHA256_RSA_PKCS"),
@@ -100,7 +92,7 @@ def _made(borrowed: Any, spec: KeySpec, label: str, identifier: bytes) -> tuple[
     if spec.kind == "rsa":
         return tuple(borrowed.generate_keypair(pkcs11.KeyType.RSA, int(spec.detail), **named))
     if spec.kind == "ec":
-        kind, parameters = pkcs11.KeyType.EC, OBJECT_IDENTIFIER.encode(_CURVES[spec.detail])
+        kind, parameters = pkcs11.KeyType.EC, OBJECT_IDENTIFIER.encode(CURVES[spec.detail])
     else:
         kind, parameters = pkcs11.KeyType.EC_EDWARDS, _EDWARDS25519
     domain = borrowed.create_domain_parameters(kind, {attribute.EC_PARAMS: parameters}, local=True)

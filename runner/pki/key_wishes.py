@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from runner.pki.keyspecs import KeySpec
 
 _EC_PUBLIC_KEY = "1.2.840.10045.2.1"
-_CURVES = {
+CURVES = {
     "p256": "1.2.840.10045.3.1.7",
     "p384": "1.3.132.0.34",
     "p521": "1.3.132.0.35",
@@ -26,6 +26,7 @@ _CURVES = {
     "brainpoolp512r1": "1.3.36.3.3.2.8.1.1.13",
     "secp256k1": "1.3.132.0.10",
 }
+"""The curves of keys `ec:NAME`, by their names in key URLs (RFC 5480 §2.1.1.1, RFC 5639 §4.1)."""
 _BARE = {
     "dsa": "1.2.840.10040.4.1",
     "x25519": "1.3.101.110",
@@ -44,7 +45,7 @@ def key_wish(spec: KeySpec) -> bytes:
     if spec.kind == "rsa":
         algorithm = AlgorithmIdentifier(algorithm=RSA_ENCRYPTION, parameters=DER_NULL)
     elif spec.kind == "ec":
-        curve = OBJECT_IDENTIFIER.encode(_CURVES[spec.detail])
+        curve = OBJECT_IDENTIFIER.encode(CURVES[spec.detail])
         algorithm = AlgorithmIdentifier(algorithm=_EC_PUBLIC_KEY, parameters=curve)
     else:
         algorithm = AlgorithmIdentifier(algorithm=_BARE[spec.kind])
