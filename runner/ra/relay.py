@@ -14,12 +14,13 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from runner.errors import Malformed
-from runner.ra.answering import P10_CERT_REQ_ID, answer_header, refusal_body, seal
+from runner.ra.answering import P10_CERT_REQ_ID
 from runner.ra.cases import examine, requester_of
 from runner.ra.forwarding import marks_of, nested, replaced
 from runner.ra.reading import OPENING, header_alone, read_pki_message
 from runner.ra.refusal import Refusal
 from runner.ra.relayed import Relayed, renumbered
+from runner.ra.representing import refused
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -90,19 +91,16 @@ def _refused(
 ) -> bytes:
     """A refusal for whoever it is: a rejection in kind to those who are known, an error message to others."""
     inmost = submission.innermost if submission is not None else None
-    header = answer_header(inmost.header if inmost else header_alone(octets), office.parties.protection, now, entropy)
-    kind = inmost.kind if inmost is not None and requester is not None else ""
-    return seal(header, refusal_body(kind, refusal), requester, office.parties.protection)
+    header, kind = (inmost.header, inmost.kind) if inmost else (header_alone(octets), "")
+    return refused(header, kind, requester, refusal, office, now, entropy)
 
 
 def unavailable(
     relayed: Relayed, office: Office, requester: Requester, words: str, now: datetime, entropy: Entropy
 ) -> bytes:
     """The answer while the CA gives none: the same message may come again, and will go on as the same octets."""
-    submission = read_pki_message(relayed.request)
-    header = answer_header(submission.innermost.header, office.parties.protection, now, entropy)
-    body = refusal_body("", Refusal("systemUnavail", words))
-    return seal(header, body, requester, office.parties.protection)
+    header = read_pki_message(relayed.request).innermost.header
+    return refused(header, "", requester, Refusal("systemUnavail", words), office, now, entropy)
 
 
 def forwarded(
