@@ -43,7 +43,7 @@ def _item(result: Result) -> dict[str, object]:
         "name": result.name,
         "operation": result.operation,
         "outcome": result.outcome.value,
-        "certificate": _certificate(result.certificate, result.certificate_path),
+        "certificate": certificate_to_json(result.certificate, result.certificate_path),
         "key": _key(result),
         "pki_status": result.pki_status,
         "fail_info": list(result.fail_info),
@@ -66,7 +66,8 @@ def _item(result: Result) -> dict[str, object]:
     }
 
 
-def _certificate(certificate: Certificate | None, path: str | None) -> dict[str, object] | None:
+def certificate_to_json(certificate: Certificate | None, path: str | None) -> dict[str, object] | None:
+    """What reports and `status` say of a certificate, which lies at `path`; None where there is none."""
     if certificate is None:
         return None
     return {

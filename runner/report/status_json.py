@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from runner.report.canonical import rfc3339
-from runner.report.json_report import serial_text
+from runner.report.json_report import certificate_to_json
 
 if TYPE_CHECKING:
-    from runner.pki.certificates import Certificate
     from runner.plan.status import Row, Status
 
 SCHEMA_VERSION = 1
@@ -34,17 +33,5 @@ def _row(row: Row) -> dict[str, object]:
         "reasons": [{"code": reason.code, "text": reason.text} for reason in row.reasons],
         "next": row.verb.value if row.verb else None,
         "renewal": rfc3339(row.renewal) if row.renewal else None,
-        "certificate": _certificate(row.certificate, row.path) if row.certificate else None,
-    }
-
-
-def _certificate(certificate: Certificate, path: str | None) -> dict[str, object]:
-    return {
-        "subject": certificate.subject.text,
-        "issuer": certificate.issuer.text,
-        "serial": serial_text(certificate.serial),
-        "not_before": rfc3339(certificate.not_before),
-        "not_after": rfc3339(certificate.not_after),
-        "sha256": certificate.fingerprint,
-        "path": path,
+        "certificate": certificate_to_json(row.certificate, row.path),
     }
