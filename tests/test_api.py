@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import subprocess
 import sys
@@ -76,3 +77,10 @@ def test_importing_the_package_imports_nothing_heavy():
     code = "import sys, runner; print(sorted(name for name in sys.modules if name.startswith('runner')))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "['runner']"
+
+
+def test_the_process_of_others_stays_as_it_was(manifest):
+    """Whoever embeds us keeps his own garbage collection, and his own hand-overs between threads."""
+    before = sys.getswitchinterval(), gc.get_threshold(), gc.get_freeze_count()
+    apply(load(manifest, variables={"site": "a"}))
+    assert (sys.getswitchinterval(), gc.get_threshold(), gc.get_freeze_count()) == before

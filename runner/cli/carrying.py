@@ -85,14 +85,14 @@ class Crew(NamedTuple):
 
 
 def _carried_out(workshop: Workshop, journal: Journal, args: Namespace, hearers: Hearers, crew: Crew) -> Run:
-    from runner.cli.tuning import tune
+    from runner.cli.tuning import tuned
     from runner.report.canonical import compact_json
     from runner.report.json_report import run_to_json
 
-    tune()
     workshop.open_lab()
     try:
-        done = asyncio.run(_run(workshop, journal, args, hearers, crew))
+        with tuned():
+            done = asyncio.run(_run(workshop, journal, args, hearers, crew))
     finally:
         workshop.close_lab()
     journal.finish_run(done.id, done.finished, compact_json(run_to_json(done)))

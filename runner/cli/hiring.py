@@ -13,7 +13,7 @@ import socket
 import sys
 from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
-from runner.cli.tuning import tune
+from runner.cli.tuning import tuned
 from runner.cli.wiring import Threads, Workshop
 from runner.execute.worker import serve
 from runner.manifest.tunnel import TunnelRequest
@@ -98,10 +98,10 @@ def _work(workshop: Workshop, run: str, number: int, count: int, end: socket.soc
     try:
         for name in (signal.SIGINT, signal.SIGTERM):
             signal.signal(name, signal.SIG_IGN)
-        tune()
         workshop.share(number, count)
         threads = Threads(max(1, cores() // count))
         steps = {step.item.name: step for step in workshop.situation.plan.steps}
-        asyncio.run(serve(end, steps, lambda journal: workshop.desk(run, journal, threads)))
+        with tuned():
+            asyncio.run(serve(end, steps, lambda journal: workshop.desk(run, journal, threads)))
     finally:
         os._exit(1)
