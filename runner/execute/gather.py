@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runner.errors import CmpBatchError, Malformed
+from runner.execute.observe import look_at_certificate
 from runner.execute.policies import amendment_of, rules_of
 from runner.manifest.tunnel import SEPARATOR, TunnelRequest
 from runner.plan.facts import RelayFacts
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 
     from runner.manifest.model import Document
     from runner.manifest.tunnel import Tunnel
+    from runner.pki.certificates import Certificate
+    from runner.ra.amending import Amendment
     from runner.ra.asked import Asked, AskedRevocation
     from runner.state.inventory import Inventory
 
@@ -140,10 +143,30 @@ def read_request(path: str) -> bytes:
 
 def look_at_requests(requests: tuple[TunnelRequest, ...]) -> Mapping[str, RelayFacts]:
     """What can be seen of each request, by the item's name."""
-    return {request.name: look_at_request(request) for request in requests}
+    amendments: dict[str, Amendment | str] = {}
+    for request in requests:
+        if request.tunnel.name not in amendments:
+            amendments[request.tunnel.name] = _amendment(request.tunnel)
+    return {request.name: look_at_request(request, amendments[request.tunnel.name]) for request in requests}
 
 
-def look_at_request(request: TunnelRequest) -> RelayFacts:
+def _amendment(tunnel: Tunnel) -> Amendment | str:
+    """What the tunnel changes, or why that cannot be told."""
+    try:
+        return amendment_of(tunnel, _certificate)
+    except CmpBatchError as problem:
+        return problem.what
+
+
+def _certificate(path: str) -> Certificate:
+    seen = look_at_certificate(path)
+    if seen.certificate is None:
+        why = f"cannot be used: {seen.problem}" if seen.exists else "is not there"
+        raise CmpBatchError(f"the template {Path(path).name} {why}")
+    return seen.certificate
+
+
+def look_at_request(request: TunnelRequest, amendment: Amendment | str) -> RelayFacts:
     """What a request asks for, what the tunnel would change, and whether its rules let it pass."""
     if not request.path:
         return RelayFacts(problem="its file is gone")
@@ -155,7 +178,9 @@ def look_at_request(request: TunnelRequest) -> RelayFacts:
         submission = read_submission(octets)
         if submission.kind in _FOLLOWING:
             return RelayFacts(kind=submission.kind, asked=f"{submission.kind} of a transaction before")
-        seen = look(submission, amendment_of(request.tunnel))
+        if isinstance(amendment, str):
+            return RelayFacts(submission.kind, unshaped=amendment)
+        seen = look(submission, amendment)
     except Malformed as problem:
         return RelayFacts(malformed=f"{problem.what}: {problem.why}" if problem.why else problem.what)
     words, changes = told_request(seen.before), tuple(str(change) for change in seen.changes)

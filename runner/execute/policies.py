@@ -9,7 +9,9 @@ from runner.errors import SecretError
 from runner.execute.reading import read_certificates
 from runner.keystores.secrets import Secret, split_psk
 from runner.manifest.tunnel import SEPARATOR
+from runner.pki.extensions import KEY_USAGES
 from runner.pki.macs import SharedSecret
+from runner.plan.profiles import wanted_profile
 from runner.ra.amending import Amendment, Wishes
 from runner.ra.cases import Policy
 from runner.ra.record import from_record
@@ -17,12 +19,13 @@ from runner.ra.requesters import MAX_ITERATIONS, Trust
 from runner.ra.rules import KeyRules, Rules
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from runner.execute.access import Keyring
     from runner.manifest.credentials import SecretRef
     from runner.manifest.model import Template
     from runner.manifest.tunnel import Tunnel
+    from runner.pki.certificates import Certificate
     from runner.state.inventory import Held, Inventory, Open
 
 MOST_SECRETS = 100_000
@@ -37,13 +40,23 @@ class Standing:
     used: set[str] = field(default_factory=set)
 
 
-def amendment_of(tunnel: Tunnel) -> Amendment:
-    """What the tunnel changes."""
-    return Amendment(_wishes(tunnel.template), _wishes(tunnel.override))
+def amendment_of(tunnel: Tunnel, read: Callable[[str], Certificate]) -> Amendment:
+    """What the tunnel changes. `read` gives the certificate in a file that one of its templates refers to."""
+    return Amendment(_wishes(tunnel.template, read), _wishes(tunnel.override, read))
 
 
-def _wishes(template: Template) -> Wishes:
-    return Wishes(template.subject, template.alt_names, template.key_usage, template.extended_key_usage)
+def _wishes(template: Template, read: Callable[[str], Certificate]) -> Wishes:
+    wanted = wanted_profile(template, None if template.reference is None else read(template.reference))
+    return Wishes(
+        subject=wanted.subject if wanted.subject.text else None,
+        alt_names=wanted.alt_names,
+        key_usage=tuple(usage for usage in KEY_USAGES if usage in wanted.key_usage),
+        extended_key_usage=wanted.extended_key_usage,
+    )
+
+
+def _first_certificate(path: str) -> Certificate:
+    return read_certificates(path)[0]
 
 
 def rules_of(tunnel: Tunnel) -> Rules:
@@ -62,7 +75,7 @@ def policy_of(tunnel: Tunnel, keyring: Keyring) -> Policy:
     """The whole policy. Raises SecretError and KeyStoreError."""
     secrets = _secrets(tunnel.psks, keyring) if tunnel.psks is not None else {}
     anchors = tuple(certificate for path in tunnel.trust for certificate in read_certificates(path))
-    return Policy(Trust(secrets, anchors), amendment_of(tunnel), rules_of(tunnel), tunnel.nested)
+    return Policy(Trust(secrets, anchors), amendment_of(tunnel, _first_certificate), rules_of(tunnel), tunnel.nested)
 
 
 def _secrets(table: SecretRef, keyring: Keyring) -> Mapping[bytes, SharedSecret]:

@@ -128,13 +128,11 @@ def _fitting_id(text: str) -> None:
 def _tunnel(work: Conversion) -> dict[str, Any]:
     """The old tool read requests and asked about each; what the line said of the subject and so on it put into them."""
     line = work.line
-    override = {key: value for key, value in template_of(line, work.notes).items() if key != "certificate"}
+    override = template_of(line, work.notes)
     entry: dict[str, Any] = {"name": "tunnel", "authority": "ca", "credential": "us", "requests": "inbox"}
     work.notes.append("Put the requests into the folder inbox: PKCS #10, CRMF or whole messages, PEM or DER.")
     if override:
         entry["override"] = override
-    if line.said("T"):
-        work.notes.append("-T has no place in a tunnel: say under override: what the requests are to get instead.")
     if line.said("O"):
         work.notes.append("-O has no place in a tunnel: answers lie beside their requests, or in the folder output:.")
     entry["output"] = line.value("o") or "outbox"

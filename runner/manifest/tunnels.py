@@ -12,7 +12,7 @@ from runner.manifest.entries import read_rows
 from runner.manifest.model import Template
 from runner.manifest.referring import World, authority_of, credential_of
 from runner.manifest.secrets import read_secret
-from runner.manifest.templates import read_template
+from runner.manifest.templates import NAMED_FIELDS, read_template
 from runner.manifest.tunnel import Approval, Tunnel
 from runner.pki.extensions import EXTENDED_KEY_USAGES, KEY_USAGES, parse_extended_key_usage, parse_key_usage
 from runner.pki.keyspecs import KINDS, parse_key_spec
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from runner.manifest.reader import Reader
 
 ANY_NAME = "any"
-_AMENDED = ("subject", "alt_names", "key_usage", "extended_key_usage")
+_AMENDED = NAMED_FIELDS
 
 
 def read_tunnels(
@@ -101,7 +101,7 @@ def _watch(reader: Reader) -> tuple[bool, float | None]:
 
 
 def _filled_in(row: Row, world: World) -> Template:
-    """The four fields of a template that an RA fills in; the others are a matter between requester and CA."""
+    """The fields of a template that an RA fills in; the others are a matter between requester and CA."""
     name = row.reader.reference("template", world.declared.templates, "template")
     if name is None:
         return Template()

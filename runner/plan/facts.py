@@ -82,7 +82,8 @@ class CrlFacts:
 class RelayFacts:
     """Somebody else's request as it can be seen without a secret: what it asks for, and what the RA would change.
 
-    `problem`: its file cannot be read; `malformed`: it is no request; `refused`: the rules do not let it pass.
+    `problem`: its file cannot be read; `malformed`: it is no request; `refused`: the rules do not let it pass;
+    `unshaped`: the certificate that is the tunnel's template cannot be used.
     """
 
     kind: str = ""
@@ -91,6 +92,7 @@ class RelayFacts:
     problem: str = ""
     malformed: str = ""
     refused: str = ""
+    unshaped: str = ""
 
 
 @dataclass(frozen=True, slots=True)

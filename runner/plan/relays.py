@@ -50,6 +50,12 @@ def malformed(case: Case[TunnelRequest]) -> Decision | None:
     return decide(Verb.REFUSE, "malformed", words) if words else None
 
 
+def without_template(case: Case[TunnelRequest]) -> Decision | None:
+    """What the RA would make of it cannot be told: the certificate that is its template is no such thing."""
+    words = case.facts.relay(case.item.name).unshaped
+    return decide(Verb.BLOCKED, "template-unreadable", words) if words else None
+
+
 def against_the_rules(case: Case[TunnelRequest]) -> Decision | None:
     """The tunnel's rules do not let it pass."""
     facts = case.facts.relay(case.item.name)
@@ -72,6 +78,7 @@ RULES: tuple[Callable[[Case[TunnelRequest]], Decision | None], ...] = (
     forwarded_before,
     refused_before,
     malformed,
+    without_template,
     against_the_rules,
     asked,
 )

@@ -110,6 +110,7 @@ def test_the_key_update_of_the_manual(accepted):
         (f"poll -c op.crt -k op.prv -I 0xA0B1 -P file:initial.prv -C ca.pem {URL}", "polls"),
         (f"TUNNEL -R ra.crt -k ra.prv -C ca.pem {URL}", "tunnels"),
         (f"tun -R ra.crt -k ra.prv -y -s 'C=FI,CN=x;DNS=a.example' -u keyAgreement -o out -C ca.pem {URL}", "tunnels"),
+        (f"tunnel -R ra.crt -k ra.prv -T old.crt -U clientAuth -C ca.pem {URL}", "tunnels"),
         (f"INI -p 1:k {KEY} -s CN=a -C ca.pem -v 1 {URL}", "enrollments"),
     ],
 )
@@ -140,6 +141,14 @@ def test_each_option_has_its_place(option, where, value):
     for step in where:
         found = found[step]
     assert found == value
+
+
+def test_a_tunnels_template_is_replaced_by(accepted):
+    line = f"TUNNEL -R ra.crt -k ra.prv -T old.crt -s 'C=FI,CN=x' -C ca.pem {URL}"
+    assert manifest(line)["tunnels"][0]["override"] == {"subject": "C=FI,CN=x", "certificate": "old.crt"}
+    assert "-T" not in "".join(text for text in convert(line).splitlines() if text.startswith("#"))
+    _, tunnel = accepted(line)
+    assert tunnel.override.reference.endswith("/old.crt")
 
 
 def test_each_polling_id_is_an_entry(tmp_path):
