@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 
 import pytest
 from cryptography import x509
@@ -20,14 +20,14 @@ USAGES = ("digital_signature", "content_commitment", "key_encipherment", "data_e
 
 def pattern():
     """Somebody's certificate: O=Plant, CN=pattern, dns=pattern.example, for signatures and key agreement of clients."""
-    key, day = ec.generate_private_key(ec.SECP256R1()), datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
+    key, day = ec.generate_private_key(ec.SECP256R1()), dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
     name = x509.Name(
         [x509.NameAttribute(NameOID.ORGANIZATION_NAME, "Plant"), x509.NameAttribute(NameOID.COMMON_NAME, "pattern")]
     )
     wanted = {usage: usage in ("digital_signature", "key_agreement") for usage in USAGES}
     usage = x509.KeyUsage(**wanted, key_cert_sign=False, crl_sign=False, encipher_only=False, decipher_only=False)
     return (
-        x509.CertificateBuilder(name, name, key.public_key(), 7, day, day + datetime.timedelta(365))
+        x509.CertificateBuilder(name, name, key.public_key(), 7, day, day + dt.timedelta(365))
         .add_extension(x509.SubjectAlternativeName([x509.DNSName("pattern.example")]), critical=False)
         .add_extension(usage, critical=True)
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH]), critical=False)
@@ -123,5 +123,6 @@ def test_a_template_that_is_no_certificate_stops_the_tunnel_and_nothing_is_sent(
     assert line.verbs() == {"line/dev.csr": ("blocked", ["template-unreadable"])}
     assert "old.crt cannot be used: " in line.plan().out
     done = line.apply()
-    assert (done.status, line.peer.requests) == (3, [])
+    assert (done.status, line.peer.requests) == (1, [])
+    assert "site.yaml:" in done.err
     assert not line.file("outbox").exists()
