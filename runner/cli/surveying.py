@@ -11,7 +11,7 @@ from runner.execute.observe import observe
 from runner.keystores.folders import Folder
 from runner.manifest.load import load_manifest
 from runner.plan.planner import make_plan
-from runner.plan.targets import only
+from runner.plan.targets import only, watched
 from runner.state.folder import STATE_FOLDER
 from runner.state.reading import read_inventory
 
@@ -50,7 +50,9 @@ def survey(args: Namespace, clock: SystemClock, at: datetime | None = None) -> S
 
 def look(document: Document, args: Namespace, now: datetime) -> Situation:
     """The situation of a document as it is, decided for the hour of `now`."""
-    base = Path(document.base)
+    base, targets = Path(document.base), getattr(args, "target", ())
+    if document.tunnels and targets:
+        document = replace(document, tunnels=watched(document.tunnels, targets))
     state = args.state or base / STATE_FOLDER / "state.db"
     allowed = tuple(Path(path) for path in getattr(args, "allow_path", ()))
     folder = Folder(base, allowed, closed=(base / STATE_FOLDER, state))
@@ -65,4 +67,4 @@ def look(document: Document, args: Namespace, now: datetime) -> Situation:
     retry = getattr(args, "retry_unknown", False)
     prune = getattr(args, "prune", False)
     plan = make_plan(document, facts, inventory, now, retry_unknown=retry, prune=prune, requests=requests)
-    return Situation(document, state, folder, inventory, facts, only(plan, getattr(args, "target", ())))
+    return Situation(document, state, folder, inventory, facts, only(plan, targets, document.tunnels))

@@ -33,6 +33,7 @@ _REQUIRED = {
     "recoveries": ("output",),
     "polls": ("output",),
     "fetches": ("what",),
+    "tunnels": ("requests", "approve"),
 }
 """Keys that an entry must have, or the defaults: the schema, which sees one file, cannot ask for them."""
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]*")

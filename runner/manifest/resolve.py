@@ -41,14 +41,15 @@ def resolve(
     roots = [Part(source, (), source.value) for source in sources]
     values = read_vars(roots, variables, ledger)
     declared = read_declarations(roots, values, ledger)
-    rows = read_rows(roots, values, read_defaults(roots, ledger), ledger)
+    defaults = read_defaults(roots, ledger)
+    rows = read_rows(roots, values, defaults, ledger)
     items = read_items(rows, declared, ledger)
     entropy = tuple(
         EntropyFile(path, root.place_of("entropy"))
         for root in roots
         for path in Reader(root, values, ledger).inputs("entropy")
     )
-    tunnels = read_tunnels(roots, values, declared, ledger)
+    tunnels = read_tunnels(roots, values, declared, defaults, ledger)
     check_items(items, declared, ledger)
     check_secrets(items, ledger)
     policy = _policy(roots, values, ledger)

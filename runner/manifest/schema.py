@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 
 API_VERSION = "cmp-batch/v1"
 
-OWN_KEYS = ("name", "for_each")
-"""What no default can give: each entry's own."""
 _FOR_EXAMPLE = "for example "
 _LONGEST_EXAMPLE = 80
 _SPOKEN_BOOLEANS = ("yes", "no", "on", "off")
@@ -63,7 +61,7 @@ def _stranger(source: Source) -> Diagnostic | None:
 
 @cache
 def _schema() -> dict[str, Any]:
-    return with_defaults(inlined(json.loads(resource_text("schemas", "manifest.schema.json"))))
+    return inlined(json.loads(resource_text("schemas", "manifest.schema.json")))
 
 
 @cache
@@ -82,20 +80,14 @@ def _validator() -> Any:
     return Draft202012Validator(_schema())
 
 
-def with_defaults(schema: dict[str, Any]) -> dict[str, Any]:
-    """The schema, in which defaults of a section are held against what its entries may say (nothing is required)."""
-    top = schema["properties"]
-    sections = top["defaults"]["properties"]
-    for section in sections.keys() & top.keys():
-        entry = top[section]["items"]
-        known = {key: value for key, value in entry["properties"].items() if key not in OWN_KEYS}
-        sections[section] = {**entry, "properties": known, "required": []}
-    return schema
-
-
 def inlined(schema: dict[str, Any]) -> dict[str, Any]:
-    """The schema with each `$ref` into its own `$defs` replaced by what it names: quicker, and easier to explain."""
-    definitions = schema["$defs"]
+    """The schema with each `$ref` into itself replaced by what it names: quicker, and easier to explain."""
+
+    def named(pointer: str) -> Any:
+        part: Any = schema
+        for step in pointer.removeprefix("#/").split("/"):
+            part = part[step]
+        return part
 
     def replaced(part: Any) -> Any:
         if isinstance(part, list):
@@ -103,7 +95,7 @@ def inlined(schema: dict[str, Any]) -> dict[str, Any]:
         if not isinstance(part, dict):
             return part
         if "$ref" in part:
-            return replaced(definitions[part["$ref"].removeprefix("#/$defs/")])
+            return replaced(named(part["$ref"]))
         return {key: replaced(value) for key, value in part.items()}
 
     return {key: replaced(value) for key, value in schema.items() if key not in ("$defs", "$id")}

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from runner.manifest.schema import OWN_KEYS
 from runner.manifest.variables import expand
 from runner.manifest.words import choose, shortened
 
@@ -28,6 +27,10 @@ _EITHER = {
     ("enrollments", "csr"): "key",
 }
 """A default that the entry's own word for the same thing (the value) puts aside."""
+_OWN_KEYS = ("name", "for_each")
+"""What no default can give: each entry's own."""
+_FOREIGN: Mapping[str, tuple[str, ...]] = {"tunnels": ("depends_on",)}
+"""Keys of all entries that those of a section have not."""
 
 
 def read_vars(roots: Sequence[Part], given: Mapping[str, str], ledger: Ledger) -> dict[str, str]:
@@ -71,7 +74,7 @@ def with_defaults(section: str, entry: Part, defaults: Mapping[str, Part]) -> Pa
     """The entry, and what the defaults say where it says nothing itself; those of its section win."""
     for part in filter(None, (defaults.get(section), defaults.get(EVERY))):
         aside = {key for key in part.values if _EITHER.get((section, key), "") in entry.values}
-        entry = entry.over(part, without={*OWN_KEYS, *aside})
+        entry = entry.over(part, without={*_OWN_KEYS, *_FOREIGN.get(section, ()), *aside})
     return entry
 
 

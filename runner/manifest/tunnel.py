@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
-from runner.manifest.model import Template
+from runner.manifest.model import NO_LABELS, Template
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -54,6 +54,8 @@ class Tunnel:
     batch: int = 1
     """Nested requests that go to the CA in one message, at most."""
     original: bool = False
+    labels: Mapping[str, str] = field(default_factory=lambda: NO_LABELS, hash=False)
+    """Words of the user's own, to choose its requests by."""
     digest: str = ""
     """Of what decides whether and how a request is forwarded: one that was refused is judged again where it differs."""
     places: Mapping[str, Place] = field(default_factory=dict, compare=False, repr=False)
@@ -94,7 +96,7 @@ class TunnelRequest:
     @property
     def labels(self) -> Mapping[str, str]:
         """What --target may choose it by."""
-        return {"tunnel": self.tunnel.name}
+        return {**self.tunnel.labels, "tunnel": self.tunnel.name}
 
     @property
     def on_remove(self) -> str:

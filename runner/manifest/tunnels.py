@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from runner.manifest.credentials import CertificateCredential, PskCredential
 from runner.manifest.durations import parse_duration
 from runner.manifest.entries import read_rows
+from runner.manifest.labelling import read_labels
 from runner.manifest.model import Template
 from runner.manifest.referring import World, authority_of, credential_of
 from runner.manifest.secrets import read_secret
@@ -19,7 +20,7 @@ from runner.pki.keyspecs import KINDS, parse_key_spec
 from runner.pki.name_patterns import parse_pattern
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from runner.manifest.credentials import SecretRef
     from runner.manifest.declarations import Declared
@@ -31,13 +32,18 @@ if TYPE_CHECKING:
 
 ANY_NAME = "any"
 _AMENDED = NAMED_FIELDS
+_NOT_JUDGED_BY = frozenset({"name", "for_each", "labels", "requests", "watch", "output", "batch"})
 
 
 def read_tunnels(
-    roots: Sequence[Part], variables: dict[str, str], declared: Declared, ledger: Ledger
+    roots: Sequence[Part],
+    variables: dict[str, str],
+    declared: Declared,
+    defaults: Mapping[str, Part],
+    ledger: Ledger,
 ) -> tuple[Tunnel, ...]:
     """The tunnels of all files that can be read."""
-    rows = read_rows(roots, variables, {}, ledger, sections=("tunnels",))
+    rows = read_rows(roots, variables, defaults, ledger, sections=("tunnels",))
     return tuple(tunnel for row in rows if (tunnel := _tunnel(row, World(declared, ()))) is not None)
 
 
@@ -64,6 +70,7 @@ def _tunnel(row: Row, world: World) -> Tunnel | None:
         nested=forward is not None and forward.value == "nested",
         batch=int(reader.part.number("batch", 1)),
         original=reader.part.flag("original"),
+        labels=read_labels(row, world.declared.templates),
         digest=_digest(row, world),
         places=row.places,
     )
@@ -140,7 +147,7 @@ def _usage(text: str) -> str:
 def _digest(row: Row, world: World) -> str:
     """SHA-256 (hex) of what a request is judged by; where requests are and answers go is no part of it."""
     values = row.reader.part.values
-    judged = {k: v for k, v in values.items() if k not in ("name", "for_each", "requests", "watch", "output", "batch")}
+    judged = {key: value for key, value in values.items() if key not in _NOT_JUDGED_BY}
     template = world.declared.templates.get(str(values.get("template")))
     judged["template"] = template.values if template else None
     text = json.dumps(judged, sort_keys=True, default=str)

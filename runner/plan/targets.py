@@ -1,6 +1,7 @@
 """`--target`: the part of a plan that some items and what they wait for make up.
 
 Items are chosen by name (`web-1`), by a pattern (`web-*`), or by a label (`site=north`; patterns are taken there, too).
+A tunnel's name, or a label of it, chooses all requests that it has found, and will find.
 """
 
 from __future__ import annotations
@@ -11,24 +12,40 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from runner.errors import BadInput
+from runner.manifest.tunnel import SEPARATOR
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
+    from runner.manifest.tunnel import Tunnel
     from runner.plan.steps import Plan, Step
 
-_WILD = frozenset("*?[")
+
+def watched(tunnels: Sequence[Tunnel], targets: Sequence[str]) -> tuple[Tunnel, ...]:
+    """The tunnels, of which those alone are watched that `targets` choose."""
+    return tuple(
+        replace(each, watch=each.watch and any(_is_chosen(each, target) for target in targets)) for each in tunnels
+    )
 
 
-def only(plan: Plan, targets: Sequence[str]) -> Plan:
+def _is_chosen(tunnel: Tunnel, target: str) -> bool:
+    return _fits(target, tunnel.name, {**tunnel.labels, "tunnel": tunnel.name})
+
+
+def _fits(target: str, name: str, labels: Mapping[str, str]) -> bool:
+    label, equals, pattern = target.partition("=")
+    return fnmatchcase(labels[label], pattern) if equals and label in labels else fnmatchcase(name, target)
+
+
+def only(plan: Plan, targets: Sequence[str], tunnels: Sequence[Tunnel] = ()) -> Plan:
     """The plan for `targets` and everything that they need; the whole plan where there are none.
 
-    Raises BadInput for a target that chooses nothing, with the nearest that would.
+    `tunnels` are those of the manifest. Raises BadInput for a target that chooses nothing, with the nearest that would.
     """
     if not targets:
         return plan
     steps = {step.item.name: step for step in plan.steps}
-    waiting = [name for target in targets for name in chosen(target, steps)]
+    waiting = [name for target in targets for name in chosen(target, steps, tunnels)]
     wanted: set[str] = set()
     while waiting:
         name = waiting.pop()
@@ -38,34 +55,33 @@ def only(plan: Plan, targets: Sequence[str]) -> Plan:
     return replace(plan, steps=tuple(step for step in plan.steps if step.item.name in wanted))
 
 
-def chosen(target: str, steps: Mapping[str, Step]) -> list[str]:
-    """The names that one target chooses, at least one."""
-    if "=" in target:
-        return _labelled(target, steps)
-    if target in steps:
-        return [target]
-    found = [name for name in steps if fnmatchcase(name, target)] if _WILD & set(target) else []
-    if not found:
-        raise BadInput(
-            f"--target: there is no item {target}",
-            next_step=_near(target, steps) or "cmp-batch plan --verbose lists the items",
-        )
+def chosen(target: str, steps: Mapping[str, Step], tunnels: Sequence[Tunnel] = ()) -> list[str]:
+    """The names that one target chooses: at least one, unless it chooses one of `tunnels` that has no request yet."""
+    whole = {tunnel.name for tunnel in tunnels if _is_chosen(tunnel, target)}
+    found = [
+        name
+        for name, step in steps.items()
+        if name.partition(SEPARATOR)[0] in whole or _fits(target, name, step.item.labels)
+    ]
+    if not found and not whole:
+        raise _nothing(target, steps, tunnels)
     return found
 
 
-def _labelled(target: str, steps: Mapping[str, Step]) -> list[str]:
-    label, _, pattern = target.partition("=")
-    values = {name: step.item.labels[label] for name, step in steps.items() if label in step.item.labels}
-    found = [name for name, value in values.items() if fnmatchcase(value, pattern)]
-    if found:
-        return found
-    if not values:
-        labels = dict.fromkeys(key for step in steps.values() for key in step.item.labels)
-        step = _near(label, labels) or (f"there are: {', '.join(labels)}" if labels else "add labels: to the entries")
-        raise BadInput(f"--target: no item has a label {label}", next_step=step)
-    known = dict.fromkeys(values.values())
-    step = _near(pattern, known) or f"there are: {', '.join(list(known)[:12])}"
-    raise BadInput(f"--target: no item is labelled {target}", next_step=step)
+def _nothing(target: str, steps: Mapping[str, Step], tunnels: Sequence[Tunnel]) -> BadInput:
+    label, equals, pattern = target.partition("=")
+    if not equals:
+        names = [*steps, *(tunnel.name for tunnel in tunnels)]
+        step = _near(target, names) or "cmp-batch plan --verbose lists the items"
+        return BadInput(f"--target: there is no item {target}", next_step=step)
+    everybody = [*(step.item.labels for step in steps.values()), *(tunnel.labels for tunnel in tunnels)]
+    known = dict.fromkeys(labels[label] for labels in everybody if label in labels)
+    if known:
+        step = _near(pattern, known) or f"there are: {', '.join(list(known)[:12])}"
+        return BadInput(f"--target: no item is labelled {target}", next_step=step)
+    labels = dict.fromkeys(key for each in everybody for key in each)
+    step = _near(label, labels) or (f"there are: {', '.join(labels)}" if labels else "add labels: to the entries")
+    return BadInput(f"--target: no item has a label {label}", next_step=step)
 
 
 def _near(word: str, known: Collection[str]) -> str:

@@ -25,11 +25,16 @@ def objects(schema, pointer="#"):
         for index, value in enumerate(schema):
             yield from objects(value, f"{pointer}/{index}")
     if isinstance(schema, dict):
-        if isinstance(schema.get("properties"), dict):
+        if isinstance(schema.get("properties"), dict) and not borrows(schema):
             yield pointer, schema
         for key, value in schema.items():
             if key not in ("examples", "required", "enum"):
                 yield from objects(value, f"{pointer}/{key}")
+
+
+def borrows(schema):
+    """Whether all of it is what an entry may say: defaults of a section, which have no table of their own."""
+    return all("/properties/" in each.get("$ref", "") for each in schema["properties"].values())
 
 
 OBJECTS = dict(objects(SCHEMA))
