@@ -23,6 +23,8 @@ from runner.asn1.structures import Explicit, Implicit, SequenceOf, sequence
 
 NULL_DN = b"\x30\x00"
 """The empty Name."""
+X509_V3 = 2
+"""Version v3 of a certificate (RFC 5280 §4.1.2.1)."""
 
 
 @sequence

@@ -50,9 +50,11 @@ class Parties:
     key_opener: Opener | None = field(default=None, repr=False)
     """What opens private keys that come from the CA: our credential, or the protocol encryption key."""
     general_info: tuple[InfoTypeAndValue, ...] = ()
+    """Further items for the generalInfo of first messages."""
     message_time: bool = True
     """Whether our messages bear the time."""
-    """Further items for the generalInfo of first messages."""
+    template_version: bool = False
+    """Whether CertTemplate says the version of the certificate, which RFC 4211 §5 leaves to the CA."""
 
 
 @dataclass(frozen=True, slots=True)

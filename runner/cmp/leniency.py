@@ -9,9 +9,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from runner.asn1.algorithms import DER_NULL, PASSWORD_BASED_MAC
 from runner.asn1.cmp import CertRepMessage
 from runner.asn1.structures import Chosen, decode
 from runner.asn1.x509 import RDN_SEQUENCE
+from runner.cmp.message import read_message
 from runner.errors import Mismatch
 from runner.pki.names import name_in_general_name, same_name
 from runner.pki.servers import Tolerance
@@ -19,8 +21,9 @@ from runner.pki.servers import Tolerance
 if TYPE_CHECKING:
     from collections.abc import Collection
 
+    from runner.asn1.algorithms import AlgorithmIdentifier
     from runner.asn1.cmp import PKIMessage, RevRepContent
-    from runner.cmp.message import Verified
+    from runner.cmp.message import Unverified, Verified
     from runner.cmp.request import Order
 
 _ALSO = {
@@ -45,6 +48,27 @@ def as_awaited(verified: Verified, kind: str, reply: str) -> Verified:
     content = body.value if body.name != "popdecc" else decode(CertRepMessage, body.value)
     message: PKIMessage = replace(verified.message, body=Chosen(reply, content))
     return replace(verified, message=message)
+
+
+def with_mac_parameters(unverified: Unverified, before: AlgorithmIdentifier | None) -> Unverified:
+    """The answer with the parameters of its PasswordBasedMac, where it leaves them out and `before` has them.
+
+    cryptlib says them once, and NULL from then on: its MAC is keyed by the message that it answers.
+    """
+    header = unverified.message.header
+    algorithm = header.protection_alg
+    if before is None or algorithm is None or algorithm.parameters not in (None, DER_NULL):
+        return unverified
+    if {algorithm.algorithm, before.algorithm} != {PASSWORD_BASED_MAC}:
+        return unverified
+    return replace(unverified, message=replace(unverified.message, header=replace(header, protection_alg=before)))
+
+
+def mac_before(request: bytes, tolerates: Collection[Tolerance]) -> AlgorithmIdentifier | None:
+    """The protectionAlg of the message that is answered, where an answer may leave its parameters out; else None."""
+    if Tolerance.MAC_AS_BEFORE not in tolerates or not request:
+        return None
+    return read_message(request).message.header.protection_alg
 
 
 def check_revoked(content: RevRepContent, order: Order, tolerates: Collection[Tolerance]) -> None:

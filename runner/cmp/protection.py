@@ -43,7 +43,6 @@ if TYPE_CHECKING:
     from runner.pki.macs import AgreedSecret, KemSecret
     from runner.pki.opening import Decrypter
 
-
 RFC_9045 = MacParameters()
 """SHA-256, HMAC-SHA256, 10 000 iterations."""
 MAX_SIGNERS = 4
@@ -120,7 +119,9 @@ def sender_of(protection: Protection) -> bytes:
 
 @lru_cache(maxsize=64)
 def _named(reference: bytes) -> bytes:
-    return directory_name(common_name(reference.decode("utf-8", "replace")).der if reference else NULL_DN)
+    """A reference value that is no text, as cryptlib's are none, names nobody: senderKID alone bears it."""
+    text = reference.decode(errors="ignore")
+    return directory_name(common_name(text).der if text and text.encode() == reference else NULL_DN)
 
 
 def sender_kid_of(protection: Protection) -> bytes | None:

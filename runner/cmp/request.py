@@ -22,6 +22,7 @@ from runner.asn1.crmf import (
     RegInfo,
 )
 from runner.asn1.structures import Chosen, encode
+from runner.asn1.x509 import X509_V3
 from runner.cmp.proving import SIGNATURE_WITH_INPUT, proof_for
 from runner.pki.certificate_hashes import confirmation_hash
 from runner.pki.certification_requests import make_request
@@ -122,7 +123,7 @@ def request_body(requests: Sequence[Request]) -> Chosen:
 
 def _message(number: int, asked: Request) -> CertReqMsg:
     order = asked.order
-    request = CertRequest(cert_req_id=number, cert_template=_template(order), controls=_controls(order))
+    request = CertRequest(cert_req_id=number, cert_template=_template(order, asked.parties), controls=_controls(order))
     proof = proof_for(request, order, asked.proof, asked.parties)
     return CertReqMsg(cert_req=request, popo=proof, reg_info=order.reg_info)
 
@@ -134,10 +135,11 @@ def _made_request(order: Order, proof: Signer | None) -> bytes:
     return make_request(order.wanted.subject.der, _extensions(order.wanted), proof)
 
 
-def _template(order: Order) -> CertTemplate:
+def _template(order: Order, parties: Parties | None) -> CertTemplate:
     if order.wanted is None:
         raise ValueError(f"{order.kind} needs to know what is wanted")
     return CertTemplate(
+        version=X509_V3 if parties is not None and parties.template_version else None,
         subject=None if order.proof == SIGNATURE_WITH_INPUT else order.wanted.subject.der,
         public_key=order.public_key_info or None,
         validity=None if order.validity is None else encode(order.validity),

@@ -206,6 +206,7 @@ def receive_together(
         _nonces(first.dialogue),
         awaited,
         repeats_unknown=kind == POLL_REQ and first.dialogue.origin is State.REQUESTED,
+        request=first.dialogue.request,
     )
     verified = verify_message(octets, expectation, first.parties.peer, first.dialogue.extra_certs, now)
     verified = as_awaited(verified, kind, REPLIES.get(kind, ""))

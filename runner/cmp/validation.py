@@ -7,11 +7,12 @@ they tell a person what differs.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from runner.asn1.cmp import CMP_2000
+from runner.cmp.leniency import mac_before, with_mac_parameters
 from runner.cmp.message import Verified, read_message
 from runner.cmp.protection import check_protection
 from runner.cmp.response import refusal_in
@@ -50,6 +51,8 @@ class Expectation:
     tolerates: frozenset[Tolerance] = frozenset()
     repeats_unknown: bool = False
     """The answer to a request that another tool made may come late, and repeat a nonce that we do not know."""
+    request: bytes = field(default=b"", repr=False)
+    """The message that is answered, as it went out: an answer may refer to its protection where that is tolerated."""
 
 
 def verify_message(
@@ -59,7 +62,8 @@ def verify_message(
 
     `known` are certificates (DER) that came earlier in this transaction.
     """
-    unverified, expectation = read_message(octets), replace(expectation, tolerates=peer.tolerates)
+    expectation = replace(expectation, tolerates=peer.tolerates)
+    unverified = with_mac_parameters(read_message(octets), mac_before(expectation.request, peer.tolerates))
     try:
         for check in MESSAGE_CHECKS:
             check(unverified, expectation)

@@ -121,7 +121,7 @@ class Keyring:
 
     def _shared(self, credential: PskCredential) -> tuple[bytes, Secret]:
         secret = self.secrets.read(credential.secret.kind, credential.secret.value)
-        return shared_key(secret, credential.reference, hexadecimal=credential.hexadecimal)
+        return shared_key(secret, credential.reference, credential.encoding)
 
     def _mac(self, credential: PskCredential, parameters: MacParameters) -> MacProtection:
         reference, key = self._shared(credential)
@@ -212,5 +212,6 @@ def parties(access: Access, protection: Protection, answers: SharedSecret | None
         pvno=authority.version,
         implicit_confirm=authority.implicit_confirm,
         message_time=authority.message_time,
+        template_version=authority.template_version,
         kem_server=access.kem,
     )

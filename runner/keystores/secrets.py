@@ -15,6 +15,7 @@ from runner.errors import KeyStoreError, Refused, SecretError
 from runner.keystores.cells import Cells
 from runner.keystores.commands import Measure, run_command
 from runner.keystores.files import read_file
+from runner.pki.user_values import user_value
 from runner.system import SystemClock
 
 if TYPE_CHECKING:
@@ -160,12 +161,28 @@ def _without_newline(octets: bytes) -> bytes:
     return octets.removesuffix(b"\n").removesuffix(b"\r") if octets.endswith(b"\n") else octets
 
 
-def shared_key(secret: Secret, reference: bytes | None, *, hexadecimal: bool) -> tuple[bytes, Secret]:
-    """The reference number and the key; `reference`: the secret is the key alone. SecretError without its words."""
+def shared_key(secret: Secret, reference: bytes | None, encoding: str = "text") -> tuple[bytes, Secret]:
+    """The reference number and the key; `reference`: the secret is the key alone. SecretError without its words.
+
+    `encoding` is how they are written: text, hex (a `reference` of its own is text all the same) or cryptlib.
+    """
     known, key = split_psk(secret) if reference is None else (reference, secret)
-    if not hexadecimal:
-        return known, key
-    return (_from_hexadecimal(known) if reference is None else known), Secret(_from_hexadecimal(key.reveal()))
+    if encoding == "cryptlib":
+        return (_of_cryptlib(known) if known else known), Secret(_of_cryptlib(key.reveal()))
+    if encoding == "hex":
+        return (_from_hexadecimal(known) if reference is None else known), Secret(_from_hexadecimal(key.reveal()))
+    return known, key
+
+
+def _of_cryptlib(text: bytes) -> bytes:
+    try:
+        return user_value(text.decode("ascii", "replace"))
+    except ValueError as problem:
+        raise SecretError(
+            "the user ID or the password is none that cryptlib has written",
+            why=str(problem),
+            next_step="write XXXXX-XXXXX-XXXXX:XXXXX-XXXXX-XXXXX-XXXXX as the CA gave it, or leave encoding out",
+        ) from None
 
 
 def _from_hexadecimal(text: bytes) -> bytes:

@@ -60,7 +60,6 @@ def _psk(name: str, reader: Reader) -> PskCredential | None:
         return None  # it has been told of
     secret = read_secret(reader, "psk", _refnum_and_key if whole else literal_secret) if column is None else EACH_ROW
     reference, encoding = reader.text("reference"), part.text("encoding")
-    hexadecimal = encoding is not None and encoding.value == "hex"
     wish, presenting = _mac(reader), _presenting(reader, SENDERS)
     if secret is None:
         return None
@@ -71,7 +70,7 @@ def _psk(name: str, reader: Reader) -> PskCredential | None:
         wish,
         part.flag("ra"),
         None if reference is None else reference.encode(),
-        hexadecimal,
+        encoding.value if encoding else "text",
         presenting,
         column,
     )

@@ -75,8 +75,8 @@ class PskCredential:
     """Whether it is an RA's: who knows it vouches for others."""
     reference: bytes | None = None
     """The reference number, where the secret is the key alone; empty: there is none."""
-    hexadecimal: bool = False
-    """Whether reference number and key are written in hexadecimal digits."""
+    encoding: str = "text"
+    """How reference number and key are written: text, hex, or cryptlib (its user IDs and passwords)."""
     presenting: Presenting = field(default_factory=Presenting)
     column: SecretColumn | None = None
     """Where each item has its own; such a secret is good for one transaction."""

@@ -32,6 +32,7 @@ class Dealings:
     implicit_confirm: bool = False
     send_extra_certs: str = "always"
     message_time: bool = True
+    template_version: bool = False
 
 
 def read_dealings(reader: Reader, credentials: Mapping[str, Credential | None]) -> Dealings:
@@ -52,6 +53,7 @@ def read_dealings(reader: Reader, credentials: Mapping[str, Credential | None]) 
         implicit_confirm=_flag(reader, "implicit_confirm", usual=server.implicit_confirm),
         send_extra_certs=often.value if often else server.send_extra_certs,
         message_time=_flag(reader, "message_time", usual=server.message_time),
+        template_version=_flag(reader, "template_version", usual=server.template_version),
     )
 
 

@@ -108,6 +108,7 @@ def _authority(name: str, reader: Reader, declared: Declared) -> Authority | Non
         answer_credential=dealings.answer_credential,
         send_extra_certs=dealings.send_extra_certs,
         message_time=dealings.message_time,
+        template_version=dealings.template_version,
         limits=_limits(reader),
         reach=read_reach(reader, urls, declared.logins, dealings.server),
         polling=_polling(reader),

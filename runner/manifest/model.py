@@ -89,9 +89,8 @@ class Authority:
     asks_keeper: bool = False
     """Whether the CA is asked for that certificate (caProtEncCert)."""
     dh_certificate: str | None = None
-    """A path: the CA's certificate for DHBasedMac."""
     kem_certificate: str | None = None
-    """A path: the certificate of the CA's KEM key."""
+    """Paths: the CA's certificates for DHBasedMac, and of its KEM key."""
     protocol_key: KeySpec | None = None
     """The kind of key that is made for each operation, for private keys to be encrypted to (protocolEncrKey)."""
     version: int = 2
@@ -107,6 +106,7 @@ class Authority:
     """The shared secret that answers to signed requests may be protected with."""
     send_extra_certs: str = "always"
     message_time: bool = True
+    template_version: bool = False
     limits: Limits = Limits()
     reach: Reach = field(default_factory=Reach)
     polling: Polling = USUAL

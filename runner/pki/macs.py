@@ -12,7 +12,7 @@ import hmac
 from functools import lru_cache
 from typing import TYPE_CHECKING, NoReturn, TypeVar
 
-from runner.asn1.algorithms import PASSWORD_BASED_MAC, AlgorithmIdentifier, PBMParameter
+from runner.asn1.algorithms import DER_NULL, PASSWORD_BASED_MAC, AlgorithmIdentifier, PBMParameter
 from runner.asn1.parameters import DH_BASED_MAC, KEM_BASED_MAC, PBMAC1, DHBMParameter, KemBMParameter, PBMAC1Params
 from runner.asn1.structures import decode
 from runner.errors import Unauthentic
@@ -132,8 +132,14 @@ def is_mac(algorithm: AlgorithmIdentifier) -> bool:
 def _keyed(secret: MacSecret, algorithm: AlgorithmIdentifier) -> tuple[AlgorithmIdentifier, Iterator[bytes]]:
     """The inner MAC, and the key for it; further keys are readings of parameters that some peers get wrong."""
     scheme = _SCHEMES.get(algorithm.algorithm)
-    if scheme is None or algorithm.parameters is None:
+    if scheme is None:
         raise Unauthentic("the message is protected by a MAC that we do not know", why=algorithm.algorithm)
+    if algorithm.parameters in (None, DER_NULL):
+        raise Unauthentic(
+            "the message's MAC says nothing of its parameters",
+            why="nothing tells which salt and how many iterations its key was made with",
+            next_step="cryptlib leaves them out of later messages: see `tolerate: [mac-as-before]`",
+        )
     return scheme(secret, algorithm.parameters)
 
 

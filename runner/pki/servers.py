@@ -31,6 +31,7 @@ class Tolerance(Enum):
     REVERSED_RDNS = "reversed-rdns"
     OTHER_SUBJECT = "other-subject"
     BARE_PRIVATE_KEY = "bare-private-key"
+    MAC_AS_BEFORE = "mac-as-before"
 
 
 WORDS = {
@@ -49,6 +50,7 @@ WORDS = {
     Tolerance.REVERSED_RDNS: "the issuer in revCerts with its parts the other way round",
     Tolerance.OTHER_SUBJECT: "a certificate that is `accepted` with other names than were asked for; they are told",
     Tolerance.BARE_PRIVATE_KEY: "a private key that the CA made, and that no key generation authority signed for",
+    Tolerance.MAC_AS_BEFORE: "a PasswordBasedMac without parameters: they are those of the message that it answers",
 }
 """What each tolerance lets pass."""
 TOLERANCES = {tolerance.value: tolerance for tolerance in Tolerance}
@@ -69,6 +71,8 @@ class ServerProfile:
     sender: str = "reference"
     send_extra_certs: str = "always"
     message_time: bool = True
+    template_version: bool = False
+    """It wants CertTemplate to say that the certificate is to be of version 3."""
     most_iterations: int = 0
     """The most iterations of a MAC that it takes from us; 0: as many as we may send."""
     absolute_uri: bool = False
@@ -110,7 +114,11 @@ PROFILES = {
         trailing_slash=True,
     ),
     "insta-3.3": ServerProfile(
-        "Insta Certifier 3.3: it may dislike messageTime", _INSTA, _SHA256_HMAC_SHA1, message_time=False
+        "Insta Certifier 3.3: it may dislike messageTime, and wants the version in templates",
+        _INSTA,
+        _SHA256_HMAC_SHA1,
+        message_time=False,
+        template_version=True,
     ),
     "openssl": ServerProfile(
         "OpenSSL's mock server, and what is built on its library",
@@ -128,8 +136,8 @@ PROFILES = {
         _ALL_SHA1,
     ),
     "cryptlib": ServerProfile(
-        "cryptlib's server: it leaves nonces out, and knows no names of senders",
-        frozenset({Tolerance.MISSING_RECIP_NONCE, Tolerance.WEAK_SENDER_NONCE}),
+        "cryptlib's server: it leaves out nonces and what it has said before, and knows no names of senders",
+        frozenset({Tolerance.MISSING_RECIP_NONCE, Tolerance.WEAK_SENDER_NONCE, Tolerance.MAC_AS_BEFORE}),
         MacParameters(owf="sha1", mac="hmac-sha1", iterations=2000),
         sender="none",
         most_iterations=10_000,

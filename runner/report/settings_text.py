@@ -40,6 +40,7 @@ def _lines(authority: Authority, document: Document) -> Iterator[str]:
         ("old_cert_id", _word(truth=names_old)),
         ("send_extra_certs", authority.send_extra_certs),
         ("message_time", _word(truth=authority.message_time)),
+        ("template_version", _word(truth=authority.template_version)),
         ("absolute_uri", _word(truth=authority.reach.http.absolute_uri)),
         *_macs(authority, document),
     )

@@ -7,8 +7,9 @@ from dataclasses import replace
 import pytest
 from support import answering as a
 from support.hierarchy import CERT_SIGN, entity, root
+from support.requester import Secret
 
-from runner.asn1.algorithms import DER_NULL, RSA_SIGNATURES, AlgorithmIdentifier
+from runner.asn1.algorithms import DER_NULL, PASSWORD_BASED_MAC, RSA_SIGNATURES, AlgorithmIdentifier
 from runner.asn1.cmp import CONFIRM_WAIT_TIME, InfoTypeAndValue, RevRepContent
 from runner.asn1.crmf import CertId
 from runner.asn1.primitives import GENERALIZED_TIME
@@ -67,7 +68,19 @@ def refused_by_nobody(one):
     assert isinstance(one.hears("error", a.error(), by=None), Rejected)
 
 
+def with_a_mac_as_before(one, parameters=DER_NULL):
+    before = one.request.header.protection_alg
+    silent = AlgorithmIdentifier(algorithm=before.algorithm, parameters=parameters)
+    mac = Secret(a.REFERENCE, a.SECRET, before.parameters)
+    offered(one, by=mac, protection_alg=silent)
+    one.decides()
+    mac = Secret(a.REFERENCE, a.SECRET, one.request.header.protection_alg.parameters)
+    assert isinstance(one.hears("pkiconf", None, by=mac, protection_alg=silent), Done)
+
+
 SOFTENED = [
+    (Tolerance.MAC_AS_BEFORE, "ir", with_a_mac_as_before),
+    (Tolerance.MAC_AS_BEFORE, "ir", lambda one: with_a_mac_as_before(one, None)),
     (Tolerance.MISSING_RECIP_NONCE, "ir", without_recip_nonce),
     (Tolerance.WEAK_SENDER_NONCE, "ir", without_sender_nonce),
     (Tolerance.WEAK_SENDER_NONCE, "ir", with_a_short_sender_nonce),
@@ -117,6 +130,21 @@ def test_an_unprotected_refusal_must_still_be_an_answer_to_ours():
     one = talk("ir", Tolerance.UNPROTECTED_ERROR)
     with pytest.raises(Claimed):
         one.hears("error", a.error(), by=None, transaction_id=b"another one's ..")
+
+
+def test_a_mac_as_before_is_still_a_mac_with_our_secret():
+    one = talk("ir", Tolerance.MAC_AS_BEFORE)
+    before = one.request.header.protection_alg
+    silent = AlgorithmIdentifier(algorithm=before.algorithm, parameters=DER_NULL)
+    with pytest.raises(ProtocolError, match="MAC is wrong"):
+        granted(one, by=Secret(a.REFERENCE, b"guessed", before.parameters), protection_alg=silent)
+
+
+def test_there_is_no_mac_before_where_we_sign():
+    one = talk("ir", *Tolerance, parties=a.by_signature(a.CA))
+    silent = AlgorithmIdentifier(algorithm=PASSWORD_BASED_MAC, parameters=DER_NULL)
+    with pytest.raises(ProtocolError):
+        granted(one, by="secret", protection_alg=silent)
 
 
 # Signers

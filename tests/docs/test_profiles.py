@@ -39,7 +39,7 @@ def mac(parameters):
 
 def otherwise(profile):
     """The settings that are not the usual ones, by their keys."""
-    keys = ("implicit_confirm", "old_cert_id", "sender", "send_extra_certs", "message_time")
+    keys = ("implicit_confirm", "old_cert_id", "sender", "send_extra_certs", "message_time", "template_version")
     keys += ("most_iterations", "absolute_uri", "trailing_slash")
     values = {key: getattr(profile, key) for key in keys if getattr(profile, key) != getattr(STRICT, key)}
     values = {"http.absolute_uri" if key == "absolute_uri" else key: value for key, value in values.items()}

@@ -12,20 +12,21 @@ authorities:
 
 
 @pytest.mark.parametrize(
-    ("more", "absolute", "timed"),
+    ("more", "absolute", "timed", "versioned"),
     [
-        ("profile: insta", False, True),
-        ("profile: insta-3.2", True, True),
-        ("profile: insta-3.2, http: {headers: {X-Tenant: plant}}", True, True),
-        ("profile: insta-3.2, http: {absolute_uri: false}", False, True),
-        ("profile: insta-3.3", False, False),
-        ("profile: insta-3.3, message_time: true", False, True),
-        ("http: {absolute_uri: true}", True, True),
+        ("profile: insta", False, True, False),
+        ("profile: insta-3.2", True, True, False),
+        ("profile: insta-3.2, http: {headers: {X-Tenant: plant}}", True, True, False),
+        ("profile: insta-3.2, http: {absolute_uri: false}", False, True, False),
+        ("profile: insta-3.3", False, False, True),
+        ("profile: insta-3.3, message_time: true, template_version: false", False, True, False),
+        ("http: {absolute_uri: true}", True, True, False),
     ],
 )
-def test_of_insta_certifier(bench, more, absolute, timed):
+def test_of_insta_certifier(bench, more, absolute, timed, versioned):
     bench.touch("ca.pem")
     document = bench.load(MANIFEST.format(more=more))
     assert not document.warnings
     (authority,) = document.authorities.values()
     assert (authority.reach.http.absolute_uri, authority.message_time) == (absolute, timed)
+    assert authority.template_version == versioned
