@@ -15,7 +15,6 @@ from runner.manifest.credentials import (
     PskCredential,
     SecretRef,
 )
-from runner.manifest.reader import cached_name
 from runner.manifest.rowsecrets import EACH_ROW, read_column
 from runner.manifest.secrets import literal_secret, read_secret, warn_of_literal
 from runner.pki.servers import SENDERS
@@ -117,7 +116,7 @@ def _number(value: object) -> int | None:
 
 def _presenting(reader: Reader, forms: tuple[str, ...]) -> Presenting:
     text, kid = reader.text("sender"), reader.text("sender_kid")
-    sender: Name | str | None = text if text in forms else reader.parsed("sender", cached_name)
+    sender: Name | str | None = text if text in forms else reader.name("sender")
     return Presenting(sender, None if kid is None else _octets(kid), reader.inputs("extra_certs"))
 
 

@@ -15,7 +15,7 @@ from runner.manifest.durations import parse_duration, parse_timeout
 from runner.manifest.model import LAB_URL, Authority, Limits
 from runner.manifest.polling import USUAL, Polling
 from runner.manifest.reaching import read_reach, read_urls
-from runner.manifest.reader import Reader, cached_name
+from runner.manifest.reader import Reader
 from runner.manifest.shared import extended
 from runner.manifest.templates import check_template
 from runner.manifest.wishing import read_asking
@@ -85,8 +85,8 @@ def _authority(name: str, reader: Reader, declared: Declared) -> Authority | Non
         name=name,
         place=part.key_place,
         url=urls[0] if urls else "",
-        recipient=reader.parsed("name", cached_name),
-        addressee=reader.parsed("recipient", cached_name),
+        recipient=reader.name("name"),
+        addressee=reader.name("recipient"),
         asking=read_asking(reader),
         manners=_manners(reader),
         certificate=reader.input("certificate"),

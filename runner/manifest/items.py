@@ -16,7 +16,6 @@ from runner.manifest.labelling import read_labels
 from runner.manifest.model import Enrollment, Fetch, Poll, Recovery, Revocation, Template, Update
 from runner.manifest.outputs import check_stores, read_output
 from runner.manifest.polls import check_named, check_pollable, parse_reference, parse_request_id
-from runner.manifest.reader import cached_name
 from runner.manifest.recoveries import check_recovered, read_saved
 from runner.manifest.referring import World, authority_of, credential_of
 from runner.manifest.renewing import read_renewal
@@ -143,7 +142,7 @@ def _update(row: Row, world: World) -> Update | None:
 def _revocation(row: Row, world: World) -> Revocation | None:
     reader, authority = row.reader, authority_of(row, world)
     certificate, key = reader.input("certificate"), reader.key_url("key", generate=False)
-    issuer, serial = reader.parsed("issuer", cached_name), reader.parsed_scalar("serial", parse_serial)
+    issuer, serial = reader.name("issuer"), reader.parsed_scalar("serial", parse_serial)
     reason, since = read_reason(reader), reader.parsed("invalidity_date", parse_moment)
     credential = _revocation_credential(row, authority, world)
     common = _common(row, authority, credential, world)

@@ -11,6 +11,7 @@ from ipaddress import ip_network
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from runner.manifest.inserting import into_url
 from runner.manifest.model import LAB_URL
 from runner.manifest.reach import FROM_ENVIRONMENT, Http, ProxyEntry, Reach, Tls
 from runner.manifest.words import shortened
@@ -35,7 +36,7 @@ _HOLDS_SECRETS = frozenset({"authorization", "proxy-authorization", "cookie"})
 
 def read_urls(reader: Reader) -> tuple[str, ...]:
     """The URLs of an authority, those that can be read; empty where it has none."""
-    urls = reader.parsed_all("url", parse_url)
+    urls = reader.parsed_all("url", parse_url, insert=into_url)
     if LAB_URL in urls and len(urls) > 1:
         reader.ledger.error("url: lab: stands alone", reader.part.place_of("url"), why="it is the embedded lab CA")
     return urls
@@ -78,11 +79,11 @@ def read_reach(reader: Reader, urls: tuple[str, ...], logins: Collection[str], s
 def _proxy(reader: Reader, logins: Collection[str]) -> ProxyEntry | None:
     inner = reader.part.part("proxy")
     if inner is None:
-        url = reader.parsed("proxy", parse_proxy)
+        url = reader.parsed("proxy", parse_proxy, insert=into_url)
         login = None
     else:
         there = reader.elsewhere(inner)
-        url, login = there.parsed("url", parse_proxy), there.reference("credential", logins, "login")
+        url, login = there.parsed("url", parse_proxy, insert=into_url), there.reference("credential", logins, "login")
     if url is None:
         return None
     if ":" in urlsplit(url).netloc.rpartition("@")[0]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, TypeVar
 
+from runner.manifest.inserting import into_general_name, into_key_url, into_name, into_path
 from runner.manifest.keychecks import check_key, read_sealing
 from runner.manifest.paths import absolute, folded, last_name
 from runner.manifest.variables import Text, expand
@@ -21,16 +22,18 @@ from runner.values import replace
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
 
+    from runner.manifest.inserting import Insert
     from runner.manifest.ledger import Ledger
     from runner.manifest.parts import Part
+    from runner.pki.names import GeneralName, Name
 
 T = TypeVar("T")
 
 _MOST_HELPED = 200
 """Findings that come with the nearest name: looking for it is slow, and one wrong name can be in every row."""
 
-cached_name = lru_cache(maxsize=4096)(parse_name)
-cached_general_name = lru_cache(maxsize=4096)(parse_general_name)
+_cached_name = lru_cache(maxsize=4096)(parse_name)
+_cached_general_name = lru_cache(maxsize=4096)(parse_general_name)
 """Rows of a for_each share much of what they say."""
 
 
@@ -55,19 +58,31 @@ class Reader:
         text = self.part.text(key)
         return expand(text, self.variables, self.ledger) if text else None
 
-    def parsed(self, key: str, parse: Callable[[str], T], known: Collection[str] = ()) -> T | None:
+    def parsed(
+        self, key: str, parse: Callable[[str], T], known: Collection[str] = (), insert: Insert | None = None
+    ) -> T | None:
         """What `parse` makes of the text at `key`; its ValueError becomes a finding, with the nearest of `known`."""
         text = self.part.text(key)
-        return self._parsed(key, text, parse, known) if text else None
+        return self._parsed(key, text, parse, known, insert) if text else None
+
+    def name(self, key: str) -> Name | None:
+        """The distinguished name at `key`."""
+        return self.parsed(key, _cached_name, insert=into_name)
+
+    def general_names(self, key: str) -> tuple[GeneralName, ...]:
+        """The alternative names at `key`."""
+        return self.parsed_all(key, _cached_general_name, insert=into_general_name)
 
     def parsed_scalar(self, key: str, parse: Callable[[str], T]) -> T | None:
         """The same of a text that may be a number."""
         text = self.part.scalar(key)
         return self._parsed(key, text, parse, ()) if text else None
 
-    def parsed_all(self, key: str, parse: Callable[[str], T], known: Collection[str] = ()) -> tuple[T, ...]:
+    def parsed_all(
+        self, key: str, parse: Callable[[str], T], known: Collection[str] = (), insert: Insert | None = None
+    ) -> tuple[T, ...]:
         """What `parse` makes of each text at `key`; those that cannot be read are left out."""
-        found = (self._parsed(key, text, parse, known) for text in self.part.texts(key))
+        found = (self._parsed(key, text, parse, known, insert) for text in self.part.texts(key))
         return tuple(each for each in found if each is not None)
 
     def constant(self, key: str) -> bool:
@@ -108,7 +123,7 @@ class Reader:
     def key_url(self, key: str, *, generate: bool) -> KeyUrl | None:
         """The key URL at `key`; `generate`: it may be a key that does not exist yet."""
         text = self.part.text(key)
-        expanded = expand(text, self.variables, self.ledger, secrets=True) if text else None
+        expanded = expand(text, self.variables, self.ledger, secrets=True, insert=into_key_url) if text else None
         if text is None or expanded is None:
             return None
         url = self._attempt(key, text, expanded, parse_key_url)
@@ -122,12 +137,13 @@ class Reader:
 
     def targets(self, key: str) -> tuple[str, ...]:
         """The paths at `key`, made absolute; nothing need be there."""
-        found = (expand(text, self.variables, self.ledger) for text in self.part.texts(key))
+        found = (expand(text, self.variables, self.ledger, insert=into_path) for text in self.part.texts(key))
         return tuple(self.absolute(key, path) for path in found if path)
 
     def target(self, key: str) -> str | None:
         """The path at `key` of a file or folder of ours; what ends in a slash or dots is a finding."""
-        text = self.text(key)
+        said = self.part.text(key)
+        text = expand(said, self.variables, self.ledger, insert=into_path) if said else None
         if not text:
             return None
         if last_name(text) in ("", ".", ".."):
@@ -136,8 +152,10 @@ class Reader:
             return None
         return self.absolute(key, text)
 
-    def _parsed(self, key: str, text: Text, parse: Callable[[str], T], known: Collection[str]) -> T | None:
-        expanded = expand(text, self.variables, self.ledger)
+    def _parsed(
+        self, key: str, text: Text, parse: Callable[[str], T], known: Collection[str], insert: Insert | None = None
+    ) -> T | None:
+        expanded = expand(text, self.variables, self.ledger, insert=insert)
         return None if expanded is None else self._attempt(key, text, expanded, parse, known)
 
     def _attempt(
@@ -152,7 +170,7 @@ class Reader:
             return None
 
     def _input(self, key: str, text: Text) -> str | None:
-        expanded = expand(text, self.variables, self.ledger)
+        expanded = expand(text, self.variables, self.ledger, insert=into_path)
         if expanded is None:
             return None
         path = self.absolute(key, expanded)

@@ -29,11 +29,16 @@ def placed_at(record: Record, parts: Sequence[Part], ledger: Ledger, mark: int) 
         finding = ledger.diagnostics[index]
         if finding.place is None or ledger.moved.get(finding.place, 0) >= MOST_TOLD:
             continue
-        column = _column(finding.place, record, parts)
+        column = _named(finding.summary, record) or _column(finding.place, record, parts)
         if column is not None:
             ledger.moved[finding.place] = ledger.moved.get(finding.place, 0) + 1
             why = f"{finding.why}; used at {finding.place}" if finding.why else f"used at {finding.place}"
             ledger.diagnostics[index] = replace(finding, place=record.at(column), why=why)
+
+
+def _named(summary: str, record: Record) -> str | None:
+    """The column that a finding names as a variable."""
+    return next((name for name in _USED.findall(summary) if name in record.values), None)
 
 
 def _column(place: Place, record: Record, parts: Sequence[Part]) -> str | None:

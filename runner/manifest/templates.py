@@ -9,7 +9,6 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from runner.manifest.model import Template
-from runner.manifest.reader import cached_general_name, cached_name
 from runner.manifest.wishing import (
     EXTENSION_FIELDS,
     VALIDITY_FIELDS,
@@ -35,8 +34,8 @@ def read_template(*readers: Reader) -> Template:
     usages = at["key_usage"].parsed_all("key_usage", _key_usage, KEY_USAGES)
     extended = at["extended_key_usage"].parsed_all("extended_key_usage", _extended_key_usage, EXTENDED_KEY_USAGES)
     return Template(
-        subject=at["subject"].parsed("subject", cached_name),
-        alt_names=tuple(dict.fromkeys(at["alt_names"].parsed_all("alt_names", cached_general_name))),
+        subject=at["subject"].name("subject"),
+        alt_names=tuple(dict.fromkeys(at["alt_names"].general_names("alt_names"))),
         key_usage=tuple(usage for usage in KEY_USAGES if usage in usages),
         extended_key_usage=tuple(dict.fromkeys(extended)),
         further=(

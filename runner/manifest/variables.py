@@ -17,6 +17,7 @@ from runner.manifest.words import choose, shortened
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from runner.manifest.inserting import Insert
     from runner.manifest.ledger import Ledger
     from runner.manifest.source import Written
 
@@ -51,10 +52,13 @@ class Text:
         return Place(place.file, place.line, place.column + self.written.lead + offset)
 
 
-def expand(text: Text, variables: Mapping[str, str], ledger: Ledger, *, secrets: bool = False) -> str | None:
+def expand(
+    text: Text, variables: Mapping[str, str], ledger: Ledger, *, secrets: bool = False, insert: Insert | None = None
+) -> str | None:
     """The text with its variables replaced; None, and a finding for each, where some cannot be.
 
     `secrets`: `${env:…}` and `${file:…}` may stand in it, and are left.
+    `insert`: how a value that is only a part of the text gets into it.
     """
     if "$" not in text.value:
         return text.value
@@ -70,10 +74,24 @@ def expand(text: Text, variables: Mapping[str, str], ledger: Ledger, *, secrets:
             missed.append(name)
             _miss(found, text, variables, ledger)
             return ""
-        return variables[name]
+        value = variables[name]
+        if insert is None or found.span() == (0, len(text.value)):
+            return value
+        try:
+            return insert(text.value[: found.start()], value)
+        except ValueError as problem:
+            missed.append(name)
+            _refuse(found, str(problem), text, ledger)
+            return ""
 
     result = _DOLLAR.sub(replaced, text.value)
     return None if missed else result
+
+
+def _refuse(found: re.Match[str], why: str, text: Text, ledger: Ledger) -> None:
+    """The value is not shown: of a key URL, it may be a secret."""
+    step = f"put {found[0]} alone there if it is to say all of it"
+    ledger.error(f"the value of {found[0]} cannot stand here", text.place, why=why, next_step=step)
 
 
 def _miss(found: re.Match[str], text: Text, variables: Mapping[str, str], ledger: Ledger) -> None:

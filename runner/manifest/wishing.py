@@ -17,6 +17,7 @@ from runner.asn1.primitives import OBJECT_IDENTIFIER, UTF8_STRING
 from runner.asn1.x509 import Extension
 from runner.errors import Malformed
 from runner.manifest.durations import parse_duration
+from runner.manifest.inserting import into_general_name
 from runner.manifest.secrets import literal_token, read_secret
 from runner.manifest.wishes import Asking, Publication, ValidityWish
 from runner.pki.extensions import (
@@ -198,7 +199,7 @@ def _publication(reader: Reader) -> Publication | None:
         return None
     inside = reader.elsewhere(part)
     action = part.text("action")
-    method, location = part.text("method"), inside.parsed("location", parse_general_name)
+    method, location = part.text("method"), inside.parsed("location", parse_general_name, insert=into_general_name)
     if action is not None and action.value == "dont" and len(part.values) > 1:
         step = "write publication: dont"
         reader.ledger.error("who does not want to be published names no place", part.place, next_step=step)

@@ -85,6 +85,28 @@ def escape(text: str) -> str:
     return escaped[:-1] + "\\ " if escaped.endswith(" ") and len(text) > 1 else escaped
 
 
+def literal(text: str) -> str:
+    """A text as it is written as a part of a value, wherever in it; blanks at its ends stay what they are there."""
+    escaped = "".join(map(_escaped, text))
+    return "\\" + escaped if escaped.startswith("#") else escaped
+
+
+def is_inside_value(text: str) -> bool:
+    """Whether what follows this beginning of a name belongs to an attribute's value: after an equals sign, say."""
+    inside, quoted, at = False, False, 0
+    while at < len(text):
+        if text[at] == "\\":
+            at += 1
+        elif text[at] == '"':
+            quoted = not quoted
+        elif text[at] == "=":
+            inside = True
+        elif text[at] in ",+" and not quoted:
+            inside = False
+        at += 1
+    return inside
+
+
 def _escaped(char: str) -> str:
     if char < " " or char == "\x7f":
         return f"\\{ord(char):02X}"
