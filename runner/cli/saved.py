@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from runner.cli import options
 from runner.errors import BadInput, Refused
+from runner.manifest.given import digests_of
 from runner.report.binding import Asked
 from runner.report.files import check_folder_of
 from runner.report.saved_plan import LARGEST, read_saved_plan, refuse_stale
@@ -70,14 +71,22 @@ def saved_plan_in(args: Namespace) -> SavedPlan | None:
     if len(octets) > LARGEST:
         raise BadInput(f"{path} is too large for a plan")
     saved = read_saved_plan(str(path), octets)
-    given = tuple(sorted(options.variables(args)))
-    if given != saved.asked.variables:
-        named = ", ".join(saved.asked.variables) or "none"
-        step = "give the same --var again: their values are not in the plan, since they may be secrets"
-        raise Refused(f"{path} was made with other variables", why=f"it was made with: {named}", next_step=step)
+    _refuse_other_variables(path, saved, args)
     _refuse_other_places(path, saved.asked, asked_of(args))
     take(args, saved.asked)
     return saved
+
+
+def _refuse_other_variables(path: Path, saved: SavedPlan, args: Namespace) -> None:
+    """Refused where the names of variables are others; a file of variables that has changed is named."""
+    if tuple(sorted(options.variables(args))) == saved.asked.variables:
+        return
+    before = saved.data["bound"]["inputs"]
+    changed = [file for file, digest in digests_of(args.vars_files).items() if before.get(file, digest) != digest]
+    why = [*(f"the file {file} has changed" for file in changed)]
+    why += [f"it was made with: {', '.join(saved.asked.variables) or 'none'}"]
+    step = "give the same --var again: their values are not in the plan, since they may be secrets"
+    raise Refused(f"{path} was made with other variables", why="; ".join(why), next_step=step)
 
 
 def _refuse_other_places(path: Path, saved: Asked, given: Asked) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from runner.cli import options
 from runner.execute.observe import observe
 from runner.keystores.folders import Folder
+from runner.manifest.given import digests_of
 from runner.manifest.load import load_manifest
 from runner.plan.planner import make_plan
 from runner.plan.targets import only, watched
@@ -45,6 +46,8 @@ def survey(args: Namespace, clock: SystemClock, at: datetime | None = None) -> S
     Raises BadInput and StateError.
     """
     document = load_manifest(args.paths, base=args.base, variables=options.variables(args))
+    if args.vars_files:
+        document = replace(document, inputs={**document.inputs, **digests_of(args.vars_files)})
     return look(document, args, at or clock.now())
 
 

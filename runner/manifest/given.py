@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from runner.errors import BadInput, Diagnostic, Place
@@ -37,6 +39,11 @@ def read_given(
     for file in files:
         values |= read_vars_file(file)
     return {**values, **said}
+
+
+def digests_of(files: Sequence[Path]) -> dict[str, str]:
+    """Absolute path of each file of variables → SHA-256 (hex) of it; files that were read before."""
+    return {os.path.abspath(file): sha256(octets_of(file)).hexdigest() for file in files}  # noqa: PTH100 - `..` folded
 
 
 def read_vars_file(file: Path) -> dict[str, str]:

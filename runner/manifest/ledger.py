@@ -29,6 +29,8 @@ class Ledger:
     partial: bool = False
     tables: dict[str, str] = field(default_factory=dict)
     """Each table that was read, as its findings call it, and SHA-256 (hex) of it."""
+    rows: dict[str, str] = field(default_factory=dict)
+    """Absolute path of each table → SHA-256 (hex) of it; where a column holds secrets, of the other columns."""
     moved: dict[Place, int] = field(default_factory=dict)
     """How many findings about a text were moved to the rows of a table that made it wrong."""
 

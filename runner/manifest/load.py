@@ -45,7 +45,7 @@ def load_manifest(
     folder = _absolute(base or _folder_of(paths, [*files]))
     name = next((file.stem for file in files), "")
     document = resolve(sources, name=name, base=folder, variables=variables or {}, ledger=ledger)
-    document = replace(document, sources={source.file: source.digest for source in sources})
+    document = replace(document, sources={source.file: source.digest for source in sources}, inputs=ledger.rows)
     if errors := ledger.told(Severity.ERROR):
         raise BadInput(
             errors[0].summary if len(errors) == 1 else f"the manifest has {len(errors)} mistakes",

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from runner.errors import Diagnostic, Place
     from runner.manifest.calendar import Renewal
     from runner.manifest.credentials import Credential, Login, SecretRef
+    from runner.manifest.entropy import EntropyFile
     from runner.manifest.placing import Output, RenewBefore
     from runner.manifest.policy import Policy
     from runner.manifest.polling import Polling
@@ -272,14 +273,6 @@ AnyItem = Enrollment | Update | Revocation | Recovery | Fetch | Poll
 
 
 @dataclass(frozen=True, slots=True)
-class EntropyFile:
-    """A file to be mixed into the generation of keys, and where it is named."""
-
-    path: str
-    place: Place
-
-
-@dataclass(frozen=True, slots=True)
 class Document:
     """Everything the manifests say. `base` is the folder that relative paths start from and results stay below."""
 
@@ -297,4 +290,6 @@ class Document:
     """How the plan is rolled out."""
     sources: Mapping[str, str] = field(default_factory=dict)
     """Each file that was read, and SHA-256 (hex) of it."""
+    inputs: Mapping[str, str] = field(default_factory=dict)
+    """The same of tables of for_each, without their secrets, and of files of variables."""
     tunnels: tuple[Tunnel, ...] = ()

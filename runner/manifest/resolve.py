@@ -12,8 +12,9 @@ from runner.errors import Severity
 from runner.manifest.checks import check_items
 from runner.manifest.declarations import read_declarations
 from runner.manifest.entries import read_rows
+from runner.manifest.entropy import EntropyFile
 from runner.manifest.items import read_items
-from runner.manifest.model import Document, EntropyFile
+from runner.manifest.model import Document
 from runner.manifest.parts import Part
 from runner.manifest.policing import check_policy
 from runner.manifest.reader import Reader

@@ -168,10 +168,20 @@ class _Reading:
             return None
         width, kept = len(header), [(index, name, check) for index, (name, check) in enumerate(checks) if check]
         found = [self._record(line, cells, width, kept) for line, cells in rows]
+        self.ledger.rows[self.table.path] = self._digest(found, width > len(kept))
         if self.wrong > MOST_TOLD:
             more = f"… and {self.wrong - MOST_TOLD} more rows of {self.table.named.value} with mistakes"
             self.ledger.error(more, self.table.named.place)
         return None if self.wrong else [each for each in found if each]
+
+    def _digest(self, found: Iterable[Record | None], secrets: bool) -> str:  # noqa: FBT001 - one caller
+        """Of what may be shown: a digest would let a short secret be guessed."""
+        if not secrets:
+            return self.ledger.tables[self.file]
+        told = sha256()
+        for record in found:
+            told.update(f"{list(record.values.items()) if record else None}\n".encode("utf-8", "surrogatepass"))
+        return told.hexdigest()
 
     def _columns(self, line: int, header: Sequence[str]) -> list[tuple[str, Check | None]] | None:
         """Each column's name and check (None: a secret); None, with findings, where the header cannot be used."""

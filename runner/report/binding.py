@@ -30,6 +30,7 @@ MOST_TOLD = 10
 """Changes that are named; the rest is counted."""
 _WORDS = {
     "manifests": ("the manifest {} has changed", "the manifest {} is new", "the manifest {} is gone"),
+    "inputs": ("the file {} has changed", "the file {} is read now, too", "the file {} is not read now"),
     "settings": ("the manifests' {} have changed",) * 3,
     "items": ("the entry {} has changed", "the entry {} is new", "the entry {} is gone"),
     "state": ("the state of {} has changed",) * 3,
@@ -57,6 +58,7 @@ def binding_of(asked: Asked, document: Document, facts: Facts, inventory: Invent
         "version": __version__,
         "asked": {each.name: _plain(getattr(asked, each.name)) for each in fields(asked)},
         "manifests": dict(document.sources),
+        "inputs": dict(document.inputs),
         "settings": {name: _digest(getattr(document, name), secrets=False) for name in SETTINGS},
         "items": {item.name: item.digest for item in document.items},
         "state": {name: _digest((inventory.held.get(name), inventory.open.get(name))) for name in _known(inventory)},
