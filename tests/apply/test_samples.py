@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import pytest
 from support.gates import microsocks
+from support.manifests import SAMPLES, bring
 from support.peers import Peer
 from support.program import program
 
-ROOT = Path(__file__).resolve().parents[2]
-SAMPLES = ROOT / "manifests"
 ELSEWHERE = {"quickstart": "test_quickstart.py", "starter": "test_schema_init.py", "ra-tunnel": "test_files.py"}
 """Samples that have a file of tests of their own."""
 
@@ -36,12 +33,15 @@ RUN = {
     "backup-and-recovery": Sample({"issued": 1, "recovered": 1}, ("mail-0.crt", "mail-0.prv")),
     "post-quantum": Sample({"issued": 2}, ("signer-0.crt", "receiver-0.crt")),
     "base-station": Sample({"issued": 2}, ("enb-0.crt", "enb-chain.pem", "operator-roots.pem")),
-    "migration": Sample({"issued": 1, "updated": 1, "revoked": 1}, ("initial.prv", "updated-0.crt")),
+    "migration": Sample(
+        {"issued": 3, "updated": 1, "revoked": 1, "recovered": 1},
+        ("initial.prv", "updated-0.crt", "mail-0.crt", "recovered-0.prv"),
+    ),
 }
 
 
 def test_every_sample_is_tried():
-    here = {"hsm", "proxy", *RUN}
+    here = {"hsm", "proxy", "migration-poll", *RUN}
     assert {path.stem for path in SAMPLES.glob("*.yaml")} == here | set(ELSEWHERE)
 
 
@@ -49,12 +49,6 @@ def test_every_sample_is_tried():
 def folder(tmp_path):
     """A folder to which `bring` takes a sample with what belongs to it, and in which it is applied."""
     return tmp_path
-
-
-def bring(name, folder):
-    for path in SAMPLES.glob(f"{name}.*"):
-        shutil.copy(path, folder)
-    return folder / f"{name}.yaml"
 
 
 def applied(name, folder, *options, **environment):
