@@ -71,8 +71,9 @@ async def _drilled(item: Recovery, ground: DrillGround) -> Drilled:
     both = recovery_parties(plain, item, access.authority, own)
     dialogue = start(order, both, None, ground.clock.now(), ground.entropy)
     member = Member(order, both, dialogue, _unchanged, _nowhere)
-    wait = access.authority.polling.max_wait
-    await Conversation([member], access.line, ground.clock, ground.entropy, _nowhere, wait).begin()
+    limits = access.authority.polling
+    talk = Conversation([member], access.line, ground.clock, ground.entropy, _nowhere, limits.max_wait, polling=limits)
+    await talk.begin()
     return _told(item.name, member.ending, both, ground)
 
 

@@ -71,6 +71,15 @@ def test_the_ca_has_not_decided(at_peer, archive):
     assert done.status == 4
 
 
+def test_limits_of_polling_hold_in_a_drill(at_peer, archive):
+    archive.waits = 3
+    site = at_peer.ask(RECOVERY, more=PROTOCOL + "\n    polling: {max_wait: 30s, max_polls: 1}")
+    done = site.run("recovery-drill", site.path)
+    assert done.status == 3
+    assert "max_polls" in done.out
+    assert len(at_peer.peer.requests) == 2
+
+
 def test_nothing_to_drill(at_peer):
     site = at_peer.ask()
     done = site.run("recovery-drill", site.path)
