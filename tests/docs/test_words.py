@@ -107,9 +107,16 @@ def test_manifests_in_documents_are_valid(text, tmp_path):
     assert mistakes_in(file) == []
 
 
-@pytest.mark.parametrize(
-    "text", [f.text for f in fences(text_of(ROOT / "docs" / "manifest.md")) if f.mark == "excerpt"]
-)
+def excerpts() -> list[object]:
+    return [
+        pytest.param(fence.text, id=f"{named(path)}-{number}")
+        for path in USER_DOCUMENTS
+        for number, fence in enumerate(fences(text_of(path)))
+        if fence.kind == "yaml" and fence.mark == "excerpt"
+    ]
+
+
+@pytest.mark.parametrize("text", excerpts())
 def test_excerpts_are_pieces_of_manifests(text, tmp_path):
     """An excerpt may leave out what it needs; keys that do not exist are a mistake in an excerpt, too."""
     file = tmp_path / "manifest.yaml"

@@ -1,8 +1,9 @@
 """Documents that are executed: their files written, their commands given, and what prints held against what they show.
 
 The comment above a block says what becomes of it: `file: NAME` and `append: NAME` write it, `transcript` gives its
-commands and compares, `background: PORT` starts its command and waits for the port, `shown` is only to be read (it
-needs a foreign server or privileges). Ports 8080 and 8081 stand for any that are free.
+commands and compares, `run` gives them and compares nothing, `background: PORT` starts its command and waits for the
+port, `stand-in: TEXT` puts what its command prints in the place of that text from then on, `shown` is only to be read
+(it needs a foreign server or privileges). Ports 8080 and 8081 stand for any that are free.
 """
 
 from __future__ import annotations
@@ -29,6 +30,8 @@ _UNIQUE = (
     (re.compile(r"\d{4}-\d\d-\d\d(T\d\d:\d\d:\d\d(?:\.\d+)?Z)?"), "DATE"),
     (re.compile(r"PRODUCTION [0-9a-f]{6}"), "PRODUCTION MARK"),
     (re.compile(r"PSK lab:\S+"), "PSK lab:KEY"),
+    (re.compile(r"\bserial [0-9a-f]{16,}\b"), "serial NUMBER"),
+    (re.compile(r"\b[0-9a-f]{64}\b"), "DIGEST"),
     (re.compile(r" +"), " "),
 )
 """What differs from run to run, the width of columns with it."""
@@ -47,6 +50,14 @@ def shown(text: str) -> list[tuple[str, str]]:
     return list(zip(parts[1::2], parts[2::2], strict=True))
 
 
+def lines_of(text: str) -> list[str]:
+    """The commands of a block: behind a `$` where it has any, each line that is no comment where it has none."""
+    joined = text.replace("\\\n", "")
+    if commands := [command for command, _ in shown(joined)]:
+        return commands
+    return [line for line in joined.splitlines() if line.strip() and not line.startswith("#")]
+
+
 @contextlib.contextmanager
 def short_folder():
     """A folder with a short name: long ones fold the lines of tables."""
@@ -60,7 +71,13 @@ def environment() -> dict[str, str]:
     return {"PATH": path, "COLUMNS": "200", "LC_ALL": "C.UTF-8", "PYTHONWARNINGS": "ignore"}
 
 
-def given(command: str, folder: Path, variables: dict[str, str], allowed=(0, 1, 2)) -> str:
+SHOWABLE = (0, 1, 2)
+"""Statuses of commands whose words are compared: those of validate and plan, a mistake included."""
+GOOD = (0, 2)
+"""Statuses of commands whose words are not; `plan` says 2 where there is something to do."""
+
+
+def given(command: str, folder: Path, variables: dict[str, str], allowed=SHOWABLE) -> str:
     """What a command prints on stdout, as it would in the document's own folder."""
     done = subprocess.run(
         ["sh", "-c", command], cwd=folder, env=variables, capture_output=True, text=True, timeout=120, check=False
@@ -77,12 +94,15 @@ class Reader:
     servers: contextlib.ExitStack
     folder: Path = field(init=False)
     variables: dict[str, str] = field(default_factory=environment)
+    stand_ins: dict[str, str] = field(default_factory=dict)
     ports: dict[str, str] = field(default_factory=lambda: {shown: str(free_port()) for shown in ("8080", "8081")})
 
     def __post_init__(self):
         self.folder = self.top
 
     def real(self, text: str) -> str:
+        for shown, real in self.stand_ins.items():
+            text = text.replace(shown, real)
         return re.sub("8080|8081", lambda found: self.ports[found[0]], text)
 
     def as_shown(self, text: str) -> str:
@@ -90,6 +110,8 @@ class Reader:
         text = text.replace(str(pki), HOME)
         for shown, real in self.ports.items():
             text = text.replace(f":{real}", f":{shown}")
+        for shown, real in self.stand_ins.items():
+            text = text.replace(real, shown)
         return text
 
     def follow(self, block: Fence) -> str | None:
@@ -103,11 +125,16 @@ class Reader:
             path.chmod(0o755 if block.text.startswith("#!") else 0o644)
         elif word == "background":
             self.start(block.text, int(self.ports[name]))
+        elif word == "run":
+            for line in lines_of(block.text):
+                self.give(line, GOOD)
+        elif word == "stand-in":
+            self.stand_ins[name] = self.give(block.text.strip()).strip()
         elif word == "transcript":
             return "".join(f"$ {line}\n{self.as_shown(self.give(line))}" for line, _ in shown(block.text))
         return None
 
-    def give(self, line: str) -> str:
+    def give(self, line: str, allowed=SHOWABLE) -> str:
         """Give one command; `cd` and `export` are the shell's own, and hold on."""
         if line.startswith("cd "):
             self.folder = (self.folder / line.removeprefix("cd ")).resolve()
@@ -116,11 +143,11 @@ class Reader:
             name, _, value = self.real(line).removeprefix("export ").partition("=")
             self.variables[name] = given(f"printf %s {value}", self.folder, self.variables)
             return ""
-        return given(self.real(line), self.folder, self.variables)
+        return given(self.real(line), self.folder, self.variables, allowed)
 
     def start(self, text: str, port: int) -> None:
         """A server in another terminal, until the document ends."""
-        command = ["sh", "-c", "exec " + self.real(text).strip().removeprefix("$ ").replace("\\\n", "")]
+        command = ["sh", "-c", "exec " + self.real(lines_of(text)[0])]
         self.servers.enter_context(running(command, port, cwd=self.folder, env=self.variables))
 
 
@@ -131,7 +158,9 @@ def reader():
         yield Reader(top, servers)
 
 
-def played(text: str) -> list[tuple[str, str]]:
-    """(block, what really prints) of every transcript of a document."""
+def played(text: str, scene: str = "") -> list[tuple[str, str]]:
+    """(block, what really prints) of every transcript of a document, once everything in `scene` was followed."""
     with reader() as person:
+        for block in fences(scene):
+            person.follow(block)
         return [(block.text, out) for block in fences(text) if (out := person.follow(block)) is not None]
