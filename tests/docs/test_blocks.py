@@ -1,4 +1,4 @@
-"""Every command that a document shows in a block is given, on its page's own scene, or is on the list in support/not_run.py.
+"""Every block of commands in a document is given, on its page's own scene, or is on the list in support/not_run.py.
 
 A scene, scenes/PAGE.md, is what a reader of the page has already: it is followed first, in the same words. The tutorial
 and the how-tos begin with nothing, and need none. With CMP_BATCH_GOLDEN=write what is shown is written anew.
