@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from runner.errors import SecretError
 from runner.execute.install import place_for_new, place_in_token
 from runner.execute.spending import credential_of
+from runner.manifest.digests import asks_the_same
 from runner.plan.steps import Verb
 
 if TYPE_CHECKING:
@@ -57,7 +58,9 @@ class Preparation:
     @property
     def changed(self) -> bool:
         """Whether the entry is not any more the one that the request was made from: what was asked is not known."""
-        return self.resumed and self.before is not None and self.before.digest != self.step.item.digest
+        if not self.resumed or self.before is None:
+            return False
+        return not asks_the_same(self.before.digest, self.step.item.digest)
 
 
 def protection_of(desk: Desk, item: AnyItem) -> Protection:

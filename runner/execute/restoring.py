@@ -12,6 +12,7 @@ from runner.execute.record import Record
 from runner.execute.results import Result, unchanged_result
 from runner.execute.stores import known_path, made_beside, sealed, stores_of
 from runner.keystores.keys import key_file_facts
+from runner.manifest.digests import asks_the_same
 from runner.manifest.model import Fetch, Revocation
 from runner.pki.certificates import parse_certificate
 from runner.plan.case import certificate_path_of, key_path_of, key_url_of
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from runner.execute.desk import Desk
+    from runner.manifest.model import AnyItem
+    from runner.manifest.tunnel import TunnelRequest
     from runner.pki.certificates import Certificate
     from runner.plan.steps import Plan, Step
     from runner.state.inventory import Inventory
@@ -82,17 +85,23 @@ async def forget(step: Step, desk: Desk) -> Result:
 
 
 def remembered(plan: Plan, inventory: Inventory, run: str, now: datetime) -> list[Change]:
-    """For items that stay as they are: how they are to be removed one day, where that has changed."""
+    """For items that stay as they are: what their entries call it, and how they are to be removed one day."""
     found = []
     for step in plan.steps:
         item, held = step.item, inventory.held.get(step.item.name)
-        if step.verb is not Verb.KEEP or held is None or held.certificate is None:
+        if step.verb is not Verb.KEEP or held is None:
             continue
-        said = (item.authority, item.credential or "", item.on_remove)
-        if said != (held.authority, held.credential, held.on_remove):
-            told = replace(held, authority=said[0], credential=said[1], on_remove=said[2])
+        told = _as_said(held, item) if asks_the_same(held.digest, item.digest) or held.certificate else held
+        if told != held:
             found.append(Change(item.name, run, inventory.open.get(item.name), held=told, note="remembered", at=now))
     return found
+
+
+def _as_said(held: Held, item: AnyItem | TunnelRequest) -> Held:
+    """Names that were changed are the entry's from now on: one of them may come to mean somebody else."""
+    digest = item.digest if asks_the_same(held.digest, item.digest) else held.digest
+    credential = item.credential or ""
+    return replace(held, digest=digest, authority=item.authority, credential=credential, on_remove=item.on_remove)
 
 
 def _key_digest(step: Step) -> str | None:

@@ -3,6 +3,10 @@
 SHA-256 over canonical JSON (sorted keys, no blanks, nothing empty, UTF-8). Passphrases and places are left out, and
 paths go in as the manifest spells them, so that neither re-ordering rows nor moving the folder changes it. When to
 renew and what to wait for are not part of what is asked for.
+
+A digest has two halves: `NAMED.PLAIN`. The first is over everything, the names of authority and credential included,
+and is all that versions before this one wrote. The second is over everything but these two names, which are the
+author's own and may be changed: what follows from that is decided where both manifests and state are known.
 """
 
 from __future__ import annotations
@@ -23,13 +27,37 @@ if TYPE_CHECKING:
     from runner.pki.keyurls import KeyUrl
 
 
+_BETWEEN = "."
 _CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, check_circular=False)
 
 
 def digest_of(item: AnyItem, spellings: Mapping[str, str]) -> str:
-    """SHA-256 (hex) of what `item` asks for. `spellings`: absolute path → as the manifest spells it."""
+    """The digest of what `item` asks for. `spellings`: absolute path → as the manifest spells it."""
     asked = {"authority": item.authority, "credential": item.credential, **_asked(item, spellings)}
-    return sha256(_CANONICAL.encode(_said(asked)).encode()).hexdigest()
+    named = plain = _CANONICAL.encode(_said(asked))
+    for key, name in (("authority", item.authority), ("credential", item.credential)):
+        plain = plain.replace(f'"{key}":{_CANONICAL.encode(name)}', f'"{key}":""', 1)
+    return f"{_hash(named)}{_BETWEEN}{_hash(plain)}"
+
+
+def named_half(digest: str) -> str:
+    """SHA-256 (hex) over everything that the entry asks for."""
+    return digest.partition(_BETWEEN)[0]
+
+
+def is_same(then: str, now: str) -> bool:
+    """Whether two digests are of one entry, word for word; an older version has written no second half."""
+    return named_half(then) == named_half(now)
+
+
+def asks_the_same(then: str, now: str) -> bool:
+    """Whether two digests differ in the names of authority and credential alone, or not at all."""
+    plain = then.partition(_BETWEEN)[2]
+    return is_same(then, now) or (plain != "" and plain == now.partition(_BETWEEN)[2])
+
+
+def _hash(text: str) -> str:
+    return sha256(text.encode()).hexdigest()
 
 
 def _said(asked: Mapping[str, Any]) -> dict[str, Any]:

@@ -32,7 +32,9 @@ if TYPE_CHECKING:
 
 ANY_NAME = "any"
 _AMENDED = NAMED_FIELDS
-_NOT_JUDGED_BY = frozenset({"name", "for_each", "labels", "requests", "watch", "output", "batch"})
+_NOT_JUDGED_BY = frozenset(
+    {"name", "for_each", "labels", "authority", "credential", "requests", "watch", "output", "batch"}
+)
 
 
 def read_tunnels(

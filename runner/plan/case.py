@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, TypeVar
 
+from runner.manifest.digests import asks_the_same, is_same
 from runner.manifest.model import AnyItem, Enrollment, Fetch, Revocation, Update
 from runner.manifest.tunnel import TunnelRequest
 from runner.pki.certificates import parse_certificate
@@ -12,7 +13,7 @@ from runner.plan.facts import KeyFacts
 from runner.plan.steps import Reason, Verb
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
     from datetime import datetime
 
     from runner.pki.certificates import Certificate
@@ -56,6 +57,8 @@ class Known:
     updated: Mapping[str, Held]
     revoked: Mapping[str, Held]
     retry_unknown: bool = False
+    names: Collection[str] = frozenset()
+    """Of the authorities and credentials that the manifests have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,8 +124,16 @@ class Case(Generic[ItemT]):
 
     @property
     def as_done(self) -> bool:
-        """Whether the entry is, word for word, the one that was carried out."""
-        return self.held is not None and self.held.digest == self.item.digest
+        """Whether the entry is the one that was carried out: word for word, or under other names of what it refers to.
+
+        A name that is gone from the manifests was changed; one that is still there means somebody else than today's.
+        """
+        held, item = self.held, self.item
+        if held is None or is_same(held.digest, item.digest):
+            return held is not None
+        names = ((held.authority, item.authority), (held.credential, item.credential or ""))
+        renamed = all(then == now or then not in self.known.names for then, now in names)
+        return renamed and asks_the_same(held.digest, item.digest)
 
 
 def key_url_of(item: Planned) -> KeyUrl | None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from runner.manifest.digests import asks_the_same
 from runner.plan.case import Case, Decision, decide
 from runner.plan.steps import Verb
 from runner.plan.words import spell_span, spell_time
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 def another_question(case: Case[Fetch]) -> Decision | None:
     """A question is out, and the entry has changed since: its answer is not wanted any more."""
-    if case.open is None or case.open.kind != "genm" or case.open.digest == case.item.digest:
+    if case.open is None or case.open.kind != "genm" or asks_the_same(case.open.digest, case.item.digest):
         return None
     return decide(Verb.FETCH, "asked", f"the entry has changed since it was asked ({case.item.what})")
 

@@ -60,6 +60,7 @@ def make_plan(
         updated=inventory.updated(),
         revoked=inventory.revoked(),
         retry_unknown=retry_unknown,
+        names=frozenset((*document.authorities, *document.credentials)),
     )
     decisions = ((item, reasons_for(Case(item, known))) for item in document.items)
     steps = [

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from runner.manifest.digests import asks_the_same
 from runner.manifest.model import Enrollment, Fetch, Poll, Recovery, Revocation, Update
 from runner.plan import fetches, files, onetime, pairs, standing, upkeep
 from runner.plan.case import Case, Decision, decide
@@ -43,7 +44,7 @@ def open_operation(case: Case[Any]) -> Decision | None:
         words = "the CA was asked whether it has decided, and no usable answer came; it is asked again"
     if operation.given_up:
         words = "the CA said waiting, and asking was given up; it is asked again where `polling:` allows more"
-    if operation.digest != case.item.digest:
+    if not asks_the_same(operation.digest, case.item.digest):
         words += "; the entry has changed since: what was asked for then is finished first"
     note = f" ({operation.note})" if operation.note else ""
     return decide(Verb.RESUME, f"open-{operation.stage.value}", f"since {spell_time(operation.at)}: {words}{note}")

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from runner import __version__
 from runner.errors import Place
+from runner.manifest.digests import named_half
 from runner.pki.certificates import Certificate
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ def binding_of(asked: Asked, document: Document, facts: Facts, inventory: Invent
         "manifests": dict(document.sources),
         "inputs": dict(document.inputs),
         "settings": {name: _digest(getattr(document, name), secrets=False) for name in SETTINGS},
-        "items": {item.name: item.digest for item in document.items},
+        "items": {item.name: named_half(item.digest) for item in document.items},
         "state": {name: _digest((inventory.held.get(name), inventory.open.get(name))) for name in _known(inventory)},
         "files": dict(_files(facts)),
     }

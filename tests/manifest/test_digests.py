@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from runner.manifest.digests import asks_the_same, is_same
 from runner.manifest.load import load_manifest
 
 AUTHORITIES = {"lab": {"url": "lab:"}, "other": {"url": "lab:"}}
@@ -171,9 +172,34 @@ def test_the_digest_is_the_same_tomorrow(tmp_path):
         '"output":{"format":"pem","prefix":"out/u"}}'
     )
     revocation = '{"authority":"lab","certificate":"old.crt","kind":"revocation","reason":"superseded"}'
-    assert digest(tmp_path, "enrollments", ENROLLMENT) == sha256(enrollment.encode()).hexdigest()
-    assert digest(tmp_path, "updates", UPDATE) == sha256(update.encode()).hexdigest()
-    assert digest(tmp_path, "revocations", REVOCATION) == sha256(revocation.encode()).hexdigest()
+    for section, entry, text in (
+        ("enrollments", ENROLLMENT, enrollment),
+        ("updates", UPDATE, update),
+        ("revocations", REVOCATION, revocation),
+    ):
+        plain = text.replace('"authority":"lab"', '"authority":""')
+        halves = [sha256(each.encode()).hexdigest() for each in (text, plain)]
+        assert digest(tmp_path, section, entry) == ".".join(halves)
+
+
+@pytest.mark.parametrize("change", [{"authority": "other"}, {"credential": "line-8"}])
+def test_names_of_others_are_in_the_first_half_alone(tmp_path, change):
+    entry = {**ENROLLMENT, "credential": "line-7", "reg_info": {"authority": "lab", "credential": "line-7"}}
+    one, other = digest(tmp_path, "enrollments", entry), digest(tmp_path, "enrollments", entry, **change)
+    assert asks_the_same(one, other)
+    assert not is_same(one, other)
+    otherwise = digest(tmp_path, "enrollments", entry, reg_info={"authority": "other", "credential": "line-7"})
+    assert not asks_the_same(one, otherwise)
+    assert not asks_the_same(one, digest(tmp_path, "enrollments", ENROLLMENT))
+
+
+def test_what_an_older_version_wrote_is_still_the_same_entry(tmp_path):
+    now = digest(tmp_path, "enrollments", ENROLLMENT)
+    before = now.partition(".")[0]
+    assert is_same(before, now)
+    assert asks_the_same(before, now)
+    other = digest(tmp_path, "enrollments", ENROLLMENT, authority="other")
+    assert not asks_the_same(before, other), "it did not say what it asked for beside the name"
 
 
 ROWS = [
