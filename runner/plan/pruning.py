@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from runner.errors import Place
+from runner.manifest.credentials import PskCredential
 from runner.manifest.model import Revocation
 from runner.pki.certificates import parse_certificate
 from runner.plan.case import certificate_path_of, decide
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
     from datetime import datetime
 
+    from runner.manifest.credentials import Credential
     from runner.manifest.model import Document
     from runner.pki.certificates import Certificate
     from runner.plan.case import Decision
@@ -106,7 +108,13 @@ def _lacking(held: Held, document: Document) -> str:
     credential = held.credential or authority.credential
     if credential is not None and credential not in document.credentials:
         return f"its credential {credential} is not in the manifests"
+    if _is_one_time(document.credentials.get(credential or "")):
+        return f"its credential {credential} holds one-time secrets, and its row is gone; add an entry to revocations"
     return "" if credential or authority.is_lab else "it had no credential, and its authority names none"
+
+
+def _is_one_time(credential: Credential | None) -> bool:
+    return isinstance(credential, PskCredential) and credential.column is not None
 
 
 def pruning(left: tuple[Left, ...]) -> Iterator[Step]:

@@ -40,8 +40,8 @@ def _lines(run: RunRecord) -> Iterator[str]:
         [(manifest, float(run.interrupted))],
     )
     yield from family(
-        "cmp_batch_certificate_not_after_timestamp_seconds",
-        "When the certificate of an item ends.",
+        "cmp_batch_run_certificate_not_after_timestamp_seconds",
+        "When the certificate that an item of the last run has ends.",
         [
             ({**manifest, "item": item.name}, item.certificate.not_after.timestamp())
             for item in run.items

@@ -11,9 +11,11 @@ from io import StringIO
 
 import pytest
 from support.harm import harmful
+from support.planning import Given
 from support.samples import HOSTILE, full_run, hostile_run, issued, record_of, result, run_of
 
 from runner.execute.results import Failure, Outcome
+from runner.plan.status import status_of
 from runner.report.canonical import canonical_json
 from runner.report.csv_report import COLUMNS, csv_report
 from runner.report.formats import FORMATS, SUFFIXES, rendered
@@ -22,6 +24,7 @@ from runner.report.json_report import run_to_json
 from runner.report.junit import junit
 from runner.report.markdown import LIMIT, MARKER, markdown_report
 from runner.report.openmetrics import openmetrics
+from runner.report.status_metrics import status_openmetrics
 
 RUNS = [full_run(), hostile_run(), run_of(), run_of(interrupted=True)]
 
@@ -133,3 +136,19 @@ def test_a_page_needs_nothing_but_itself_and_holds_no_foreign_markup(run):
 def test_no_format_lets_harm_through(name):
     assert HOSTILE not in rendered(run_to_json(hostile_run()), name)
     assert harmful(rendered(run_to_json(hostile_run()), name).replace("\r\n", "\n")) == set()
+
+
+def families(text):
+    return {line.split()[2] for line in text.splitlines() if line.startswith("# TYPE ")}
+
+
+def test_no_metric_of_a_run_has_the_name_of_one_of_the_inventory(tmp_path):
+    """One name with two sets of labels is no family, and a collector that reads both files refuses them."""
+    situation = Given(tmp_path, {})
+    document = situation.document()
+    facts, inventory = situation.facts(document), situation.inventory(document)
+    held = families(status_openmetrics(status_of(situation.plan(), facts, inventory)))
+    ran = families(openmetrics(record_of(full_run())))
+    assert len(held) > 4
+    assert ran.isdisjoint(held)
+    assert all(name.startswith("cmp_batch_run_") for name in ran)

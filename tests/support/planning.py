@@ -109,6 +109,9 @@ class Given:
             (self.folder / name).parent.mkdir(parents=True, exist_ok=True)
             (self.folder / name).touch()
 
+        for name, text in self.words.get("further", {}).items():
+            (self.folder / name).write_text(text, encoding="utf-8")
+
     def path(self, name):
         return str(self.folder / name)
 
