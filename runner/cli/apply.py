@@ -53,6 +53,7 @@ def run(args: Namespace) -> int:
     console.warn(situation.document.warnings)
     _refuse_excess(situation)
     workshop = Workshop.open(situation, args, clock)
+    console.warn(workshop.keyring.guessable.values())
     situation = workshop.situation
     signer = signer_for(args, situation.document, workshop.keyring)
     _refuse_closed_windows(situation, clock)

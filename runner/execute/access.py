@@ -21,12 +21,13 @@ from runner.cmp.protection import (
     Protection,
     SignatureProtection,
 )
-from runner.errors import KeyStoreError, ProtocolError
+from runner.errors import Diagnostic, KeyStoreError, ProtocolError, Severity
 from runner.execute.reading import read_certificates
 from runner.keystores.keys import load_key
 from runner.keystores.marks import mark_of
 from runner.keystores.secrets import shared_key
 from runner.manifest.credentials import PskCredential
+from runner.pki.guessing import is_guessable
 from runner.pki.kems import is_kem_key
 from runner.pki.macs import AgreedSecret, SharedSecret
 from runner.pki.names import directory_name
@@ -96,6 +97,8 @@ class Keyring:
 
     secrets: SecretReader
     entropy: Entropy
+    guessable: dict[str, Diagnostic] = field(default_factory=dict)
+    """By the name of the credential: what is to be said of a secret that can be tried out."""
     _macs: dict[tuple[str, MacParameters], MacProtection] = field(default_factory=dict)
 
     def protection(self, credential: Credential, usual: MacParameters = RFC_9045) -> Protection:
@@ -125,6 +128,8 @@ class Keyring:
 
     def _mac(self, credential: PskCredential, parameters: MacParameters) -> MacProtection:
         reference, key = self._shared(credential)
+        if credential.name not in self.guessable and is_guessable(key.reveal()):
+            self.guessable[credential.name] = _guessable(credential)
         salt = self.entropy.octets(parameters.salt_length)
         return MacProtection(
             reference, SharedSecret(key.reveal()), salt, parameters, presentation_of(credential.presenting)
@@ -141,6 +146,16 @@ class Keyring:
     def key(self, url: KeyUrl, choice: SignatureChoice = SignatureChoice()) -> StoredKey:  # noqa: B008 - frozen
         """The key that exists at a URL, to sign as `choice` says."""
         return load_key(url, self.secrets, choice)
+
+
+def _guessable(credential: PskCredential) -> Diagnostic:
+    return Diagnostic(
+        f"the shared secret of {credential.name} can be guessed",
+        credential.place,
+        why="whoever records one message under it can try out all secrets as short as this one, undisturbed",
+        next_step="have the CA give one of 16 random characters or more",
+        severity=Severity.WARNING,
+    )
 
 
 def kem_protection(chain: tuple[Certificate, ...], key: StoredKey) -> KemProtection:
