@@ -18,7 +18,7 @@ from runner.asn1.x509 import EXTENSIONS, Extension
 from runner.errors import Malformed
 
 MAX_NESTING = 4
-"""How deep messages may be nested, the outermost included (dossier §3.12)."""
+"""How deep messages may be nested, the outermost included; an RA's batch of what RAs forward has three."""
 MAX_NESTED = 64
 """Messages in one NestedMessageContent."""
 
@@ -71,5 +71,5 @@ def nested_in(content: bytes) -> tuple[bytes, ...]:
 
 
 def nested_content(messages: tuple[bytes, ...]) -> bytes:
-    """The content of a nested body: these PKIMessages, each as its octets (RFC 9810 §5.1.3.4)."""
+    """The content of a nested body: these PKIMessages, each as its octets (RFC 9810 §5.1.3.5)."""
     return tlv(SEQUENCE_TAG, b"".join(messages))

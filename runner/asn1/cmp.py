@@ -1,4 +1,4 @@
-"""Certificate Management Protocol messages, RFC 9810 Appendix A (and RFC 4210): EXPLICIT tags (dossier §1.2, §1.3).
+"""Certificate Management Protocol messages, RFC 9810 Appendix A (and RFC 4210): EXPLICIT tags.
 
 Bodies that are rarely met (announcements, challenges, nested messages) are kept as octets, and read by bodies.py.
 GeneralNames, Names, keys and certificates are octets throughout.

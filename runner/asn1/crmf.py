@@ -1,4 +1,4 @@
-"""Certificate Request Message Format, RFC 4211: IMPLICIT tags, except around untagged CHOICEs (dossier §1.1, §1.4).
+"""Certificate Request Message Format, RFC 4211: IMPLICIT tags, except around untagged CHOICEs.
 
 Encrypted keys, archive options and the older proofs stay octets here until something opens them.
 """

@@ -1,4 +1,4 @@
-"""What general messages and headers carry: id-it items and their contents, RFC 9810 §5.1.1, §5.3.19 (dossier §2.9).
+"""What general messages and headers carry: id-it items and their contents, RFC 9810 §5.1.1, §5.3.19.
 
 EXPLICIT tags. Also the challenges of proof-of-possession (§5.2.8.3), since they are as rarely needed.
 """

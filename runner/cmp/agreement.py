@@ -1,4 +1,4 @@
-"""Secrets agreed on by a KEM before the first request (RFC 9810 §5.1.1.5, §5.1.3.4; dossier §2.5), sans IO.
+"""Secrets agreed on by a KEM before the first request (RFC 9810 §5.1.1.5, §5.1.3.4), sans IO.
 
 Our key: a genm without protection asks for a ciphertext, and what it opens to protects our messages. Whoever answers
 may have encapsulated, so that the same secret proves nothing of the CA. The server's key: we encapsulate, the

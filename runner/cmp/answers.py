@@ -74,7 +74,7 @@ class Received:
 
 
 def _on_certificate_response(received: Received) -> tuple[Dialogue, Action]:
-    """ip, cp, kup: the CertResponse that answers our request (dossier §3.2 no. 3, §3.7)."""
+    """ip, cp, kup: the CertResponse that answers our request (RFC 9810 §5.3.4, §5.3.22)."""
     content: CertRepMessage = received.message.body.value
     response = _own_response(content, received.dialogue, received.parties.peer.tolerates)
     if response is None:
@@ -116,7 +116,7 @@ def _own_response(content: CertRepMessage, dialogue: Dialogue, tolerates: Collec
 
     One that the first answer leaves out is asked for; where that is no use, nobody knows what became of it.
 
-    A p10cr has no certReqId of its own: -1 by the book, 0 by many (dossier §3.3).
+    A p10cr has no certReqId of its own: -1 by the book (RFC 9483 §4.1.4), 0 by many.
     """
     if dialogue.of == len(content.response) == 1 and Tolerance.OTHER_CERT_REQ_ID in tolerates:
         return content.response[0]
@@ -163,7 +163,7 @@ def _offer(
 
 
 def _on_revocation_response(received: Received) -> tuple[Dialogue, Action]:
-    """rp: a status for each request, in their order (dossier §3.6); what is revoked already is what we wanted."""
+    """rp: a status for each request, in their order (RFC 9810 §5.3.10); what is revoked already is what we wanted."""
     content, dialogue = received.message.body.value, received.dialogue
     if len(content.status) != dialogue.of:
         asked = "one request" if dialogue.of == 1 else f"{dialogue.of} requests"
@@ -226,7 +226,7 @@ def _on_error(received: Received) -> tuple[Dialogue, Action]:
 
 
 def _is_under_no_number(dialogue: Dialogue) -> bool:
-    """Whether what another tool asked for may have been a p10cr, whose certReqId is -1 (dossier §3.3)."""
+    """Whether what another tool asked for may have been a p10cr, whose certReqId is -1 (RFC 9483 §4.1.4)."""
     first = dialogue.request and dialogue.polls == 1 and dialogue.cert_req_id == CERT_REQ_ID
     return dialogue.kind == POLL_REQ and dialogue.state is State.POLLING and bool(first)
 
@@ -245,7 +245,7 @@ ANSWERS: dict[State, dict[str, Handler]] = {
     State.POLLING: {"pollRep": _on_poll_reply, "error": _on_error},
     State.CONFIRMING: {"pkiconf": _on_confirmation, "error": _on_error},
 }
-"""State → body type → handler (dossier §3.1, permitted answers). What is not here is refused.
+"""State → body type → handler (RFC 9810 §5.3, RFC 9483 §4). What is not here is refused.
 
 A POLLING transaction takes the rows of the state that it came from as well.
 """

@@ -68,7 +68,7 @@ class Dialogue:
     nonce: bytes
     """senderNonce of `request`."""
     delayed_nonce: bytes
-    """senderNonce of our last message that was no pollReq: its answer may be delayed, and repeat it (dossier §2.6)."""
+    """senderNonce of our last message that was no pollReq: its answer may be delayed, and repeat it (RFC 9483 §4.4)."""
     peer_nonce: bytes = b""
     recipient: bytes = b""
     """GeneralName; the sender of their last message."""
@@ -90,7 +90,7 @@ class Dialogue:
     history: tuple[bytes, ...] = ()
     """CertifiedKeyPair: the key history of a krp, encrypted as it came."""
     key_is_signed_for: bool = False
-    """The message that brought it was signed, so that whoever made the key must be known, too (dossier §3.9)."""
+    """The message that brought it was signed, so that whoever made the key must be known, too (RFC 9483 §4.1.6)."""
     granted: str = ""
     confirmed: bool = False
     """The CA granted implicitConfirm: there is nothing to confirm."""

@@ -32,7 +32,7 @@ def general_info_of(parties: Parties, *, implicit: bool) -> tuple[InfoTypeAndVal
 
 
 def enveloping(parties: Parties) -> int:
-    """The pvno for a transaction that an EnvelopedData may come in: 3 by itself (dossier §1.5).
+    """The pvno for a transaction that an EnvelopedData may come in: 3 by itself (RFC 9810 §7).
 
     Who was told to speak version 1 stays with it: what it has for the purpose is an EncryptedValue.
     """

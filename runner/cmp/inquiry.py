@@ -2,7 +2,7 @@
 
 Nothing is issued and nothing is kept, so that there is no transaction to continue: an Inquiry goes out, and what comes
 back is believed only as far as `answer_to` verifies it. Also the batch of questions that shows whether an entity takes
-nested messages (RFC 9810 §5.1.3.4).
+nested messages (RFC 9810 §5.1.3.5).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """What the CA offers, judged before it is confirmed: the certificate, and the private key where the CA made it.
 
-The checks themselves are in validation.py (dossier §3.2(5)) and unsealing.py (§3.9). May be done again: time and trust
+The checks themselves are in validation.py and unsealing.py (RFC 9483 §4.1.1, §4.1.6). May be done again: time and trust
 change between two runs, what came does not.
 """
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 def judge(dialogue: Dialogue, order: Order, parties: Parties, now: datetime, status: Status | None = None) -> Offered:
-    """The certificate in an OFFERED (or later) dialogue, judged by every check of dossier §3.2(5)."""
+    """The certificate in an OFFERED (or later) dialogue, judged by every one of CERTIFICATE_CHECKS."""
     certificate = parse_certificate(dialogue.certificate)
     intermediates = readable_certificates(dialogue.extra_certs)
     anchors = parties.peer.anchors or _mac_protected_roots(dialogue, parties)
@@ -53,7 +53,7 @@ def _lateness(dialogue: Dialogue, now: datetime) -> Iterator[str]:
 
 
 def _new_roots(dialogue: Dialogue, parties: Parties) -> Iterator[str]:
-    """The word about roots that came along (caPubs) and that nothing trusts (dossier §3.2 no. 6)."""
+    """The word about roots that came along (caPubs) and that nothing trusts (RFC 9810 §8.8)."""
     known = {anchor.der for anchor in parties.peer.anchors}
     for offered in readable_certificates(dialogue.ca_pubs):
         if offered.is_self_issued and offered.der not in known:
@@ -62,7 +62,7 @@ def _new_roots(dialogue: Dialogue, parties: Parties) -> Iterator[str]:
 
 
 def _mac_protected_roots(dialogue: Dialogue, parties: Parties) -> tuple[Certificate, ...]:
-    """Self-signed caPubs of an ip under our own secret may vouch for this one certificate (dossier §3.2 no. 6a).
+    """Self-signed caPubs of an ip under our own secret may vouch for this one certificate (RFC 9810 §8.8).
 
     They are not installed, and they never judge signatures on messages.
     """

@@ -72,7 +72,7 @@ def mac_before(request: bytes, tolerates: Collection[Tolerance]) -> AlgorithmIde
 
 
 def check_revoked(content: RevRepContent, order: Order, tolerates: Collection[Tolerance]) -> None:
-    """RevCerts, where they come along, name the certificate that was to be revoked (dossier §3.6)."""
+    """RevCerts, where they come along, name the certificate that was to be revoked (RFC 9810 §5.3.10)."""
     issuer = order.certificate.issuer if order.certificate else order.issuer
     serial = order.certificate.serial if order.certificate else order.serial
     for named in content.rev_certs:

@@ -1,7 +1,7 @@
 """A PKIMessage at the border: built from header and body, and read back as an Unverified one (RFC 9810 §5.1).
 
 What was received is Unverified until runner.cmp.validation has judged it; only a Verified message is acted upon.
-Protection covers the octets of header and body exactly as they came (dossier §2.1).
+Protection covers the octets of header and body exactly as they came (RFC 9810 §5.1.3).
 """
 
 from __future__ import annotations

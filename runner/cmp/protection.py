@@ -1,4 +1,4 @@
-"""How our messages are protected, and whose protection we accept (RFC 9810 §5.1.3; dossier §2).
+"""How our messages are protected, and whose protection we accept (RFC 9810 §5.1.3).
 
 Ours is a MAC with a shared secret, a MAC with a secret that a KEM gave (agreement.py), or a signature; a Peer says
 which answers are believed.
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 RFC_9045 = MacParameters()
 """SHA-256, HMAC-SHA256, 10 000 iterations."""
 MAX_SIGNERS = 4
-"""Certificates of one key that are tried: anybody may send along more (dossier §7 no. 8)."""
+"""Certificates of one key that are tried: anybody may send along more."""
 _mac_algorithm = lru_cache(maxsize=64)(mac_algorithm)
 
 
@@ -290,7 +290,7 @@ def signers_of(
 
 
 def speaks_for_ca(signer: Certificate, peer: Peer) -> bool:
-    """A certificate of the same PKI is not enough: an end entity must not pass for the CA (dossier §7 no. 6)."""
+    """A certificate of the same PKI is not enough: an end entity must not pass for the CA (RFC 9810 §4.5)."""
     if Tolerance.OTHER_SENDER in peer.tolerates or any(signer.der == anchor.der for anchor in peer.anchors):
         return True
     if peer.name is not None and same_name(signer.subject.der, peer.name.der):

@@ -1,4 +1,4 @@
-"""What a genm can ask for, by the names that manifests use (RFC 9810 §5.3.19, RFC 9483 §4.3; dossier §2.9)."""
+"""What a genm can ask for, by the names that manifests use (RFC 9810 §5.3.19, RFC 9483 §4.3)."""
 
 from __future__ import annotations
 

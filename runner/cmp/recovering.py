@@ -1,4 +1,4 @@
-"""The key history of a krp, opened: each private key held against its certificate (RFC 9810 §5.3.8; dossier §3.10).
+"""The key history of a krp, opened: each private key held against its certificate (RFC 9810 §5.3.8).
 
 Called after the message's protection was verified, any number of times: what came is in the dialogue.
 """

@@ -1,4 +1,4 @@
-"""What we say: the bodies of ir, cr, p10cr, kur, rr, certConf, pollReq (RFC 9810 §5.3; dossier §3.2 to §3.7).
+"""What we say: the bodies of ir, cr, p10cr, kur, rr, certConf, pollReq (RFC 9810 §5.3).
 
 An Order is what is wanted, as data; the functions turn it into body and proof. Headers and protection are put
 around by transaction.py and protection.py.

@@ -1,4 +1,4 @@
-"""What a genp tells, read and verified before anybody uses it (RFC 9810 §5.3.19, RFC 9483 §4.3; dossier §3.11).
+"""What a genp tells, read and verified before anybody uses it (RFC 9810 §5.3.19, RFC 9483 §4.3).
 
 The message itself was verified before. Here its content is: certificates that can be read, a new root that the old one
 vouches for, CRLs that their issuer signed. Nothing here makes anything an anchor.

@@ -1,4 +1,4 @@
-"""One PKI management operation as a state machine, sans IO (RFC 9810 §5.2, §5.3; RFC 9483 §4; dossier §3).
+"""One PKI management operation as a state machine, sans IO (RFC 9810 §5.2, §5.3; RFC 9483 §4).
 
     start ─ ir cr p10cr kur rr ─▶ REQUESTED ─ ip cp kup ─▶ OFFERED ─ confirm ─▶ CONFIRMING ─ pkiconf ─▶ over
                                      │  ▲                     └─ implicitConfirm granted ─▶ over     │
@@ -118,7 +118,7 @@ def _next(
 
 
 def poll(dialogues: Sequence[Dialogue], parties: Parties, now: datetime, entropy: Entropy) -> tuple[Dialogue, ...]:
-    """The next pollReq, in `request`, for those of a transaction that wait (dossier §3.7)."""
+    """The next pollReq, in `request`, for those of a transaction that wait (RFC 9810 §5.3.22)."""
     whole = any(dialogue.whole for dialogue in dialogues)
     numbers = (WHOLE_MESSAGE,) if whole else [dialogue.cert_req_id for dialogue in dialogues]
     return _next(dialogues, State.POLLING, poll_body(numbers), parties, now, entropy)
@@ -136,7 +136,7 @@ def confirm(
 ) -> tuple[tuple[Dialogue, Action], ...]:
     """Accept each offered certificate, or reject it with a problem: one certConf for all; Done where none is awaited.
 
-    In the order of `decisions`. RFC 2510 has conf in its place, which is sent where nothing is rejected (dossier §1.5).
+    In the order of `decisions`. RFC 2510 has conf in its place, which is sent where nothing is rejected.
     """
     dialogues = [replace(dialogue, refused=problem.what if problem else "") for dialogue, problem in decisions]
     if parties.pvno == CMP_1999 and not any(dialogue.refused for dialogue in dialogues):

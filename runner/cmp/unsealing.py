@@ -1,4 +1,4 @@
-"""What comes encrypted to us: certificates, challenges, and private keys that the CA made (dossier §3.8, §3.9).
+"""What comes encrypted to us: certificates, challenges, and private keys that the CA made (RFC 9810 §5.2.8).
 
 The message's protection was verified before anything here is called. Nothing that was decrypted leaves us, but a
 certificate of our own key, a number under the name of the CA, and a key that is kept: we are nobody's decryption
@@ -64,7 +64,7 @@ def challenged(verified: Verified, parties: Parties) -> Challenged | GivenUp:
 def made_key(
     dialogue: Dialogue, order: Order, parties: Parties, known: tuple[Certificate, ...], now: datetime
 ) -> KeyPackage:
-    """The private key that the CA made (dossier §3.9); BadCertificate where it is absent, or not to be believed.
+    """The private key that the CA made (RFC 9483 §4.1.6); BadCertificate where it is absent, or not to be believed.
 
     Who made it is judged by our anchors where the message was signed; a MAC's owner may give us any key.
     """

@@ -1,4 +1,4 @@
-"""Every check on what is received, as two ordered lists of small functions (dossier §3.1, §3.2(5), §7).
+"""Every check on what is received, as two ordered lists of small functions (RFC 9483 §3.5, §4.1.1).
 
 MESSAGE_CHECKS make an Unverified message a Verified one, or raise. CERTIFICATE_CHECKS judge an issued certificate
 before it is confirmed: they raise BadCertificate, and the failInfo in it goes into certConf. Remarks never refuse:
@@ -104,7 +104,7 @@ def _passes_unprotected(unverified: Unverified, tolerates: Collection[Tolerance]
 
 
 def _version(unverified: Unverified, expectation: Expectation) -> None:
-    """The pvno is the one that we sent, except in error messages (dossier §3.1 no. 3)."""
+    """The pvno is the one that we sent, except in error messages (RFC 9810 §7)."""
     header = unverified.message.header
     if Tolerance.OTHER_VERSION in expectation.tolerates and header.pvno >= CMP_2000:
         return

@@ -1,4 +1,4 @@
-"""What goes along with a CertRequest beside its template: controls and regInfo, built (RFC 4211 §6, §7; dossier §1.4).
+"""What goes along with a CertRequest beside its template: controls and regInfo, built (RFC 4211 §6, §7).
 
 regToken and authenticator are secrets: they travel in protected messages only, and nothing here shows them.
 """

@@ -1,7 +1,8 @@
-"""Key backup: the private key in the request, encrypted to who keeps keys for the CA (RFC 4211 §6.4; dossier §3.10).
+"""Key backup: the private key in the request, encrypted to who keeps keys for the CA (RFC 4211 §6.4).
 
-The keeper's certificate comes from the manifest or from the CA's own protected answer, never from anywhere else
-(dossier §7 no. 13). An EncryptedValue in CMP version 2, an EnvelopedData with id-ct-encKeyWithID in version 3.
+The keeper's certificate comes from the manifest or from the CA's own protected answer, never from anywhere else:
+whoever could name another would get the key. An EncryptedValue in CMP version 2, an EnvelopedData with
+id-ct-encKeyWithID in version 3.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Keys that the CA makes for us (RFC 9483 §4.1.6; dossier §3.9): what is asked, what opens the answer, how it is kept.
+"""Keys that the CA makes for us (RFC 9483 §4.1.6): what is asked, what opens the answer, how it is kept.
 
 The answer is encrypted to the credential: to its certificate's key, or under its shared secret. Where the authority has
 a `protocol_encryption_key`, to a key that is made for this one operation and lies beside the key's place until it is
@@ -83,7 +83,7 @@ async def protocol_key(desk: Desk, url: KeyUrl, place: str, spec: KeySpec) -> St
 
 
 def opening(parties: Parties, opener: Opener | None, *, enveloped: bool) -> Parties:
-    """Parties that can open a private key; in an EnvelopedData where nothing else is agreed (dossier §1.5)."""
+    """Parties that can open a private key; in an EnvelopedData where nothing else is agreed (RFC 9810 §7)."""
     return replace(parties, key_opener=opener, pvno=enveloping(parties) if enveloped else parties.pvno)
 
 

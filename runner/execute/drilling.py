@@ -1,4 +1,4 @@
-"""A recovery into memory only: whether what the CA keeps could be used on the day it is needed (dossier §3.10).
+"""A recovery into memory only: whether what the CA keeps could be used on the day it is needed (RFC 9810 §5.3.8).
 
 Nothing is journalled and nothing is written: the protocol encryption key and the keys that come are gone with the
 process. A new key for signatures is not asked for, since a certificate would come of it.

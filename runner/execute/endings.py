@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 UNSENT, SENT = "unsent", "sent"
 """Whether a message without an answer left us."""
 TRY_LATER = ("systemUnavail", "systemFailure")
-"""failInfo that asks for another transaction later (dossier §3.13)."""
+"""failInfo that asks for another transaction later (RFC 9810 §5.2.3)."""
 _TOO_MUCH = frozenset({"badRequest", "badDataFormat", "badCertTemplate", "systemFailure"})
 """failInfo with which a CA may refuse a message for what all of its requests together are."""
 

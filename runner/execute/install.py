@@ -1,6 +1,6 @@
 """What an issued certificate becomes on disk: PREFIX-0.crt, the CA certificates of its path as PREFIX-N.ca, the key.
 
-Names are those of `ssh-cmpclient-g3` (dossier §8.8). Where no key changes its place, each file is replaced by one
+Names are those of `ssh-cmpclient-g3`. Where no key changes its place, each file is replaced by one
 rename, and any mixture of old and new is a working pair. Where a new key takes the place of one that is in use, two
 names cannot change in one step on any file system that we know. So the new files wait, whole and durable, beside
 their places (KEY.next, PREFIX-0.crt.next), and are then renamed one straight after the other, with nothing in between:

@@ -1,4 +1,4 @@
-"""How long a CA that does not decide is asked again: the limits over all runs (dossier §3.7; RFC 9810 §5.3.22).
+"""How long a CA that does not decide is asked again: the limits over all runs (RFC 9810 §5.3.22).
 
 What counts is in the transaction's record: how often it was asked for what is waited for now, and since when.
 """

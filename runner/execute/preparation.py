@@ -246,7 +246,7 @@ def _parties(
     key: StoredKey | None = None,
     order: Order | None = None,
 ) -> Parties:
-    """We and the CA. Where an EnvelopedData will come, CMP 2021 is spoken from the first message (dossier §1.5)."""
+    """We and the CA. Where an EnvelopedData will come, CMP 2021 is spoken from the first message (RFC 9810 §7)."""
     desk, access = preparation.desk, preparation.desk.access(item.authority)
     credential = desk.document.credentials.get(item.credential or "")
     both = parties(access, ours, answer_secret(desk, access.authority))

@@ -1,4 +1,4 @@
-"""Keys fetched from where the CA keeps them: krr, and what becomes of a krp (RFC 9810 §5.3.7, §5.3.8; dossier §3.10).
+"""Keys fetched from where the CA keeps them: krr, and what becomes of a krp (RFC 9810 §5.3.7, §5.3.8).
 
 The protocol encryption key is durable before anything is sent, and is removed when the keys are. What comes is written
 as PREFIX-N.prv and PREFIX-N.crt under the first numbers that are free: nothing is ever overwritten, and the same pair

@@ -1,4 +1,4 @@
-"""Private keys of Secure Shell 1 (`ssh1`, also `secsh1`): RSA, plain or under 3DES with inner CBC (dossier §8.5)."""
+"""Private keys of Secure Shell 1 (`ssh1`, also `secsh1`): RSA, plain or under 3DES with inner CBC."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """ssh.com's private keys of Secure Shell 2 (`ssh2`, also `secsh2`, `secsh`): RSA and DSA, plain or under 3DES.
 
-Dossier §8.4. A text armour with headers around a blob of 32-bit lengths and numbers with their length in bits.
+A text armour with headers around a blob of 32-bit lengths and numbers with their length in bits.
 Nobody has published how such files hold EC or Ed25519 keys: those are refused.
 """
 

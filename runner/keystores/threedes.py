@@ -1,4 +1,4 @@
-"""What ssh.com and SSH 1 seal keys with: 3DES under MD5 of the passphrase, with a zero vector (dossier §8.4, §8.5).
+"""What ssh.com and SSH 1 seal keys with: 3DES under MD5 of the passphrase, with a zero vector.
 
 For files of an age that knew nothing better; a passphrase protects little here.
 """

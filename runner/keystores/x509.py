@@ -1,4 +1,4 @@
-"""Private keys of the SSH X.509 library (`x509`): RSA, DSA, EC in plain text, under their own label (dossier §8.7).
+"""Private keys of the SSH X.509 library (`x509`): RSA, DSA, EC in plain text, under their own label.
 
 SEQUENCE { SEQUENCE { algorithm OBJECT IDENTIFIER, NULL }, SEQUENCE OF INTEGER }        RSA, DSA
 ECPrivateKey (RFC 5915 §3)                                                              EC

@@ -1,4 +1,4 @@
-"""Proof of possession by challenge and response: popdecc and popdecr (RFC 9810 §5.2.8.3; dossier §1.4, §3.8)."""
+"""Proof of possession by challenge and response: popdecc and popdecr (RFC 9810 §5.2.8.3)."""
 
 from __future__ import annotations
 

@@ -80,7 +80,7 @@ def opens(request: Request, transaction: Transaction | None) -> None:
 def follows(request: Request, transaction: Transaction | None) -> Transaction:
     """The transaction that the message goes on with: opened by the same, and it answers what we said last.
 
-    A pollReq may lack recipNonce: who asks for a pending request by its number knows no more (dossier §8.1, POLL).
+    A pollReq may lack recipNonce: who asks for a pending request by its number knows no more (ssh-cmpclient-g3).
     """
     if transaction is None:
         raise Rejection("badRequest", f"there is no transaction that this {request.kind} belongs to")

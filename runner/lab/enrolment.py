@@ -163,7 +163,7 @@ def grants(office: Office, request: Request) -> bool:
 def told(office: Office, request: Request, transaction: Transaction, parts: Sequence[Part]) -> Answer:
     """The ip, cp or kup about these parts; or the popdecc, where challenges are to be answered first.
 
-    To a newcomer who shares the secret, the CA's own certificate goes with it (dossier §3.2 no. 6).
+    To a newcomer who shares the secret, the CA's own certificate goes with it (RFC 9810 §5.3.2).
     """
     challenged = [part for part in parts if part.stage is Stage.CHALLENGED]
     if challenged:

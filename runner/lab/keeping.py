@@ -1,8 +1,8 @@
 """Private keys that the lab has: made for requesters, or entrusted to it; and to whom they go out again.
 
-RFC 9483 §4.1.6, RFC 4211 §6.4, RFC 9810 §5.3.7 and §5.3.8 (dossier §3.9, §3.10). At rest a key is an EncKeyWithID in an
+RFC 9483 §4.1.6, RFC 4211 §6.4, RFC 9810 §5.3.7 and §5.3.8. At rest a key is an EncKeyWithID in an
 EnvelopedData to the archive's key. Whatever cannot be opened is refused in one and the same words: the lab is nobody's
-decryption oracle (dossier §7 no. 11).
+decryption oracle (RFC 9810 §8.1).
 """
 
 from __future__ import annotations

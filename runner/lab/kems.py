@@ -1,4 +1,4 @@
-"""Secrets that a KEM gives (ML-KEM): the requester's key, or the lab's own (RFC 9810 §5.1.3.4; dossier §2.5).
+"""Secrets that a KEM gives (ML-KEM): the requester's key, or the lab's own (RFC 9810 §5.1.3.4).
 
 A requester with a KEM certificate of ours asks, without protection, for a ciphertext; what it opens to is the MAC key
 of his messages, and says nothing of the lab, which goes on signing. Who knows the lab's KEM certificate sends a

@@ -1,4 +1,4 @@
-"""Messages inside a message: `nested`, as an RA sends it (RFC 9810 §5.1.3.4, RFC 9483 §5.2.2; dossier §3.12).
+"""Messages inside a message: `nested`, as an RA sends it (RFC 9810 §5.1.3.5, RFC 9483 §5.2.2).
 
 One message under the marks of its own transaction: an RA added its protection, and the answer is that to the inner
 message. Otherwise a batch: each message is answered by itself, and the answers come back in a nested message.

@@ -1,6 +1,6 @@
 """Delayed delivery: pollReq about certificates that wait, and about whole answers that are late.
 
-RFC 9810 §5.3.22, RFC 9483 §4.4 (dossier §3.7). Each part counts its own polls. Who polls again after the decision did
+RFC 9810 §5.3.22, RFC 9483 §4.4. Each part counts its own polls. Who polls again after the decision did
 not get the answer, and gets it once more.
 """
 

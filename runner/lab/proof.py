@@ -1,4 +1,4 @@
-"""Public keys and the proof that a requester holds the private one (RFC 4211 §4; dossier §1.4).
+"""Public keys and the proof that a requester holds the private one (RFC 4211 §4).
 
 By signature: over the CertRequest as it came, or over a POPOSigningKeyInput. By decryption: of the certificate, of a
 challenge, or by sending the private key to the CA. raVerified is believed of the RAs that the lab trusts, alone.

@@ -1,4 +1,4 @@
-"""Questions: genm, one handler per id-it item (RFC 9810 §5.3.19, RFC 9483 §4.3; dossier §2.9, §3.11).
+"""Questions: genm, one handler per id-it item (RFC 9810 §5.3.19, RFC 9483 §4.3).
 
 Who names nothing is told everything that goes without saying. What is not known here comes back in unsupportedOIDs.
 """

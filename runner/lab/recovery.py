@@ -1,4 +1,4 @@
-"""Key recovery: krr and krp (RFC 9810 §5.3.7, §5.3.8; dossier §3.10).
+"""Key recovery: krr and krp (RFC 9810 §5.3.7, §5.3.8).
 
 The private keys in the archive go back to whoever entrusted them: under the same secret, or signed with a certificate
 of the same subject; and to an RA. Who asks for anything else learns nothing, not even whether there is something.

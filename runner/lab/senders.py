@@ -104,7 +104,7 @@ def _by_secret(office: Office, received: Received, algorithm: AlgorithmIdentifie
 def _secret(office: Office, received: Received) -> SharedSecret:
     """The shared secret; for a conf of CMP 1999 the keys that open the certificates, where these came encrypted.
 
-    RFC 2510 §3.2.8 (dossier §1.5).
+    RFC 2510 §3.2.8.
     """
     if received.message.body.name != "pkiconf":
         return office.secret

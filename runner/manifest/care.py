@@ -1,6 +1,6 @@
 """What an entry says of its key beside where it is: who makes it, how it is proved to be ours, who keeps a copy.
 
-What cannot be is refused here, with the reason, before anything is made (RFC 4211 §4, §6.4; dossier §1.4, §3.10).
+What cannot be is refused here, with the reason, before anything is made (RFC 4211 §4, §6.4).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A command line of ssh-cmpclient-g3, read: which command, which options, which CA (its manual; dossier §8.1, §8.8).
+"""A command line of ssh-cmpclient-g3, read: which command, which options, which CA (its manual).
 
 Commands are known by their first three letters, in any case. Options may stand before and after what they are for, and
 a value may be written together with its letter. Nothing is opened and nothing is quoted that may be a secret.

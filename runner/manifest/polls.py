@@ -1,4 +1,4 @@
-"""What is particular to polls: the id of a request that another tool left pending (dossier §8.8; design §3)."""
+"""What is particular to polls: the id of a request that another tool left pending."""
 
 from __future__ import annotations
 

@@ -58,7 +58,7 @@ def _check_csr(reader: Reader, key: KeyUrl | None) -> None:
 
 
 def _check_pkcs10(reader: Reader, key: KeyUrl | None, asking: Asking) -> None:
-    """A PKCS #10 request carries no controls and no regInfo, and is signed by its key (dossier §3.3)."""
+    """A PKCS #10 request carries no controls and no regInfo, and is signed by its key (RFC 9483 §4.1.4)."""
     backup = ("backup",) if reader.part.flag("backup") else ()
     for field in (*asking.beside_template, *backup):
         place, step = reader.part.place_of_key(field), "request: ir or cr carries it"

@@ -1,4 +1,4 @@
-"""The certHash of certConf for every signature algorithm (RFC 9810 §5.3.18, RFC 9481 §2; dossier §4.1).
+"""The certHash of certConf for every signature algorithm (RFC 9810 §5.3.18, RFC 9481 §2).
 
 Where the certificate's signature algorithm names a hash, both sides know it. Where it names none (ML-DSA, SLH-DSA,
 composites), we choose, and say which in hashAlg: that needs CMP version 3.
@@ -58,7 +58,9 @@ _COMPOSITES = {
     **{_PKIX_ALGORITHMS + str(number): _SHA256 for number in (37, 38, 40)},
     _PKIX_ALGORITHMS + "51": _SHAKE256,
 }
-"""Composite ML-DSA → its pre-hash (dossier §4.4); sent along all the same, since these identifiers are young."""
+"""Composite ML-DSA → its pre-hash (draft-ietf-lamps-pq-composite-sigs).
+
+It is sent along all the same, since these identifiers are young."""
 _BY_OID = {**HASHES, _SHAKE256: "shake_256", "2.16.840.1.101.3.4.2.11": "shake_128"}
 
 

@@ -97,7 +97,7 @@ def decrypt(
 
 
 def decrypt_raw(algorithm: AlgorithmIdentifier, key: bytes, ciphertext: bytes) -> bytes:
-    """The content with its padding, whatever that is: EncryptedValue has no rule for it (dossier §1.4). CBC only."""
+    """The content with its padding, whatever that is: EncryptedValue has no rule for it. CBC only."""
     if algorithm.algorithm not in _CBC_KEYS or algorithm.parameters is None:
         raise Unauthentic("the content is encrypted in a way that we do not know", why=algorithm.algorithm)
     vector = OCTET_STRING.decode(algorithm.parameters)

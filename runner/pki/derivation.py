@@ -18,7 +18,7 @@ from runner.asn1.structures import decode
 from runner.errors import Unauthentic
 
 MAX_KEY_OCTETS = 8192
-"""Siemens components ask for 4096; nobody needs more (dossier §2.3)."""
+"""Siemens components ask for 4096; nobody needs more."""
 MAX_WORK = 2_000_000
 """Iterations times output blocks of PBKDF2: about a second."""
 SALT_OCTETS = (8, 256)
@@ -95,7 +95,7 @@ def pbkdf2_parameters(algorithm: AlgorithmIdentifier, max_iterations: int) -> PB
 
 
 def check_iterations(who: str, count: int, most: int) -> None:
-    """Unauthentic where a message asks for more hashing than we do for it (dossier §7 no. 7)."""
+    """Unauthentic where a message asks for more hashing than we do for it."""
     if not 1 <= count <= most:
         why = f"iterationCount {count}; at most {most} are accepted"
         raise Unauthentic(f"{who} asks for an unacceptable amount of work", why=why)

@@ -1,7 +1,7 @@
 """EncryptedValue opened and sealed: how CMP v1 and v2 encrypt certificates and private keys (RFC 4211 §2.1).
 
 A symmetric key under an RSA key, the content under it in CBC mode. No rule says how the content is padded, and nothing
-authenticates it: the message's own protection must have been verified before anything here is called (dossier §1.4).
+authenticates it: the message's own protection must have been verified before anything here is called.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Envelopes opened and sealed: EnvelopedData and AuthEnvelopedData (RFC 5652 §6, RFC 5083; dossier §3.8 to §3.10).
+"""Envelopes opened and sealed: EnvelopedData and AuthEnvelopedData (RFC 5652 §6, RFC 5083).
 
 An envelope that we open has one recipient. One that we seal suits the recipient's key: RSA by key transport, EC,
 X25519 and X448 by an ephemeral key agreement, ML-KEM by encapsulation, a shared secret by PBKDF2.
@@ -66,7 +66,7 @@ _X25519_SCHEME = "1.2.840.113549.1.9.16.3.19"
 _X448_SCHEME = "1.2.840.113549.1.9.16.3.21"
 _SALT_OCTETS = 16
 SEALING_ITERATIONS = 10_000
-"""PBKDF2 iterations that we ask of the other side: what all servers accept (dossier §4.5)."""
+"""PBKDF2 iterations that we ask of the other side: what all servers accept."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Keys that the CA made for us: SignedData over an AsymmetricKeyPackage (RFC 9483 §4.1.6, RFC 5958; dossier §3.9).
+"""Keys that the CA made for us: SignedData over an AsymmetricKeyPackage (RFC 9483 §4.1.6, RFC 5958).
 
 What open_envelope gave is judged here: one signer, whose certificate may speak as key generation authority; one key,
 whose halves match. That the key is that of the issued certificate is for the caller to check by `public_key_info`.

@@ -1,4 +1,4 @@
-"""Key URLs: how manifests name private keys (dossier §8.2, the forms of every ssh-cmpclient-g3 manual, and ours).
+"""Key URLs: how manifests name private keys (the forms of every ssh-cmpclient-g3 manual, and ours).
 
     generate://savetype[:passphrase]@keytype[:size]/save-file-prefix     make a key, keep it as PREFIX.prv
     generate://pkcs11[:pin]@keytype[:size]/token=…;object=…?…            make it inside a token (RFC 7512)

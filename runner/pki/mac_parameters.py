@@ -1,4 +1,4 @@
-"""Which MAC protects what we send, as plain data from the manifest, and its AlgorithmIdentifier (dossier §2.2, §2.3).
+"""Which MAC protects what we send, as plain data from the manifest, and its AlgorithmIdentifier (RFC 9045, RFC 9579).
 
 What arrives chooses for itself, within the caps of macs.py.
 """

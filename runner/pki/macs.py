@@ -1,6 +1,6 @@
 """MAC protection by its AlgorithmIdentifier: PasswordBasedMac, PBMAC1, DHBasedMac, KEM-based MAC.
 
-RFC 4211 §4.4 and RFC 9045; RFC 8018 §7.1 and RFC 9579; RFC 9810 §5.1.3.2 and §5.1.3.4 (dossier §2.2 to §2.5).
+RFC 4211 §4.4 and RFC 9045; RFC 8018 §7.1 and RFC 9579; RFC 9810 §5.1.3.2 and §5.1.3.4.
 `iterationCount` is the number of hash operations, exactly. Caps are checked before any work is done. Each scheme
 goes with one kind of secret, so that nothing public ever becomes a key. What we send is chosen in mac_parameters.py.
 """
@@ -28,11 +28,11 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 MAX_ITERATIONS = 100_000
-"""More than any known peer sends; a message that asks for more is refused unread (dossier §7 no. 7)."""
+"""More than any known peer sends; a message that asks for more is refused unread."""
 _CEILING = 1_000_000
 _KEPT_KEYS = 64
 _BITS_FOR_OCTETS = 512
-"""A longer keyLength may be meant in bits: Siemens components declare 4096 and derive 512 octets (dossier §2.3)."""
+"""A longer keyLength may be meant in bits: Siemens components declare 4096 and derive 512 octets."""
 
 
 class SharedSecret:

@@ -1,7 +1,7 @@
 """Distinguished names and GeneralNames, between the text of manifests and DER (RFC 5280 §4.1.2.4, §4.2.1.6; RFC 4514).
 
 Text is written most general first, as `ssh-cmpclient-g3` did ("C=FI, O=Example, CN=web"), and goes out in exactly
-that order. String types are those of dossier §6: UTF8String, except PrintableString and IA5String where the
+that order. String types are those of RFC 5280 §4.1.2.4: UTF8String, except PrintableString and IA5String where the
 attribute demands them.
 """
 

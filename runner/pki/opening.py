@@ -1,4 +1,4 @@
-"""Private keys that decrypt, as a Protocol, and the one thing that is said when nothing opens (dossier §7 no. 11).
+"""Private keys that decrypt, as a Protocol, and the one thing that is said when nothing opens (RFC 9810 §8.1).
 
 Whatever goes wrong with a secret key in hand looks the same from outside: same error, same words, no cause. PKCS#1
 v1.5 never fails at all (implicit rejection): a wrong padding gives random octets, and what they open is rubbish.

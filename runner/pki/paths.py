@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 MAX_PATH = 8
 """Certificates in a path, both ends included."""
 MAX_SIGNATURES = 64
-"""Signatures that are verified in search of one path: honest certificates need a handful (dossier §7 no. 8)."""
+"""Signatures that are verified in search of one path: honest certificates need a handful."""
 _UNDERSTOOD = {
     BASIC_CONSTRAINTS,
     CERTIFICATE_POLICIES,

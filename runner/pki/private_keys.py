@@ -1,7 +1,7 @@
 """Private keys on their way: made by the CA, recovered from it, or backed up at it, always as an EncryptedKey.
 
-RFC 9483 §4.1.6, RFC 4211 §4.2 and §6.4, RFC 9810 §5.3.8 (dossier §3.9, §3.10). To whom a backup goes is decided by
-the caller: only to a certificate from the configuration or from an authenticated answer (dossier §7 no. 13).
+RFC 9483 §4.1.6, RFC 4211 §4.2 and §6.4, RFC 9810 §5.3.8. To whom a backup goes is decided by
+the caller: only to a certificate from the configuration or from an authenticated answer.
 """
 
 from __future__ import annotations

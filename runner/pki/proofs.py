@@ -1,6 +1,6 @@
 """Proof that a requester holds the private key: by signature, by decryption later on, by challenge and response.
 
-RFC 4211 §4, RFC 9810 §5.2.8 (dossier §1.4, §3.8). Both ends are here. What is decrypted leaves this module only as a
+RFC 4211 §4, RFC 9810 §5.2.8. Both ends are here. What is decrypted leaves this module only as a
 certificate of our own key, or as the number of a challenge that names its sender: we are nobody's decryption oracle.
 """
 

@@ -1,4 +1,4 @@
-"""Save types: the file formats that a key can be generated into, and what each can hold (dossier §8.2).
+"""Save types: the file formats that a key can be generated into, and what each can hold.
 
 What is refused when a manifest is validated follows from this table; the formats themselves are in runner.keystores,
 whose tests hold it against what is really written and read.

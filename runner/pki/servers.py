@@ -1,4 +1,4 @@
-"""What other implementations of CMP do otherwise, as data: tolerances by name, and profiles of servers (dossier §6).
+"""What other implementations of CMP do otherwise, as data: tolerances by name, and profiles of servers.
 
 Without a profile everything is strict. A Tolerance is consulted where the check stands that it softens, by its name
 and nowhere by a server's; a ServerProfile is a set of them and of defaults, over which the manifest's own keys win.

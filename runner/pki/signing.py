@@ -1,4 +1,4 @@
-"""Signatures by AlgorithmIdentifier: RSA PKCS#1 v1.5 and PSS, ECDSA, EdDSA, DSA, ML-DSA (RFC 9481 §3; dossier §4.2).
+"""Signatures by AlgorithmIdentifier: RSA PKCS#1 v1.5 and PSS, ECDSA, EdDSA, DSA, ML-DSA (RFC 9481 §3, RFC 9881).
 
 A Signer makes them, wherever its key is kept; `verify_signature` judges them. MD5 and MD2 are refused by not being
 in the tables; SHA-1 is verified only where the caller says so. ECDSA with SHAKE is verified, RSASSA-PSS with SHAKE is

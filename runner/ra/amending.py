@@ -1,7 +1,7 @@
 """What the RA changes in a request: fills in what it leaves open, replaces what it may not choose itself.
 
-The tool that this one replaces did so in TUNNEL (dossier §8.1). The proof in a changed request no longer covers it:
-the RA, which has verified it, says raVerified instead (RFC 9483 §5.2.3.1, dossier §3.12).
+The tool that this one replaces did so in TUNNEL. The proof in a changed request no longer covers it:
+the RA, which has verified it, says raVerified instead (RFC 9483 §5.2.3.1).
 """
 
 from __future__ import annotations

@@ -55,7 +55,7 @@ def seal(
     """A message to the requester. None, or one without a secret: it is signed by the RA's credential.
 
     Where that is a secret that the RA shares with the CA, the message goes out unprotected: nobody here could verify a
-    MAC by it, and whoever collects such MACs could try to guess it (dossier §7 no. 15).
+    MAC by it, and whoever collects such MACs could try to guess it.
     """
     if requester is not None and requester.secret is not None and requester.algorithm is not None:
         algorithm = _answering(requester.algorithm)

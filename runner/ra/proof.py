@@ -1,7 +1,7 @@
-"""The proof-of-possession in a request, verified by the RA (RFC 4211 §4; dossier §1.4).
+"""The proof-of-possession in a request, verified by the RA (RFC 4211 §4).
 
 What only the CA can verify, because the key will have to open something, is left to it. Nothing is ever decrypted
-here: an RA has no key that a requester could have it use (dossier §7 no. 11).
+here: an RA has no key that a requester could have it use (RFC 9810 §8.1).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Requests in every form that reaches an RA: PKCS #10, CRMF CertReqMessages, PKIMessage; PEM or DER.
 
 What a file is, its octets say and not its name. Everything is decoded under limits of size, count and depth, and
-what is not exactly one request is Malformed (dossier §7 no. 8).
+what is not exactly one request is Malformed.
 """
 
 from __future__ import annotations

@@ -38,7 +38,7 @@ AWAITED = {
     "popdecr": ("ip", "cp", "kup"),
     "error": ("pkiconf",),
 }
-"""What may answer what (dossier §3.1); an error may answer everything."""
+"""What may answer what (RFC 9810 §5.3); an error may answer everything."""
 _REJECTION, _WAITING = 2, 3
 
 

@@ -1,6 +1,6 @@
 """Who sent a message to the RA: somebody with a secret of its table, or the holder of a certificate that it trusts.
 
-RFC 9810 §5.1.3, §8; dossier §7 nos. 6, 7, 17, 18, 28. A reference number that is not in the table costs the same work
+RFC 9810 §5.1.3, §8. A reference number that is not in the table costs the same work
 and gets the same words as a wrong MAC, so that nobody learns here which ones exist.
 """
 

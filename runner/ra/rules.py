@@ -1,7 +1,7 @@
 """Rules by which an RA approves without asking: names, keys, usages, one request for a secret (issue: RA work).
 
 What nobody may have from an RA is refused first, whatever the rules say: a CA's certificate, and the extended key
-usages with which one acts for a CA (dossier §7 nos. 4, 6).
+usages with which one acts for a CA (RFC 9810 §4.5).
 """
 
 from __future__ import annotations

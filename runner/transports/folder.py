@@ -1,4 +1,4 @@
-"""By courier: requests are written as files, and answers are taken from files (dossier §5.4).
+"""By courier: requests are written as files, and answers are taken from files (RFC 2510 §5.1).
 
     SPOOL/requests/NAME.der     one DER PKIMessage, written at once and never changed; NAME is from its SHA-256
     SPOOL/answers/NAME.der      the answer that somebody brings back under the same name

@@ -78,7 +78,7 @@ HASHED = [
 def test_a_ca_with_a_key_of_each_kind_signs_certificates_answers_and_crls(
     site, openssl, kind, version, algorithm, named, digest
 ):
-    """And certConf has the hash that goes with it (dossier §4.1)."""
+    """And certConf has the hash that goes with it (RFC 9810 §5.3.18)."""
     site.write(lab(f", lab: {{ca_key: '{kind}', signed_answers: true}}", version) + entries(entry()))
     done = site.apply("--trace", site.folder / "trace")
     assert done.outcomes == {"web": "issued"}, done.items

@@ -1,4 +1,4 @@
-"""Messages that are made to hurt: each is read or refused at once (dossier §7 no. 8)."""
+"""Messages that are made to hurt: each is read or refused at once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tags and lengths: what is written is DER, what is read is bounded (X.690 §8.1, dossier §7 no. 8)."""
+"""Tags and lengths: what is written is DER, what is read is bounded (X.690 §8.1)."""
 
 from __future__ import annotations
 

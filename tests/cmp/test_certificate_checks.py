@@ -1,4 +1,4 @@
-"""Every check on an issued certificate: one thing wrong, one rejection in certConf (dossier §3.2 no. 5, §7 no. 4)."""
+"""Every check on an issued certificate: one thing wrong, one rejection in certConf."""
 
 from __future__ import annotations
 
@@ -186,7 +186,7 @@ def test_what_the_message_offers_is_no_anchor_where_there_are_anchors():
         assert offered.problem.fail_info == "signerNotTrusted"
 
 
-# caPubs as anchors: dossier §3.2 no. 6.
+# caPubs as anchors: RFC 9810 §8.8.
 
 
 def test_roots_in_an_ip_under_our_secret_vouch_for_its_certificate():
@@ -246,7 +246,7 @@ def test_implicit_confirmation_leaves_nothing_to_say():
 
 
 def test_implicit_confirmation_that_nobody_asked_for_closes_the_transaction_too():
-    """The server has closed it (dossier §3.2 no. 7); EJBCA leaves the NULL out."""
+    """The server has closed it (RFC 9810 §5.1.1.1); EJBCA leaves the NULL out."""
     talk = Talk(parties=by_secret(CA))
     assert IMPLICIT not in talk.request.header.general_info
     talk.offered(general_info=(replace(IMPLICIT, info_value=None),))

@@ -80,7 +80,7 @@ BAD = {
 @pytest.mark.parametrize("content", BAD.values(), ids=BAD)
 @pytest.mark.parametrize("pvno", [2, 3])
 def test_whatever_does_not_fit_is_one_and_the_same_silence(content, pvno):
-    """Decryption-oracle rule: nothing tells one failure from another, and nothing is sent (dossier §3.8)."""
+    """Decryption-oracle rule: nothing tells one failure from another, and nothing is sent (RFC 9810 §8.1)."""
     one = talk(pvno=pvno)
     before = one.dialogue.request
     action = one.hears("popdecc", version_2(content) if pvno == 2 else version_3(content))
@@ -98,7 +98,7 @@ def test_what_is_for_another_key_is_the_same_silence():
 
 @pytest.mark.parametrize("by", [None, CA])
 def test_protection_comes_first(by):
-    """Whoever is not the CA gets nothing decrypted, whatever he sends (dossier §7 no. 12)."""
+    """Whoever is not the CA gets nothing decrypted, whatever he sends."""
     one = talk()
     one.parties = by_secret(opener=one.parties.opener)
     with pytest.raises(Unauthentic):

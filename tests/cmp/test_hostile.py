@@ -1,4 +1,4 @@
-"""A peer that means harm: whatever it sends, we go on or raise a ProtocolError, and nothing else (dossier §7).
+"""A peer that means harm: whatever it sends, we go on or raise a ProtocolError, and nothing else.
 
 Some of it is protected rightly: a CA, too, may be broken or bought.
 """

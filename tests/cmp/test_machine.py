@@ -85,7 +85,7 @@ def arrived(kind: str, state: str) -> Talk:
 
 
 def awaited(kind: str, state: str) -> set[str]:
-    """Permitted answers, dossier §3.1, written down a second time."""
+    """Permitted answers (RFC 9810 §5.3), written down a second time."""
     first = {REPLIES[kind], "error"}
     return {
         "requested": first,

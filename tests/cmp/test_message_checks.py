@@ -1,6 +1,6 @@
 """Every check on a received message: one thing wrong, one refusal; a check that is taken away fails a test here.
 
-dossier §3.1, §7.
+RFC 9483 §3.5.
 """
 
 from __future__ import annotations
@@ -199,7 +199,7 @@ def test_a_pkiconf_that_nobody_vouches_for():
 
 
 def test_an_authentic_error_of_another_version_is_heard():
-    """Some servers send errors with their own pvno (dossier §1.5); nothing is retried with it."""
+    """Some servers send errors with their own pvno (RFC 9810 §7); nothing is retried with it."""
     action = Talk().hears("error", error(bits=(22,)), pvno=1)
     assert isinstance(action, Rejected)
     assert action.status.fail_info == ("unsupportedVersion",)

@@ -1,6 +1,6 @@
 """Whatever a stranger sends, nothing is decrypted; and whatever the CA sends, one failure looks like another.
 
-Dossier §3.8, §7 no. 11, 12 and 14, at the level of transactions: what the pieces do is in tests/pki.
+RFC 9810 §8.1, at the level of transactions: what the pieces do is in tests/pki.
 """
 
 from __future__ import annotations
@@ -139,7 +139,7 @@ def test_every_failure_of_a_key_that_the_ca_made_is_the_same_failure(kind):
 
 
 def test_a_key_that_nobody_signed_for_is_taken_by_a_named_tolerance_alone():
-    """Some CAs leave the key generation authority's signature out (dossier §3.9)."""
+    """Some CAs leave the key generation authority's signature out (RFC 9483 §4.1.6)."""
     opener = Watched("rsa")
     bare = enveloped(pkcs8_der(key_of("p256")), opener)
     strict = asking(opener, made_by_ca=("ec:p256",)).hears("ip", with_key(bare))

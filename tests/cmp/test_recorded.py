@@ -154,7 +154,7 @@ def test_a_mac_by_a_secret_that_nobody_knows(vectors):
 
 
 def test_signed_answers_of_insta_bear_a_key_usage_that_forbids_it(vectors):
-    """Its CA certificate lacks digitalSignature (dossier §2.8): refused, and said so."""
+    """Its CA certificate lacks digitalSignature: refused, and said so."""
     anchors = certificates_in((vectors / "openssl-vfy" / "insta_ca.cert.pem").read_bytes())
     for name in ("openssl-msgs/Error_Insta.der", "openssl-msgs/RP_Insta.der"):
         message = read_message(recorded(vectors, name))

@@ -188,7 +188,7 @@ def test_the_hash_of_a_certificate_as_openssl_computes_it(openssl, kind, digest,
 
 
 def test_a_certificate_whose_signature_names_no_hash():
-    """ML-DSA: we choose, and say so where the version lets us (dossier §4.1)."""
+    """ML-DSA: we choose, and say so where the version lets us (RFC 9810 §5.3.18)."""
     certificate = replace(
         parse_certificate(issued()), signature_algorithm=AlgorithmIdentifier(algorithm="2.16.840.1.101.3.4.3.17")
     )

@@ -1,4 +1,4 @@
-"""Transactions from end to end, message by message: what is sent, what is awaited, what comes of it (dossier §3)."""
+"""Transactions from end to end, message by message: what is sent, what is awaited, what comes of it (RFC 9810 §5.3)."""
 
 from __future__ import annotations
 
@@ -271,7 +271,7 @@ def test_a_server_that_says_waiting_again_and_again_does_not_keep_us_running():
 
 
 def test_a_final_answer_may_repeat_the_nonce_of_the_original_request():
-    """As a Siemens RA does (dossier §2.6)."""
+    """As a Siemens RA does (RFC 9483 §4.4)."""
     talk = Talk()
     original = talk.request
     talk.hears("ip", granted(None, "waiting"))
@@ -364,7 +364,7 @@ def test_every_state_has_its_row_or_awaits_nothing():
 
 
 def test_the_table_is_that_of_the_standard():
-    """Permitted answers, dossier §3.1."""
+    """Permitted answers: RFC 9810 §5.3."""
     awaited = {state: sorted(row) for state, row in ANSWERS.items()}
     assert awaited == {
         State.REQUESTED: ["cp", "error", "genp", "ip", "krp", "kup", "popdecc", "rp"],

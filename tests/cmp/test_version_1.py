@@ -1,4 +1,4 @@
-"""CMP version 1 (RFC 2510; dossier §1.5): conf in place of certConf, its RevDetails, no polling, no other version."""
+"""CMP version 1 (RFC 2510): conf in place of certConf, its RevDetails, no polling, no other version."""
 
 from __future__ import annotations
 

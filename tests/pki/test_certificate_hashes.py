@@ -1,4 +1,4 @@
-"""certHash by the signature algorithm of the certificate, against hashlib (RFC 9810 §5.3.18; dossier §4.1)."""
+"""certHash by the signature algorithm of the certificate, against hashlib (RFC 9810 §5.3.18)."""
 
 from __future__ import annotations
 

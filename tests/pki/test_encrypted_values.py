@@ -71,7 +71,7 @@ def with_padding(padding):
 
 
 def test_padding_is_nobody_s_rule():
-    """Zeros, ISO 7816, PKCS #7, none: all occur (dossier §1.4); keyAlg may be absent too."""
+    """Zeros, ISO 7816, PKCS #7, none: all occur; keyAlg may be absent too."""
     room = -len(CONTENT) % 16
     for padding in (bytes(room), (b"\x80" + bytes(room))[:room], bytes((room,)) * room):
         assert open_encrypted_value(with_padding(padding), opener()).content == CONTENT

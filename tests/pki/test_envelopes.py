@@ -111,7 +111,7 @@ def test_a_key_of_another_kind_is_an_error_too(kind, other):
 @settings(max_examples=200)
 @given(st.sampled_from(("rsa", "rsa-pkcs1", "p256", "x25519", "ml-kem-768")), st.data())
 def test_a_changed_key_never_opens_and_never_says_why(kind, data):
-    """Whatever is changed in the encrypted key: same error, same words (dossier §7 no. 11)."""
+    """Whatever is changed in the encrypted key: same error, same words."""
     sealing = Sealing(key_transport="pkcs1") if kind == "rsa-pkcs1" else Sealing()
     kind = kind.removesuffix("-pkcs1")
     envelope = sealed(kind, sealing, CONTENT)

@@ -172,7 +172,7 @@ def pbmac1(key_length=32, iterations=10, salt=SALT, kdf=PBKDF2, mac="1.2.840.113
 
 @pytest.mark.parametrize(("declared", "used"), [(4096, 512), (4096, 4096), (32, 32), (512, 512), (None, 32)])
 def test_a_key_length_in_bits_is_understood(declared, used):
-    """Siemens components of some versions declare 4096 and use 512 octets (dossier §2.3)."""
+    """Siemens components of some versions declare 4096 and use 512 octets."""
     key = hashlib.pbkdf2_hmac("sha256", b"Password", SALT, 10, used)
     bits = hmac.digest(key, DATA, "sha256")
     assert verify_mac(SharedSecret(b"Password"), pbmac1(declared), bits, DATA)
@@ -268,7 +268,7 @@ def test_a_kem_key_of_an_absurd_length_is_refused(length):
 
 
 def test_a_secret_serves_its_own_kind_of_mac_only():
-    """Confusion of MAC kinds must not turn one secret, or anything public, into another's key (dossier §7 no. 17)."""
+    """Confusion of MAC kinds must not turn one secret, or anything public, into another's key."""
     kem = AlgorithmIdentifier(algorithm=KEM_BASED_MAC, parameters=encode(kem_mac_parameter()))
     with pytest.raises(Unauthentic):
         compute_mac(SharedSecret(SECRET), kem, DATA)

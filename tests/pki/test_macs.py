@@ -1,4 +1,4 @@
-"""A shared secret and the keys that it is made into: how often that is paid, and what never leaves (dossier §7)."""
+"""A shared secret and the keys that it is made into: how often that is paid, and what never leaves."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def derivations(monkeypatch):
 
 
 def test_the_count_is_the_number_of_hashes_exactly():
-    """RFC 4211's pseudo-code reads as one more; every server that was recorded takes it so (dossier §2.2)."""
+    """RFC 4211's pseudo-code reads as one more; every server that was recorded takes it so."""
     once = hashlib.sha256(b"secret" + b"salt" * 4).digest()
     twice = hashlib.sha256(once).digest()
     for count, key in ((1, once), (2, twice)):

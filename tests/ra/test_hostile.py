@@ -1,4 +1,4 @@
-"""What strangers try with an RA: a test for each line of dossier §7 that concerns one, by its number."""
+"""What strangers try with an RA: a test for each attack that concerns one (RFC 9810 §8, RFC 9483 §6)."""
 
 from __future__ import annotations
 
