@@ -35,13 +35,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         "--tcp-delay", metavar="S", type=options.positive, default=0, help="over TCP, let every answer be polled for"
     )
     _add_folder(serve)
-    serve.add_argument(
-        "--manner",
-        metavar="NAME=VALUE",
-        action="append",
-        default=[],
-        help="how the CA behaves, or misbehaves; docs/lab.md lists them; may be given again",
-    )
+    _add_manner(serve, "how the CA behaves, or misbehaves")
     serve.add_argument("--allow-remote", action="store_true", help="let other machines reach it; it trusts everybody")
     options.example(serve, example)
     _add_ra(actions, parser)
@@ -51,6 +45,11 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def _add_folder(action: ArgumentParser) -> None:
     action.add_argument("--dir", metavar="FOLDER", default=FOLDER, help=f"where the CA is kept ({FOLDER})")
+
+
+def _add_manner(action: ArgumentParser, words: str) -> None:
+    told = f"{words}; docs/lab.md lists them; may be given again"
+    action.add_argument("--manner", metavar="NAME=VALUE", action="append", default=[], help=told)
 
 
 def _add_ra(actions: _SubParsersAction[ArgumentParser], parser: ArgumentParser) -> None:
@@ -75,7 +74,8 @@ def _add_roll_over(actions: _SubParsersAction[ArgumentParser], parser: ArgumentP
     new = actions.add_parser("roll-over", help=words, description=f"{words[0].upper()}{words[1:]}.", allow_abbrev=False)
     new.formatter_class = parser.formatter_class
     _add_folder(new)
-    options.example(new, "cmp-batch lab roll-over")
+    _add_manner(new, "how the new root is made: the kind of its key (ca_key=rsa:3072)")
+    options.example(new, "cmp-batch lab roll-over --manner ca_key=ec:p384")
 
 
 def run(args: Namespace) -> int:

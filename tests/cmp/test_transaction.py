@@ -80,14 +80,22 @@ def test_what_the_first_message_says_about_us():
     assert signed.header.recipient == directory_name(b"\x30\x00")
 
 
-@pytest.mark.parametrize("reference", [b"3078", b" ", b"#1", b'a,b+c="d"\\', b"\xff\x00", "ä\n".encode(), b"\r\n"])
+@pytest.mark.parametrize("reference", [b"3078", b" ", b"#1", b'a,b+c="d"\\', "ä\n".encode(), b"\r\n"])
 def test_any_reference_number_can_be_sent(reference):
     parties = by_secret()
     parties = replace(parties, protection=replace(parties.protection, reference=reference))
     header = Talk(parties=parties).request.header
     assert header.sender_kid == reference
-    common_name = reference.decode("utf-8", "replace").encode()
-    assert header.sender.endswith(b"\x0c" + bytes((len(common_name),)) + common_name)
+    assert header.sender.endswith(b"\x0c" + bytes((len(reference),)) + reference)
+
+
+@pytest.mark.parametrize("reference", [b"\xff\x00", bytes.fromhex("112233445566778880"), b""])
+def test_a_reference_number_that_is_no_text_names_nobody(reference):
+    """As octets of hexadecimal digits may be, and cryptlib's user IDs are: senderKID alone tells who it is."""
+    parties = by_secret()
+    parties = replace(parties, protection=replace(parties.protection, reference=reference))
+    header = Talk(parties=parties).request.header
+    assert (header.sender_kid, header.sender) == (reference or None, directory_name(b"\x30\x00"))
 
 
 def test_a_mac_that_needs_a_nonce_takes_another_for_every_message():
