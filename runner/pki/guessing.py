@@ -1,4 +1,4 @@
-"""How hard a shared secret is to guess, at the most: whoever records a MAC can try secrets out (dossier §7 no. 15).
+"""How hard a shared secret is to guess, at the most: whoever records a MAC can try secrets out (RFC 9810 §8.6).
 
 Nobody can tell from a secret how it was chosen. What can be told is an upper bound: its length, the kinds of characters
 in it, and how often they repeat. A secret below the bound is weak for certain; one above it may be in a dictionary.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 
 ENOUGH_BITS = 60
-"""What is below can be tried out (dossier §7 no. 15)."""
+"""What is below can be tried out (RFC 9810 §8.6)."""
 _KINDS = (b"0123456789", b"abcdef", b"ghijklmnopqrstuvwxyz", b"ABCDEF", b"GHIJKLMNOPQRSTUVWXYZ")
 _OTHERS, _OCTETS = 33, 256
 _PRINTABLE = range(0x20, 0x7F)
