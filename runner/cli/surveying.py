@@ -63,10 +63,11 @@ def look(document: Document, args: Namespace, now: datetime) -> Situation:
     facts = observe(document, folder)
     requests: tuple[TunnelRequest, ...] = ()
     if document.tunnels:
-        from runner.execute.gather import find_requests, look_at_requests
+        from runner.execute.gather import find_requests, look_at_requests, overlooked
 
         requests = find_requests(document, inventory)
         facts = replace(facts, relays=look_at_requests(requests))
+        document = replace(document, warnings=(*document.warnings, *overlooked(document)))
     retry = getattr(args, "retry_unknown", False)
     prune = getattr(args, "prune", False)
     plan = make_plan(document, facts, inventory, now, retry_unknown=retry, prune=prune, requests=requests)

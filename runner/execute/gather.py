@@ -17,7 +17,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from runner.errors import CmpBatchError, Malformed
+from runner.errors import CmpBatchError, Diagnostic, Malformed, Severity
 from runner.execute.observe import look_at_certificate
 from runner.execute.policies import amendment_of, rules_of
 from runner.manifest.tunnel import SEPARATOR, TunnelRequest
@@ -110,6 +110,30 @@ def _paths_of(source: str) -> list[str]:
         return [source]
     found = glob(source)  # noqa: PTH207 - an absolute pattern, and Path.glob takes none
     return sorted(path for path in found if _is_request_name(Path(path).name) and not Path(path).is_dir())
+
+
+def overlooked(document: Document) -> tuple[Diagnostic, ...]:
+    """Folders among the requests of tunnels, which nobody looks into; those with a dot in front say so themselves."""
+    return tuple(
+        Diagnostic(
+            f"{Path(path).name} in the requests of {tunnel.name} is a folder, and is not looked into",
+            tunnel.at("requests"),
+            next_step="name it under requests: too, or give it a name that begins with a dot",
+            severity=Severity.WARNING,
+        )
+        for tunnel in document.tunnels
+        for source in tunnel.sources
+        for path in _folders_in(source)
+        if path not in (*tunnel.sources, tunnel.output)
+    )
+
+
+def _folders_in(folder: str) -> list[str]:
+    try:
+        with os.scandir(folder) as entries:
+            return sorted(entry.path for entry in entries if entry.is_dir() and not entry.name.startswith("."))
+    except OSError:
+        return []
 
 
 def _names_in(folder: str) -> list[str]:

@@ -137,7 +137,7 @@ class Handling:
         await self.deliver(Answer(answer, REFUSED))
         status = Status("rejection", (refusal.fail_info,), refusal.what)
         failure = Failure(f"refused: {refusal.what}", self.told(), f"its answer is {Path(self.item.answer).name}")
-        return self.result(Outcome.FAILED, status=status, failure=failure)
+        return replace(self.result(Outcome.FAILED, status=status, failure=failure), status_from="ra")
 
     async def deliver(self, answer: Answer) -> None:
         """Write what the requester gets, then let go of the request."""

@@ -61,6 +61,8 @@ class Result:
     """PKIStatus as the CA gave it: `accepted`, `rejection`, … (RFC 9810 §5.2.3)."""
     fail_info: tuple[str, ...] = ()
     status_text: str = ""
+    status_from: str = "ca"
+    """Whose PKIStatus that is: `ca`, or `ra` where a tunnel of ours gave it."""
     warnings: tuple[str, ...] = ()
     attempts: int = 0
     """Messages sent, repeats included."""

@@ -102,9 +102,11 @@ async def _lost(work: Handling, ending: Lost, relayed: Relayed) -> Result:
         work.free()
         await work.record.close(None, note=ending.failure.what)
         return work.result(Outcome.FAILED, status=status, failure=ending.failure)
-    if status.status != "rejection":
+    ours = status.status != "rejection"
+    if ours:
         status = Status("rejection", ("systemFailure",), "the CA's certificate is not what was asked for")
     now = work.desk.clock.now()
     octets = rejected(work.submission, work.requester, status, work.office, now, work.desk.entropy)
     await work.deliver(Answer(octets, REFUSED, replace(relayed, answer=octets)))
-    return work.result(Outcome.FAILED, status=status, failure=ending.failure)
+    result = work.result(Outcome.FAILED, status=status, failure=ending.failure)
+    return replace(result, status_from="ra") if ours else result

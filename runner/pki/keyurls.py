@@ -31,6 +31,7 @@ _HEAD = regex(r"(?P<savetype>[^:@/]*)(?::(?P<passphrase>\$\{[^{}]*\}|[^@/]*))?@(
 """generate:// in its parts; 16 is DOTALL: a path may hold anything."""
 _FILE = regex(r"(?P<passphrase>\$\{[^{}]*\}|[^/]*)/(?P<path>.+)", 16)
 _VARIABLE = regex(r"[A-Za-z_][A-Za-z0-9_]*")
+_BROKEN = regex(r"%(?![0-9A-Fa-f]{2})")
 _SCHEME = regex(r"[A-Za-z][A-Za-z0-9+.-]*")
 
 
@@ -152,7 +153,7 @@ def _generate(rest: str) -> KeyUrl:
         raise BadKeyUrl(refusal, at["savetype"], f"for example generate://{fitting}@{spec}/PREFIX")
     if save_type.name == "pkcs11":
         return _generated_token(parts["prefix"], spec, passphrase, at["prefix"])
-    path = _path(unquote(parts["prefix"], errors="surrogateescape")) + KEY_SUFFIX
+    path = _path(_decoded(parts["prefix"], at["prefix"])) + KEY_SUFFIX
     return KeyUrl(path=path, savetype=save_type.name, spec=spec, passphrase=passphrase)
 
 
@@ -209,12 +210,12 @@ def _token_uri(text: str, at: int) -> tuple[str, str]:
 def _file(rest: str) -> KeyUrl:
     start = len("file:") + 1
     if not rest.startswith("//"):
-        return KeyUrl(path=_path(unquote(_nonempty(rest, start), errors="surrogateescape")))
+        return KeyUrl(path=_path(_decoded(_nonempty(rest, start), start)))
     parts = _FILE.fullmatch(rest, 2)
     if parts is None:
         step = "write file://PASSPHRASE/path, or file:path for a key without passphrase"
         raise BadKeyUrl("the key's path is missing", start + len(rest), step)
-    path = unquote(parts["path"], errors="surrogateescape")
+    path = _decoded(parts["path"], start + parts.start("path"))
     if not parts["passphrase"]:  # RFC 8089: nobody between the slashes, and the path is absolute
         return KeyUrl(path=_path("/" + path))
     return KeyUrl(path=_path(path), passphrase=_secret(parts["passphrase"], start + 2))
@@ -230,7 +231,15 @@ def _secret(text: str, at: int) -> str:
     """A passphrase as it is meant: a reference stays, everything else is percent-decoded."""
     if _REFERENCE.fullmatch(text):
         return text
-    return _checked_secret(unquote(text, errors="surrogateescape"), at)
+    return _checked_secret(_decoded(text, at), at)
+
+
+def _decoded(text: str, at: int) -> str:
+    """What percent-encoded text means. BadKeyUrl where a percent sign begins no escape: a guess would be wrong."""
+    if (broken := _BROKEN.search(text)) is not None:
+        words = "two hexadecimal digits have to follow a percent sign"
+        raise BadKeyUrl(words, at + broken.start(), "a percent sign itself is written %25")
+    return unquote(text, errors="surrogateescape")
 
 
 def _checked_secret(secret: str, at: int) -> str:

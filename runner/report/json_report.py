@@ -48,6 +48,7 @@ def _item(result: Result) -> dict[str, object]:
         "pki_status": result.pki_status,
         "fail_info": list(result.fail_info),
         "status_text": result.status_text,
+        "status_from": result.status_from,
         "warnings": list(result.warnings),
         "attempts": result.attempts,
         "duration_seconds": round(result.duration, 6),

@@ -63,7 +63,7 @@ def _cause(befallen: list[ItemRecord]) -> Iterator[str]:
     if first.error is not None:
         yield from (f"  - {_code(text)}" for text in (first.error.what, first.error.why) if text)
     if first.verdict:
-        yield f"  - the CA said {_code(first.verdict)}"
+        yield f"  - {first.judge} said {_code(first.verdict)}"
     if first.error is not None and first.error.next_step:
         yield f"  - next: {_code(first.error.next_step)}"
 

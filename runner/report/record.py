@@ -61,16 +61,23 @@ class ItemRecord:
     duration: float
     error: ErrorRecord | None
     ended: datetime | None
+    status_from: str = "ca"
+    """Whose verdict it is: `ca`, or `ra`."""
     hooks: tuple[str, ...] = ()
     """What the commands around it came to, one text each."""
 
     @property
     def verdict(self) -> str:
-        """What the CA said, in the standard's own words; empty where it said nothing of note."""
+        """What the CA, or the RA, said in the standard's own words; empty where it said nothing of note."""
         if not (self.pki_status and (self.fail_info or self.status_text)):
             return ""
         said = f' "{self.status_text}"' if self.status_text else ""
         return " ".join((self.pki_status, *self.fail_info)) + said
+
+    @property
+    def judge(self) -> str:
+        """Whose verdict that is, in words."""
+        return "the RA" if self.status_from == "ra" else "the CA"
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +108,7 @@ def causes(items: Iterable[ItemRecord]) -> list[list[ItemRecord]]:
     found: dict[tuple[object, ...], list[ItemRecord]] = {}
     for item in items:
         if item.error is not None or item.fail_info:
-            found.setdefault((item.outcome, item.error, item.verdict), []).append(item)
+            found.setdefault((item.outcome, item.error, item.verdict, item.judge), []).append(item)
     return list(found.values())
 
 
@@ -147,6 +154,7 @@ def _item(item: Mapping[str, Any]) -> ItemRecord:
         duration=item["duration_seconds"],
         error=None if error is None else ErrorRecord(error["what"], error["why"], error["next_step"]),
         ended=None if ended is None else datetime.fromisoformat(ended),
+        status_from=item.get("status_from", "ca"),
         hooks=tuple(map(_hook, item.get("hooks", ()))),
     )
 

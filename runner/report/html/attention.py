@@ -37,7 +37,7 @@ def _cause(befallen: list[ItemRecord]) -> Iterator[str]:
     if first.error is not None and first.error.why:
         yield f"<p>{text(first.error.why)}</p>"
     if first.verdict:
-        yield f"<p>The CA said: <q>{text(first.verdict)}</q></p>"
+        yield f"<p>{first.judge[0].upper()}{first.judge[1:]} said: <q>{text(first.verdict)}</q></p>"
     if first.error is not None and first.error.next_step:
         yield f'<p class="next"><b>Next:</b> {text(first.error.next_step)}</p>'
     yield from _names(befallen)
