@@ -1,6 +1,21 @@
-"""`python -m runner` is `cmp-batch`."""
+"""`python -m runner` is `cmp-batch`. Ctrl-C is answered from here on, while the program is being imported, too."""
 
-from runner.cli.main import main
+import sys
+
+INTERRUPTED = 130
+"""As in runner.cli.exits, which is not imported yet."""
+
+
+def main() -> int:
+    """The command line of this process; its exit status."""
+    try:
+        from runner.cli.main import main as run  # noqa: PLC0415 - what may be interrupted
+
+        return run()
+    except KeyboardInterrupt:
+        sys.stderr.write("interrupted\n")
+        return INTERRUPTED
+
 
 if __name__ == "__main__":
     raise SystemExit(main())

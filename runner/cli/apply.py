@@ -15,7 +15,6 @@ from runner.cli import console, exits, options
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
-    from collections.abc import Callable
 
     from runner.cli.progress import Progress
     from runner.cli.surveying import Situation
@@ -61,11 +60,12 @@ def run(args: Namespace) -> int:
         console.note("nothing was done")
         return exits.REFUSED
     workshop.approvals = approved(situation.plan)
+    hearing = _Hearing(args)
     try:
-        done = carry_out(workshop, args, clock, Hearers(_hearing(args), console.speak_of, _stop_on_signals))
+        done = carry_out(workshop, args, clock, Hearers(hearing, console.speak_of, _stop_on_signals))
     except StateError as problem:
         console.error(problem)
-        return exits.FAILED
+        return exits.FAILED if hearing.begun else exits.ERROR
     return _reported(done, args, signer)
 
 
@@ -134,10 +134,18 @@ def approved(plan: Plan) -> dict[str, bool]:
     }
 
 
-def _hearing(args: Namespace) -> Callable[[int], Progress]:
-    from runner.cli.progress import Progress as Shown
+class _Hearing:
+    """Shows the progress of a run; `begun`: it has come to its items, and something may have been sent."""
 
-    return lambda total: Shown(total, shown=not args.review)
+    def __init__(self, args: Namespace) -> None:
+        self._shown = not args.review
+        self.begun = False
+
+    def __call__(self, total: int) -> Progress:
+        from runner.cli.progress import Progress as Shown
+
+        self.begun = True
+        return Shown(total, shown=self._shown)
 
 
 def _stop_on_signals() -> asyncio.Event:
