@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from runner.keystores.keys import key_file_facts
+from runner.keystores.looking import key_file_facts
 from runner.plan.case import certificate_path_of
 from runner.state.inventory import Held
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from runner.errors import KeyStoreError
 from runner.execute.desk import Installation, Move
 from runner.keystores.files import Mark, NewFile
-from runner.keystores.keys import key_file_facts
+from runner.keystores.looking import key_file_facts
 from runner.keystores.ownership import numbers_of
 from runner.pki.certificates import to_pem
 from runner.pki.tokenuris import is_token, parse_token_uri, with_suffix

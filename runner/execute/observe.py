@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from runner.errors import CmpBatchError
 from runner.execute.outside import look_at_anchors, look_at_crls, look_outside
 from runner.execute.reading import read_certificates, read_request
-from runner.keystores.keys import KeyFile, key_facts, key_file_facts
+from runner.keystores.looking import KeyFile, key_facts, key_file_facts
 from runner.manifest.model import Enrollment, Fetch, Revocation, Update
 from runner.pki.profile import profile_of
 from runner.plan.case import certificate_path_of, key_url_of

@@ -20,7 +20,6 @@ from runner.execute.reading import read_certificates
 from runner.keystores.files import read_file
 from runner.manifest.model import Fetch, Revocation
 from runner.pki.certificates import certificate_ders_in, is_der
-from runner.pki.crls import crls_in, is_signed_by_one_of
 from runner.plan.case import key_url_of
 from runner.plan.facts import MISSING, CrlFacts, FileFacts
 
@@ -166,6 +165,8 @@ def look_at_crls(
 
 
 def _crls(path: str, anchors: tuple[Certificate, ...]) -> Iterator[CrlFacts]:
+    from runner.pki.crls import crls_in, is_signed_by_one_of  # noqa: PLC0415 - few manifests name any
+
     if not os.path.lexists(path):
         yield CrlFacts(path, problem="there is no such file yet")
         return

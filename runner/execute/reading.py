@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from runner.errors import CmpBatchError, KeyStoreError
 from runner.keystores.files import read_file
 from runner.pki.certificates import certificates_in
-from runner.pki.certification_requests import request_in
 
 if TYPE_CHECKING:
     from runner.pki.certificates import Certificate
@@ -28,6 +27,8 @@ def read_certificates(path: str) -> tuple[Certificate, ...]:
 
 def read_request(path: str) -> CertificationRequest:
     """The PKCS #10 request in a file. KeyStoreError names the file."""
+    from runner.pki.certification_requests import request_in  # noqa: PLC0415 - few plans have one, and all start sooner
+
     octets = read_file(Path(path))
     try:
         return request_in(octets)

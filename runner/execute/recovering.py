@@ -23,7 +23,7 @@ from runner.execute.desk import Installation
 from runner.execute.groundwork import Prepared, key_for, protection_of
 from runner.execute.install import certificate_file, is_taken
 from runner.execute.reading import read_certificates
-from runner.keystores.keys import key_file_facts
+from runner.keystores.looking import key_file_facts
 from runner.keystores.ownership import numbers_of
 from runner.pki.keyspecs import KeySpec
 from runner.plan.profiles import wanted_profile

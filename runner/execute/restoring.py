@@ -11,7 +11,7 @@ from runner.execute.install import reinstallation
 from runner.execute.record import Record
 from runner.execute.results import Result, unchanged_result
 from runner.execute.stores import known_path, made_beside, sealed, stores_of
-from runner.keystores.keys import key_file_facts
+from runner.keystores.looking import key_file_facts
 from runner.manifest.digests import asks_the_same
 from runner.manifest.model import Fetch, Revocation
 from runner.pki.certificates import parse_certificate

@@ -6,15 +6,16 @@ file that is not a key may be anything. Reading and writing the files themselves
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from importlib import import_module
+from typing import TYPE_CHECKING, Protocol, cast
 
 from runner.errors import KeyStoreError
-from runner.keystores import jwk, openssh, pkcs8, pkcs12, ssh1, ssh2, x509
+from runner.keystores import pkcs8
 from runner.pki.savetypes import SAVE_TYPES, Passphrase
 from runner.pki.signing import PrivateKey
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 
@@ -41,19 +42,24 @@ class Format(Protocol):
         ...
 
 
-FOREIGN: Mapping[str, Format] = {
-    "openssh": openssh,
-    "ssh2": ssh2,
-    "ssh1": ssh1,
-    "x509": x509,
-    "jwk": jwk,
-    "pkcs12": pkcs12,
+FOREIGN: Mapping[str, Callable[[bytes], bool]] = {
+    "openssh": lambda octets: b"OPENSSH PRIVATE KEY" in octets,
+    "ssh2": lambda octets: b"BEGIN SSH2 " in octets,
+    "ssh1": lambda octets: octets.startswith(b"SSH PRIVATE KEY FILE"),
+    "x509": lambda octets: b"SSH X.509 PRIVATE KEY" in octets,
+    "jwk": lambda octets: b'"kty"' in octets,
+    "pkcs12": lambda octets: octets.startswith(b"\x30"),
 }
-"""Save type → its module."""
+"""Save type → what every file of it is like: its module, which decides, is imported for such a file alone."""
+
+
+def _module(savetype: str) -> Format:
+    return cast("Format", import_module(f"runner.keystores.{savetype}"))
 
 
 def _format(octets: bytes) -> Format | None:
-    return next((each for each in FOREIGN.values() if each.recognises(octets)), None)
+    likely = (_module(savetype) for savetype, may_be in FOREIGN.items() if may_be(octets))
+    return next((each for each in likely if each.recognises(octets)), None)
 
 
 def read_any_key(octets: bytes, passphrase: bytes | None = None) -> PrivateKeyTypes:
@@ -98,5 +104,5 @@ def write_private_key(key: PrivateKeyTypes, savetype: str, seal: Seal | None = N
         need = "takes no passphrase" if seal else "needs a passphrase"
         raise KeyStoreError(f"the save type {savetype} {need}", next_step="use pkcs8s, or pkcs8 without a passphrase")
     if savetype in FOREIGN:
-        return FOREIGN[savetype].write(key, seal)
+        return _module(savetype).write(key, seal)
     return pkcs8.write_pkcs8(key, seal) if savetype in ("pkcs8", "pkcs8s") else pkcs8.write_traditional(key, savetype)

@@ -1,4 +1,4 @@
-"""Keys by their URLs: opening one, making one, and looking at one without opening it.
+"""Keys by their URLs: opening one, and making one. Looking at one without opening it is left to looking.py.
 
 The grammar of key URLs is in runner.pki.keyurls; what the octets of a file mean in runner.keystores.formats; keys in
 tokens are left to runner.keystores.tokens. A passphrase in a URL, or the PIN of a token, is `${env:VARIABLE}`,
@@ -7,20 +7,17 @@ tokens are left to runner.keystores.tokens. A passphrase in a URL, or the PIN of
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
-import stat
-from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, TypeVar
 
-from runner.errors import CmpBatchError, KeyStoreError, SecretError
+from runner.errors import KeyStoreError, SecretError
 from runner.keystores import tokens
 from runner.keystores.base import StoredKey
 from runner.keystores.files import KEY_MODE, NewFile, read_file
-from runner.keystores.formats import is_sealed, read_any_key, read_private_key, write_private_key
+from runner.keystores.formats import read_any_key, read_private_key, write_private_key
 from runner.keystores.generate import generate_key
 from runner.keystores.sealing import Seal
 from runner.keystores.soundness import public_info
@@ -42,22 +39,6 @@ if TYPE_CHECKING:
 
 KeyT = TypeVar("KeyT", bound="PrivateKeyTypes")
 _REFERENCE = re.compile(r"\$\{(env|file):([^{}]+)\}\Z")
-
-
-@dataclass(frozen=True, slots=True)
-class KeyFile:
-    """What can be seen of a key file without its passphrase; `problem` says in words what is wrong with it."""
-
-    path: Path
-    exists: bool = False
-    mode: int | None = None
-    """Its permission bits."""
-    sealed: bool = False
-    digest: str | None = None
-    """SHA-256 (hex) of a sealed file, whose key cannot be seen."""
-    public_key_info: bytes | None = None
-    """DER, of a file that is not sealed."""
-    problem: str = ""
 
 
 def load_key(
@@ -193,17 +174,6 @@ def _stored(key: PrivateKeyTypes, path: Path, choice: SignatureChoice = Signatur
     return StoredKey(signer, key_spec_of(info), info, path, opener)
 
 
-def key_facts(url: KeyUrl) -> KeyFile:
-    """What can be seen of the key at a URL, without secret and without running what a manifest names."""
-    path = Path(url.path)
-    if url.kept == "env":
-        return KeyFile(path, exists=True, sealed=True)
-    if url.kept == "token":
-        seen = tokens.look(url.path, url.spec)
-        return KeyFile(path, seen.exists, sealed=seen.hidden, public_key_info=seen.info, problem=seen.problem)
-    return key_file_facts(path)
-
-
 def key_is_there(url: KeyUrl, secrets: SecretReader) -> bool:
     """Whether there is a key, or anything, at a URL. Raises KeyStoreError, SecretError for a token."""
     if url.kept == "token":
@@ -219,25 +189,3 @@ def promote_key(url: KeyUrl, waiting: str, secrets: SecretReader, *, backup: boo
 def _pin(url: KeyUrl, secrets: SecretReader) -> bytes | None:
     secret = passphrase_of(url, secrets)
     return secret.reveal() if secret else None
-
-
-def key_file_facts(path: Path) -> KeyFile:
-    """What there is at `path`, for the planner. Reads no secret, raises nothing, shows nothing of the content."""
-    try:
-        found = path.stat()
-    except FileNotFoundError:
-        return KeyFile(path, problem="it is a symbolic link to nothing" if path.is_symlink() else "")
-    except (OSError, ValueError):
-        return KeyFile(path, problem="it cannot be looked at: check the path and its permissions")
-    mode = stat.S_IMODE(found.st_mode)
-    try:
-        return _seen(path, mode, read_file(path))
-    except CmpBatchError as problem:
-        words = f"{problem.what}: {problem.why}" if problem.why else problem.what
-        return KeyFile(path, exists=True, mode=mode, problem=words)
-
-
-def _seen(path: Path, mode: int, octets: bytes) -> KeyFile:
-    if is_sealed(octets):
-        return KeyFile(path, exists=True, mode=mode, sealed=True, digest=hashlib.sha256(octets).hexdigest())
-    return KeyFile(path, exists=True, mode=mode, public_key_info=public_info(read_any_key(octets)))

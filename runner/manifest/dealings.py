@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from runner.asn1.cmp import CMP_1999, CMP_2000
 from runner.manifest.credentials import CertificateCredential, PskCredential
 from runner.manifest.model import BOTH_KINDS
 from runner.manifest.words import choose, shortened
@@ -39,7 +38,7 @@ def read_dealings(reader: Reader, credentials: Mapping[str, Credential | None]) 
     """The dealings with one authority."""
     part = reader.part
     name = reader.reference("profile", PROFILES, "profile")
-    first = part.number("version", CMP_2000) == CMP_1999
+    first = part.number("version", 2) == 1
     server = PROFILES[name] if name else OF_1999 if first else STRICT
     if first:
         _refuse_later_ways(reader)

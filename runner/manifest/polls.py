@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from runner.asn1.cmp import CMP_1999
-
 if TYPE_CHECKING:
     from runner.manifest.model import Authority
     from runner.manifest.reader import Reader
@@ -55,6 +53,6 @@ def check_named(reader: Reader) -> None:
 
 def check_pollable(reader: Reader, authority: Authority) -> None:
     """In CMP version 1 nothing can be asked for again, but by a reference of its transport."""
-    if "reference" not in reader.part.values and authority.version == CMP_1999:
+    if "reference" not in reader.part.values and authority.version == 1:
         why = f"authority {authority.name!r} speaks it"
         reader.ledger.error("CMP version 1 has no polling", reader.part.place_of("authority"), why=why)

@@ -60,15 +60,21 @@ def _stranger(source: Source) -> Diagnostic | None:
 
 
 @cache
+def _written() -> dict[str, Any]:
+    schema: dict[str, Any] = json.loads(resource_text("schemas", "manifest.schema.json"))
+    return schema
+
+
+@cache
 def _schema() -> dict[str, Any]:
-    return inlined(json.loads(resource_text("schemas", "manifest.schema.json")))
+    return inlined(_written())
 
 
 @cache
 def _quick() -> Any:
     """Decides, in a thousandth of the time; what is wrong, the other one explains. None where it is not installed."""
     try:
-        return import_module("jsonschema_rs").Draft202012Validator(_schema())
+        return import_module("jsonschema_rs").Draft202012Validator(_written())
     except ImportError:
         return None  # compiled code, which not every platform has
 

@@ -37,9 +37,7 @@ _REFERENCE = re.compile(r"\$\{([^{}\s,\[\]\"']*)\}")
 _LAB = re.compile(r"(\burl:[ \t]+lab):(?=[ \t]*(?:[,}#]|\r?$))", re.MULTILINE)
 _OPEN, _CLOSE, _COLON = "\ue000", "\ue001", "\ue002"
 _HIDDEN = {ord(_OPEN): "{", ord(_CLOSE): "}", ord(_COLON): ":"}
-_REFUSED = re.compile(
-    "[^\t\n\r\x20-\x7e\xa0-\u2027\u202f-\u2065\u206a-\ud7ff\ue003-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
-)
+_REFUSED = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\ue002\ufeff\ufffe\uffff]")
 """What a file may not hold as it is: control characters, line ends that editors do not count, characters that
 re-order text on the screen, and the three that stand for others in here."""
 

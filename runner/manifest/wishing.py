@@ -9,11 +9,8 @@ import re
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from runner.asn1.algorithms import DER_NULL
-from runner.asn1.cmp import InfoTypeAndValue
 from runner.asn1.der import read_header
-from runner.asn1.infotypes import INFO_TYPES
-from runner.asn1.primitives import OBJECT_IDENTIFIER, UTF8_STRING
+from runner.asn1.primitives import OBJECT_IDENTIFIER
 from runner.asn1.x509 import Extension
 from runner.errors import Malformed
 from runner.manifest.durations import parse_duration
@@ -34,6 +31,7 @@ from runner.pki.names import parse_general_name
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from runner.asn1.cmp import InfoTypeAndValue
     from runner.manifest.reader import Reader
 
 EXTENSION_FIELDS = ("certificate_policies", "basic_constraints", "extensions")
@@ -46,7 +44,6 @@ _BY_THEIR_KEYS = {
     BASIC_CONSTRAINTS: "basic_constraints",
 }
 """Extensions that have keys of their own."""
-_BY_THEIR_KEYS_IN_HEADERS = {"implicitConfirm": "implicit_confirm", "certProfile": "cert_profile"}
 _DECIMAL = re.compile(r"[0-9]{1,78}")
 _HEXADECIMAL = re.compile(r"0[xX][0-9A-Fa-f]{1,64}|[0-9A-Fa-f]{2}(?::[0-9A-Fa-f]{2}){1,63}")
 
@@ -122,7 +119,7 @@ def read_extensions(reader: Reader) -> tuple[Extension, ...]:
 
 
 def _extension(oid: str, reader: Reader) -> Extension | None:
-    if not _is_oid(oid, reader):
+    if not is_oid(oid, reader):
         return None
     if oid in _BY_THEIR_KEYS:
         step = f"say it by {_BY_THEIR_KEYS[oid]}:"
@@ -134,7 +131,8 @@ def _extension(oid: str, reader: Reader) -> Extension | None:
     return None if value is None else Extension(extn_id=oid, critical=critical, extn_value=value)
 
 
-def _is_oid(text: str, reader: Reader) -> bool:
+def is_oid(text: str, reader: Reader) -> bool:
+    """Whether a key is a dotted object identifier; told where it is none."""
     try:
         parse_oid(text)
     except ValueError as problem:
@@ -216,29 +214,8 @@ def _pairs(reader: Reader) -> tuple[tuple[str, str], ...]:
 
 
 def _general_info(reader: Reader) -> tuple[InfoTypeAndValue, ...]:
-    part = reader.part.part("general_info")
-    if part is None:
+    if "general_info" not in reader.part.values:
         return ()
-    found = (_info(name, reader.elsewhere(part)) for name in part.values)
-    return tuple(item for item in found if item is not None)
+    from runner.manifest.generalinfo import read_general_info  # noqa: PLC0415 - it knows all of CMP's structures
 
-
-def _info(name: str, reader: Reader) -> InfoTypeAndValue | None:
-    """One item: text is a UTF8String, {der: …} the value itself, `null` DER's NULL, {} no value at all."""
-    if name in _BY_THEIR_KEYS_IN_HEADERS:
-        step = f"say it by {_BY_THEIR_KEYS_IN_HEADERS[name]}:"
-        reader.ledger.error(f"{name} has a key of its own", reader.part.place_of_key(name), next_step=step)
-        return None
-    oid = INFO_TYPES.get(name, name)
-    if not _is_oid(oid, reader):
-        return None
-    inner = reader.part.part(name)
-    if inner is not None and not inner.values:
-        return InfoTypeAndValue(info_type=oid)
-    if inner is not None:
-        octets = reader.elsewhere(inner).parsed("der", parse_der)
-        return None if octets is None else InfoTypeAndValue(info_type=oid, info_value=octets)
-    if reader.part.values.get(name) is None:
-        return InfoTypeAndValue(info_type=oid, info_value=DER_NULL)
-    text = reader.text(name)
-    return None if text is None else InfoTypeAndValue(info_type=oid, info_value=UTF8_STRING.encode(text))
+    return read_general_info(reader)

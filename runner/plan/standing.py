@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from runner.errors import Unauthentic
 from runner.pki.certificates import parse_certificate, split_certificates
 from runner.pki.names import same_name
-from runner.pki.paths import find_path
 from runner.plan.case import Case, Decision, decide
 from runner.plan.pairs import sure
 from runner.plan.steps import Reason, Verb
@@ -73,6 +72,8 @@ def _as_held(case: Case[Enrollment], present: Certificate) -> bool:
 def _leads(
     present: Certificate, known: Sequence[Certificate], anchors: Sequence[Certificate], case: Case[Enrollment]
 ) -> bool:
+    from runner.pki.paths import find_path  # noqa: PLC0415 - it verifies signatures, which takes all of cryptography
+
     try:
         find_path(present, known, anchors, max(case.now, present.not_before))
     except Unauthentic:

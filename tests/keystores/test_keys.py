@@ -15,7 +15,8 @@ from runner.errors import KeyStoreError, SecretError
 from runner.keystores import keys as module
 from runner.keystores.files import KEY_MODE, write_new
 from runner.keystores.folders import Folder
-from runner.keystores.keys import KeyFile, KeyMaker, key_file_facts, load_key, passphrase_of
+from runner.keystores.keys import KeyMaker, load_key, passphrase_of
+from runner.keystores.looking import KeyFile, key_file_facts
 from runner.keystores.secrets import SecretReader
 from runner.pki.keyspecs import parse_key_spec
 from runner.pki.keyurls import KeyUrl, parse_key_url

@@ -16,7 +16,8 @@ from runner.asn1.algorithms import DER_NULL, RSA_ENCRYPTION, AlgorithmIdentifier
 from runner.asn1.parameters import RSAES_OAEP
 from runner.errors import KeyStoreError, ProtocolError, Refused
 from runner.keystores import tokens
-from runner.keystores.keys import KeyMaker, key_facts, key_is_there, load_key, private_key_of, promote_key
+from runner.keystores.keys import KeyMaker, key_is_there, load_key, private_key_of, promote_key
+from runner.keystores.looking import key_facts
 from runner.keystores.secrets import SecretReader
 from runner.pki.keyurls import parse_key_url
 from runner.pki.signing import SignatureChoice, verify_signature
