@@ -14,7 +14,10 @@ from runner.asn1.cmp import (
     InfoTypeAndValue,
     PKIHeader,
 )
+from runner.cmp.message import read_message
 from runner.cmp.protection import sender_kid_of, sender_of
+from runner.pki.certificate_hashes import signs_without_hash
+from runner.values import replace
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -37,6 +40,23 @@ def enveloping(parties: Parties) -> int:
     Who was told to speak version 1 stays with it: what it has for the purpose is an EncryptedValue.
     """
     return parties.pvno if parties.pvno == CMP_1999 else max(parties.pvno, CMP_2021)
+
+
+def hashing(parties: Parties) -> Parties:
+    """Parties for a transaction in which certConf may have to say the hash (hashAlg): 3 by itself, too.
+
+    That is where a certificate of the CA's is known whose key signs without a hash (RFC 9810 §5.3.18).
+    """
+    if not any(signs_without_hash(anchor.public_key_info) for anchor in parties.peer.anchors):
+        return parties
+    return replace(parties, pvno=enveloping(parties))
+
+
+def as_begun(parties: Parties, dialogue: Dialogue) -> Parties:
+    """Parties for a transaction that is continued: its version is that of its messages, whatever is said by now."""
+    if not dialogue.request:
+        return parties
+    return replace(parties, pvno=read_message(dialogue.request).message.header.pvno)
 
 
 def header_of(dialogue: Dialogue, parties: Parties, now: datetime) -> PKIHeader:

@@ -10,12 +10,14 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from runner.asn1.cmp import CMP_2000
 from runner.cmp.dialogue import Offered
 from runner.cmp.protection import MacProtection
 from runner.cmp.response import Status
 from runner.cmp.unsealing import made_key
 from runner.cmp.validation import Issue, check_certificate, remarks_on
 from runner.errors import BadCertificate
+from runner.pki.certificate_hashes import implied_hash
 from runner.pki.certificates import parse_certificate, readable_certificates
 
 if TYPE_CHECKING:
@@ -40,7 +42,12 @@ def judge(dialogue: Dialogue, order: Order, parties: Parties, now: datetime, sta
     except BadCertificate as problem:
         return Offered(certificate, (certificate,), status, (), problem)
     remarks, key = (
-        (*remarks_on(issue), *_lateness(dialogue, now), *_new_roots(dialogue, parties)),
+        (
+            *remarks_on(issue),
+            *_lateness(dialogue, now),
+            *_new_roots(dialogue, parties),
+            *_hash(certificate, dialogue, parties),
+        ),
         made.private_key_info if made else b"",
     )
     return Offered(certificate, path, status, remarks, None, key)
@@ -50,6 +57,13 @@ def _lateness(dialogue: Dialogue, now: datetime) -> Iterator[str]:
     """The word that a certConf comes after the time that the CA waits for it (confirmWaitTime, RFC 9810 §5.1.1.2)."""
     if dialogue.confirm_by and not dialogue.confirmed and now > datetime.fromisoformat(dialogue.confirm_by):
         yield f"the CA waited for certConf until {dialogue.confirm_by}; it may have revoked the certificate since"
+
+
+def _hash(certificate: Certificate, dialogue: Dialogue, parties: Parties) -> Iterator[str]:
+    """The word that certConf has a hash that the CA can only guess (RFC 9810 §5.3.18)."""
+    unsaid = implied_hash(certificate.signature_algorithm) is None
+    if unsaid and not dialogue.confirmed and parties.pvno == CMP_2000:
+        yield "its signature names no hash, and certConf cannot say in version 2 which it has: set `version: 3`"
 
 
 def _new_roots(dialogue: Dialogue, parties: Parties) -> Iterator[str]:

@@ -16,9 +16,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from runner.asn1.cmp import CMP_2000
 from runner.cmp.dialogue import Done, GivenUp, Rejected, State
 from runner.errors import Busy, Claimed, Malformed, NotCmp, NotSent, Unauthentic
 from runner.execute.results import Failure
+from runner.pki.certificate_hashes import implied_hash
+from runner.pki.certificates import parse_certificate
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -104,12 +107,14 @@ def ending(dialogue: Dialogue, action: Done | Rejected | GivenUp, offered: Offer
     if doubt:
         if offered is not None and "certConfirmed" in action.status.fail_info:
             return Won(dialogue, offered.status, offered)
-        return Unsure(_refusal(action), action.status)
+        return Unsure(_refusal(action, dialogue), action.status)
     # Another transaction after a certificate came would be another certificate.
     later = not action.after_issue and any(bit in TRY_LATER for bit in action.status.fail_info)
     alone = dialogue.of > 1 and action.whole and not (set(action.status.fail_info) - _TOO_MUCH)
     aside = dialogue.certificate if action.after_issue else b""
-    return Lost(_refusal(action), action.status, later and not alone, aside, alone=alone and not action.after_issue)
+    return Lost(
+        _refusal(action, dialogue), action.status, later and not alone, aside, alone=alone and not action.after_issue
+    )
 
 
 def without_answer(
@@ -154,16 +159,24 @@ def _rejected_by_us(problem: BadCertificate, offered: Offered, *, confirmed: boo
     return Lost(Failure(problem.what, problem.why, told), offered.status, aside=offered.certificate.der)
 
 
-def _refusal(action: Rejected) -> Failure:
+def _refusal(action: Rejected, dialogue: Dialogue) -> Failure:
     what = f"the CA refused: {action.status}"
     if action.after_issue:
-        return Failure(what, "it had issued the certificate and then did not accept our certConf", "ask the CA")
+        unsaid = action.pvno == CMP_2000 and _names_no_hash(dialogue.certificate)
+        step = (
+            "set the authority's `version: 3`: only there certConf says which hash it has" if unsaid else "ask the CA"
+        )
+        return Failure(what, "it had issued the certificate and then did not accept our certConf", step)
     if "unsupportedVersion" in action.status.fail_info and action.pvno:
         return Failure(
             what, "its answer is authentic", f"set the authority's `version: {action.pvno}`; it says so itself"
         )
     step = _NEXT_STEPS.get(next(iter(action.status.fail_info), ""), "ask the CA's operator")
     return Failure(what, "its answer is authentic", step)
+
+
+def _names_no_hash(certificate: bytes) -> bool:
+    return implied_hash(parse_certificate(certificate).signature_algorithm) is None
 
 
 _NEXT_STEPS = {

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
+from runner.cmp.framing import as_begun
 from runner.cmp.request import Request
 from runner.cmp.transaction import start_together
 from runner.execute.agreeing import agreed, agrees, rebound
@@ -162,7 +163,9 @@ async def _begun(desk: Desk, tickets: list[Ticket]) -> list[Member]:
 def _resumed(tickets: list[Ticket]) -> list[Member]:
     open_ones = [(ticket, ticket.before) for ticket in tickets if ticket.before is not None]
     dialogues = [(t, with_secrets(dialogue_of(before), t.prepared.order.controls)) for t, before in open_ones]
-    return [_member(t, rebound(t.prepared.parties, dialogue), dialogue) for t, dialogue in dialogues]
+    return [
+        _member(t, as_begun(rebound(t.prepared.parties, dialogue), dialogue), dialogue) for t, dialogue in dialogues
+    ]
 
 
 def _member(ticket: Ticket, parties: Parties, dialogue: Dialogue) -> Member:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from runner.cmp.framing import enveloping
+from runner.cmp.framing import enveloping, hashing
 from runner.cmp.proving import CHALLENGE, ENCRYPTION, OPENING
 from runner.cmp.request import Order
 from runner.errors import KeyStoreError
@@ -246,13 +246,15 @@ def _parties(
     key: StoredKey | None = None,
     order: Order | None = None,
 ) -> Parties:
-    """We and the CA. Where an EnvelopedData will come, CMP 2021 is spoken from the first message (RFC 9810 §7)."""
+    """We and the CA. Where an EnvelopedData or hashAlg may come, CMP 2021 is spoken from the first message on (§7)."""
     desk, access = preparation.desk, preparation.desk.access(item.authority)
     credential = desk.document.credentials.get(item.credential or "")
     both = parties(access, ours, answer_secret(desk, access.authority))
     both = presented(both, credential, access.authority.server, order)
     if not isinstance(item, Revocation):
         both = in_header(both, item.asking, access.authority.asking)
+    if isinstance(item, Enrollment | Update):
+        both = hashing(both)
     if key is None or order is None:
         return both
     envelopes = key.signer is None or order.proof == ENCRYPTION or (order.proof == CHALLENGE and key.spec.kind != "rsa")

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from runner.cmp.framing import enveloping
+from runner.cmp.framing import enveloping, hashing
 from runner.cmp.proving import NONE
 from runner.cmp.recovering import recovered_keys
 from runner.cmp.request import Order
@@ -70,6 +70,7 @@ def recovery_order(item: Recovery, own: StoredKey, new: StoredKey | None) -> Ord
 
 def recovery_parties(both: Parties, item: Recovery, authority: Authority, own: StoredKey) -> Parties:
     """Parties that can open what comes. Where it must come in EnvelopedData, CMP 2021 is spoken."""
+    both = both if item.key is None else hashing(both)
     pvno = both.pvno if own.spec.kind == "rsa" else enveloping(both)
     return replace(in_header(both, item.asking, authority.asking), key_opener=own.opener, pvno=pvno)
 

@@ -7,6 +7,7 @@ composites), we choose, and say which in hashAlg: that needs CMP version 3.
 from __future__ import annotations
 
 import hashlib
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from runner.asn1.algorithms import (
@@ -19,6 +20,7 @@ from runner.asn1.algorithms import (
     RSASSAPSSParams,
 )
 from runner.asn1.structures import decode
+from runner.asn1.x509 import SubjectPublicKeyInfo
 from runner.errors import Malformed
 
 if TYPE_CHECKING:
@@ -60,7 +62,10 @@ _COMPOSITES = {
 }
 """Composite ML-DSA → its pre-hash (draft-ietf-lamps-pq-composite-sigs).
 
-It is sent along all the same, since these identifiers are young."""
+It is sent along all the same, since these identifiers are young.
+"""
+_WITHOUT_HASH = {_SIGS + str(number) for number in range(17, 32)} | set(_COMPOSITES)
+"""Keys whose signatures imply no hash, by the identifier that key and signature share: ML-DSA, SLH-DSA, composites."""
 _BY_OID = {**HASHES, _SHAKE256: "shake_256", "2.16.840.1.101.3.4.2.11": "shake_128"}
 
 
@@ -71,6 +76,15 @@ def confirmation_hash(certificate: Certificate) -> tuple[bytes, str | None]:
         return digest_of(named, certificate.der), None
     chosen = _chosen(certificate.signature_algorithm.algorithm)
     return digest_of(_BY_OID[chosen], certificate.der), chosen
+
+
+@lru_cache(maxsize=64)
+def signs_without_hash(public_key_info: bytes) -> bool:
+    """Whether the signatures of a key (SubjectPublicKeyInfo) imply no hash: then hashAlg has to say one."""
+    try:
+        return decode(SubjectPublicKeyInfo, public_key_info).algorithm.algorithm in _WITHOUT_HASH
+    except Malformed:
+        return False
 
 
 def implied_hash(signature_algorithm: AlgorithmIdentifier) -> str | None:
