@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 GOOD = frozenset(Outcome) - {Outcome.PENDING, Outcome.UNKNOWN, Outcome.FAILED, Outcome.SKIPPED}
 """Outcomes that those who waited may build upon."""
+_ENDED = {Outcome.FAILED: "has failed", Outcome.SKIPPED: "was skipped"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +110,7 @@ class Schedule:
             return [result]
         finished = [result]
         for cause in finished:  # grows while it is gone through: a chain may be longer than Python's stack
-            why = f'it waits for "{cause.name}", which is {cause.outcome.value}'
+            why = f'it waits for "{cause.name}", which {_ENDED.get(cause.outcome, f"is {cause.outcome.value}")}'
             for name in self._followers.get(cause.name, ()):
                 if name not in self.results:
                     self.results[name] = skip(self._steps[name], why)

@@ -59,7 +59,7 @@ def _account(item: ItemRecord) -> list[str]:
     lines = [item.outcome]
     if item.error is not None:
         lines += [text for text in (item.error.what, item.error.why) if text]
-    lines += [f"{item.judge} said: {item.verdict}"] if item.verdict else []
+    lines += [f"{item.judge} said: {item.said}"] if item.said else []
     return [*lines, f"next: {item.error.next_step}"] if item.error and item.error.next_step else lines
 
 

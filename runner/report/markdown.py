@@ -62,8 +62,8 @@ def _cause(befallen: list[ItemRecord]) -> Iterator[str]:
     yield f"- **{clean(first.outcome)}**: {names}{more}"
     if first.error is not None:
         yield from (f"  - {_code(text)}" for text in (first.error.what, first.error.why) if text)
-    if first.verdict:
-        yield f"  - {first.judge} said {_code(first.verdict)}"
+    if first.said:
+        yield f"  - {first.judge} said {_code(first.said)}"
     if first.error is not None and first.error.next_step:
         yield f"  - next: {_code(first.error.next_step)}"
 

@@ -75,6 +75,13 @@ class ItemRecord:
         return " ".join((self.pki_status, *self.fail_info)) + said
 
     @property
+    def said(self) -> str:
+        """The verdict, where the error has not told all of it already."""
+        what = self.error.what if self.error else ""
+        told = all(word in what for word in (self.pki_status or "", *self.fail_info, self.status_text))
+        return "" if told else self.verdict
+
+    @property
     def judge(self) -> str:
         """Whose verdict that is, in words."""
         return "the RA" if self.status_from == "ra" else "the CA"

@@ -68,7 +68,7 @@ def _cause(befallen: list[ItemRecord], layout: Layout) -> str:
     if first.error is not None:
         lines.append(("  ", clean(first.error.what)))
         lines += [("  ", clean(first.error.why))] if first.error.why else []
-    lines += [("  ", f"{first.judge} said: {clean(first.verdict)}")] if first.verdict else []
+    lines += [("  ", f"{first.judge} said: {clean(first.said)}")] if first.said else []
     if first.error is not None and first.error.next_step:
         lines.append(("  ", f"next: {clean(first.error.next_step)}"))
     return "".join(wrapped(text, layout, first=indent, rest=indent + "  ") + "\n" for indent, text in lines)

@@ -73,7 +73,7 @@ def _summary(status: Status) -> str:
     counted = [f"{counts[each.value]}{TIED}{each.value.replace(' ', TIED)}" for each in _ORDER if counts[each.value]]
     ends = (row.certificate.not_after for row in status.rows if row.certificate)
     soonest = min((end for end in ends if end > status.at), default=None)
-    words = f"; the next to end does so in {spell_span(soonest - status.at).replace(' ', TIED)}" if soonest else ""
+    words = f"; the next one ends in {spell_span(soonest - status.at).replace(' ', TIED)}" if soonest else ""
     return (", ".join(counted) or "no items") + words
 
 

@@ -13,7 +13,7 @@ from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
 WIDTHS = (60, 200)
 """The narrowest and the widest that text is laid out for, in characters."""
@@ -21,6 +21,8 @@ TIED = "\xa0"
 """A space that holds a number and its word together; cleaned text never has it."""
 _GAP = 2
 _NARROW = 6
+_SEAMS = "-./_,="
+"""Signs behind which a word that is too long for its column is cut."""
 _MANY = 1000
 """Rows from which a terminal gets plain text too: rich takes 0.4 ms a row, and nobody admires the ten-thousandth."""
 
@@ -111,7 +113,20 @@ def _lines(row: tuple[str, ...], widths: list[int]) -> list[str]:
 def _folded(cell: str, width: int) -> list[str]:
     if len(cell) <= width:
         return [cell]
-    return textwrap.wrap(cell, width, break_on_hyphens=False) or [""]
+    lines: list[str] = []
+    for line in textwrap.wrap(cell, width, break_on_hyphens=False, break_long_words=False):
+        lines.extend(_pieces(line, width))
+    return lines or [""]
+
+
+def _pieces(word: str, width: int) -> Iterator[str]:
+    """A line that is too long because it is one word: cut behind a hyphen, dot or slash where one is near the end."""
+    while len(word) > width:
+        at = max(word.rfind(sign, 0, width) for sign in _SEAMS) + 1
+        at = at if at * 2 > width else width
+        yield word[:at]
+        word = word[at:]
+    yield word
 
 
 def _trimmed(lines: Sequence[str]) -> str:

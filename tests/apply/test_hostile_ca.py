@@ -226,7 +226,7 @@ def test_one_items_trouble_is_its_own(at_peer):
     waiting = entry("generate://pkcs8@ec:p256/out/d", name="d", output="out/d", more=", depends_on: web")
     done = at_peer.ask(entries(entry(), *others, waiting)).apply("--parallel", 1)
     assert (done.status, done.outcomes) == (3, {"web": "failed", "b": "issued", "c": "issued", "d": "skipped"})
-    assert 'it waits for "web", which is failed' in done.error("d")
+    assert 'it waits for "web", which has failed' in done.error("d")
     assert at_peer.apply().summary == {"issued": 2, "unchanged": 2}
 
 

@@ -130,8 +130,8 @@ def test_dependents_wait_and_are_skipped_with_the_cause(many):
     run = many.play(many.ca.refuses("badRequest")).apply()
     results = {result.name: result for result in run.results}
     assert results["w-0"].outcome is Outcome.FAILED
-    assert results["w-1"].failure.why == 'it waits for "w-0", which is failed'
-    assert results["w-2"].failure.why == 'it waits for "w-1", which is skipped'
+    assert results["w-1"].failure.why == 'it waits for "w-0", which has failed'
+    assert results["w-2"].failure.why == 'it waits for "w-1", which was skipped'
     assert run.counts() == {**dict.fromkeys(run.counts(), 0), "failed": 1, "skipped": 2, "issued": 3}
 
 

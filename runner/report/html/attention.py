@@ -36,8 +36,8 @@ def _cause(befallen: list[ItemRecord]) -> Iterator[str]:
     yield f'<h3><span class="mark {text(first.outcome)}">{text(first.outcome)}</span> {text(what)}</h3>'
     if first.error is not None and first.error.why:
         yield f"<p>{text(first.error.why)}</p>"
-    if first.verdict:
-        yield f"<p>{first.judge[0].upper()}{first.judge[1:]} said: <q>{text(first.verdict)}</q></p>"
+    if first.said:
+        yield f"<p>{first.judge[0].upper()}{first.judge[1:]} said: <q>{text(first.said)}</q></p>"
     if first.error is not None and first.error.next_step:
         yield f'<p class="next"><b>Next:</b> {text(first.error.next_step)}</p>'
     yield from _names(befallen)

@@ -14,6 +14,7 @@ from runner.report.html.text import text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from datetime import datetime
 
     from runner.report.record import RunRecord
 
@@ -49,11 +50,20 @@ def expiry_chart(run: RunRecord) -> Iterator[str]:
             counts[max(week, 0)] += 1
     starts = [run.finished + timedelta(weeks=week) for week in range(_WEEKS)]
     bars = [(_month(starts, week), count) for week, count in enumerate(counts)]
-    words = f"{len(ends) - later} certificates end within a year, {later} later; the busiest week has {max(counts)}"
-    yield from _drawn(Bars("expiry", "Certificates that end, by week", words, tuple(bars)))
+    yield from _drawn(Bars("expiry", "Certificates that end, by week", _ends(starts, counts, later), tuple(bars)))
 
 
-def _month(starts: Sequence[object], week: int) -> str:
+def _ends(starts: Sequence[datetime], counts: Sequence[int], later: int) -> str:
+    """What the chart says, in words."""
+    soon, most = sum(counts), max(counts)
+    beyond = f", {later} later" if later else ""
+    if not soon:
+        return f"none ends within a year{beyond}"
+    week = f"the busiest week begins on {starts[counts.index(most)]:%Y-%m-%d} and has {most}"
+    return f"{soon} {'certificate ends' if soon == 1 else 'certificates end'} within a year{beyond}; {week}"
+
+
+def _month(starts: Sequence[datetime], week: int) -> str:
     """The month's name over the first week of every second month."""
     now, before = starts[week], starts[week - 1] if week else None
     new = before is not None and f"{now:%m}" != f"{before:%m}"

@@ -112,6 +112,7 @@ def _table(run: RunRecord) -> Iterator[str]:
     yield '<table id="items"><thead><tr>'
     for name in _COLUMNS:
         kind = ' data-n="1"' if name in _NUMBERS else ""
+        kind += ' class="time"' if name == "seconds" else ""
         yield f'<th scope="col"{kind}>{name}</th>'
     yield "</tr></thead><tbody>"
     rows = [_row(item) for item in run.sorted()]
@@ -123,12 +124,13 @@ def _table(run: RunRecord) -> Iterator[str]:
 
 def _row(item: ItemRecord) -> str:
     found = item.certificate
-    until = f'<td data-v="{found.not_after.timestamp():.0f}">{found.not_after:%Y-%m-%d}' if found else "<td>"
+    until = f'<td class=when data-v="{found.not_after.timestamp():.0f}">{found.not_after:%Y-%m-%d}' if found else "<td>"
+    spent = f"{item.duration:.2f}" if item.attempts or item.duration else ""
     note = item.error.what if item.error else "; ".join(item.warnings)
     outcome = text(item.outcome)
     return (
         f'<tr data-o="{outcome}"><th scope="row">{text(item.name)}</th>'
         f'<td class="mark {outcome}">{outcome}<td>{text(item.operation)}{until}'
-        f"<td>{text(found.subject) if found else ''}<td class=serial>{text(found.serial) if found else ''}"
-        f'<td data-v="{item.duration:.6f}">{item.duration:.2f}<td>{text(note)}</tr>'
+        f"<td class=name>{text(found.subject) if found else ''}<td class=serial>{text(found.serial) if found else ''}"
+        f'<td class=time data-v="{item.duration:.6f}">{spent}<td class=name>{text(note)}</tr>'
     )
