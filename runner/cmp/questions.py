@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from runner.asn1.cmp import InfoTypeAndValue
 from runner.asn1.der import tlv
-from runner.asn1.infotypes import CRL_STATUS_LIST, INFO_TYPES, CRLStatus
+from runner.asn1.infotypes import CRL_STATUS_LIST, INFO_TYPES, TEXTS, CRLStatus
+from runner.asn1.primitives import OBJECT_IDENTIFIER
 from runner.asn1.structures import Chosen
 from runner.pki.names import directory_name
 
@@ -42,6 +43,8 @@ QUESTIONS = {
     "caProtEncCert": Question("caProtEncCert", "caProtEncCert"),
     "caKeyUpdateInfo": Question("caKeyUpdateInfo", "caKeyUpdateInfo"),
     "unsupportedOIDs": Question("unsupportedOIDs", "unsupportedOIDs"),
+    "keyPairParamReq": Question("keyPairParamReq", "keyPairParamRep"),
+    "suppLangTags": Question("suppLangTags", "suppLangTags"),
     "general": Question(),
 }
 """Name in manifests → Question."""
@@ -49,11 +52,15 @@ QUESTIONS = {
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What the question tells of what we have: the root, the CA's name, and when our CRL was made."""
+    """What the question tells of what we have: the root, the CA's name, and when our CRL was made.
+
+    `about` is what the manifest says it is about: a key's algorithm (dotted), or language tags, the best first.
+    """
 
     root: Certificate | None = None
     issuer: Name | None = None
     this_update: datetime | None = None
+    about: tuple[str, ...] = ()
 
 
 def items_of(what: str, known: Known) -> tuple[InfoTypeAndValue, ...]:
@@ -68,6 +75,10 @@ def items_of(what: str, known: Known) -> tuple[InfoTypeAndValue, ...]:
         value = known.root.der
     elif question.asks == "crlStatusList":
         value = _status_list(known, with_time=what == "crls")
+    elif question.asks == "keyPairParamReq":
+        value = OBJECT_IDENTIFIER.encode(known.about[0])
+    elif question.asks == "suppLangTags":
+        value = TEXTS.encode(known.about)
     return (InfoTypeAndValue(info_type=INFO_TYPES[question.asks], info_value=value),)
 
 

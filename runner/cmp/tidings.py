@@ -9,17 +9,19 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from runner.asn1.algorithms import AlgorithmIdentifier
+from runner.asn1.algorithms import DER_NULL, AlgorithmIdentifier
 from runner.asn1.infotypes import (
     ALGORITHMS,
     CRLS,
     INFO_TYPE_NAMES,
     INFO_TYPES,
     OIDS,
+    TEXTS,
     CAKeyUpdAnnContent,
     CertReqTemplateContent,
     RootCaKeyUpdateContent,
 )
+from runner.asn1.primitives import OBJECT_IDENTIFIER
 from runner.asn1.structures import decode
 from runner.asn1.x509 import Signed, TBSCertList
 from runner.cmp.questions import QUESTIONS
@@ -220,6 +222,21 @@ def _algorithm(value: bytes, given: Circumstances) -> Tidings:  # noqa: ARG001 -
     return Tidings(lines=(decode(AlgorithmIdentifier, value).algorithm,))
 
 
+def _parameters(value: bytes, given: Circumstances) -> Tidings:  # noqa: ARG001 - a reader's shape
+    """What keys of the algorithm that was asked for are to be like: for a curve, its name (RFC 9810 §5.3.19.8)."""
+    told = decode(AlgorithmIdentifier, value)
+    if told.parameters in (None, DER_NULL):
+        return Tidings(lines=(f"{told.algorithm}, without parameters",))
+    try:
+        return Tidings(lines=(f"{told.algorithm}, {OBJECT_IDENTIFIER.decode(told.parameters)}",))
+    except Malformed:
+        return Tidings(lines=(f"{told.algorithm}, {told.parameters.hex()}",))
+
+
+def _languages(value: bytes, given: Circumstances) -> Tidings:  # noqa: ARG001 - a reader's shape
+    return Tidings(lines=TEXTS.decode(value))
+
+
 def _identifiers(value: bytes, given: Circumstances) -> Tidings:  # noqa: ARG001 - a reader's shape
     return Tidings(lines=tuple(OIDS.decode(value)))
 
@@ -236,6 +253,8 @@ _READERS: dict[str, Callable[[bytes, Circumstances], Tidings]] = {
     "preferredSymmAlg": _algorithm,
     "caProtEncCert": _encryption_certificate,
     "unsupportedOIDs": _identifiers,
+    "keyPairParamRep": _parameters,
+    "suppLangTags": _languages,
 }
 """The name of an answering item → who reads it."""
 

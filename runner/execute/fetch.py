@@ -70,7 +70,7 @@ def _known(item: Fetch, access: Access) -> Known:
     if root is None and item.what == "rootCaKeyUpdate":
         root = next((anchor for anchor in access.anchors if anchor.is_self_issued), None)
     held = _list_time(item.file) if item.what in ("crls", "currentCrl") else None
-    return Known(root, access.recipient, held)
+    return Known(root, access.recipient, held, item.about)
 
 
 def _list_time(path: str | None) -> datetime | None:

@@ -129,6 +129,7 @@ def _fetch(item: Fetch, spellings: Mapping[str, str]) -> dict[str, Any]:
         "files": [spellings[path] for path in item.files],
         "format": item.format,
         "root": spellings[item.root] if item.root else None,
+        **({"about": list(item.about)} if item.about else {}),
         **_asking(item.asking),
     }
 

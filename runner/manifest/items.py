@@ -191,6 +191,7 @@ def _fetch(row: Row, world: World) -> Fetch | None:
         root=reader.input("root"),
         trust_file=reader.target("install_trust"),
         refresh=wish.refresh,
+        about=wish.about,
         asking=read_asking(reader),
     )
 

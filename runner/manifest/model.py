@@ -237,7 +237,8 @@ class Fetch(Item):
     """Ask the CA for what is issued to nobody (genm): its certificates, a new root, CRLs, what it can do.
 
     `what` is one of runner.cmp.questions. `file`: where it is written; `trust_file`: where a new root that an old one
-    vouches for is added; `root`: the one whose successor is asked for; `refresh`: ask again after so long.
+    vouches for is added; `root`: the one whose successor is asked for; `refresh`: ask again after so long; `about`: a
+    key's algorithm, or languages.
     """
 
     what: str
@@ -246,6 +247,7 @@ class Fetch(Item):
     root: str | None = None
     trust_file: str | None = None
     refresh: timedelta | None = None
+    about: tuple[str, ...] = ()
     asking: Asking = field(default_factory=Asking)
 
     @property

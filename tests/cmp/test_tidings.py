@@ -252,8 +252,9 @@ def test_an_answer_to_another_question_and_one_without_a_value():
 
 def test_every_question_has_its_item():
     known = Known(a.CA.ours, a.CA.ours.subject, a.NOON)
+    about = {"keyPairParamReq": ("1.2.840.10045.2.1",), "suppLangTags": ("fi", "en")}
     for what, question in QUESTIONS.items():
-        asked = items_of(what, known)
+        asked = items_of(what, replace(known, about=about.get(what, ())))
         assert [each.info_type for each in asked] == ([INFO_TYPES[question.asks]] if question.asks else [])
     assert items_of("rootCaKeyUpdate", known)[0].info_value == a.CA.der
     assert items_of("rootCaCert", known)[0].info_value is None

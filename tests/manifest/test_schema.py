@@ -117,7 +117,7 @@ def test_the_example_of_the_schema_is_accepted(bench):
     for name, text in TABLES.items():
         bench.write(text, name)
     document = load_manifest([bench.write(json.dumps(example))])
-    assert len(document.items) == 22
+    assert len(document.items) == 24
     assert not document.warnings
 
 
