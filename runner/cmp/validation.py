@@ -68,7 +68,8 @@ def verify_message(
         for check in MESSAGE_CHECKS:
             check(unverified, expectation)
         vouched_for = not _passes_unprotected(unverified, peer.tolerates)
-        signer = check_protection(unverified, peer, known, now) if vouched_for else None
+        at_hand = (*known, *_ca_certificates(unverified))
+        signer = check_protection(unverified, peer, at_hand, now) if vouched_for else None
         for check in ANSWER_CHECKS:
             check(unverified, expectation)
     except ProtocolError as problem:
@@ -83,6 +84,15 @@ def verify_message(
             certificates=unverified.message.extra_certs,
         ) from problem
     return Verified(unverified.message, signer)
+
+
+def _ca_certificates(unverified: Unverified) -> tuple[bytes, ...]:
+    """Certificates in the body: a CA may send its signer's there alone (RSA Keon). Candidates, never anchors."""
+    body = unverified.message.body
+    if body.name in ("ip", "cp", "kup"):
+        pubs: tuple[bytes, ...] = body.value.ca_pubs
+        return pubs
+    return ()
 
 
 def _step_after(refusal: Status, unverified: Unverified) -> str:
