@@ -17,12 +17,13 @@ from runner.manifest.model import Enrollment, Fetch, Poll, Recovery, Revocation,
 from runner.manifest.outputs import check_stores, read_output
 from runner.manifest.polls import check_named, check_pollable, parse_reference, parse_request_id
 from runner.manifest.recoveries import check_recovered, read_saved
-from runner.manifest.referring import World, authority_of, credential_of
+from runner.manifest.referring import World, authority_of, credential_of, template_of
 from runner.manifest.renewing import read_renewal
 from runner.manifest.requests import check_request, check_revoked, read_reason
 from runner.manifest.rowplaces import placed_at
 from runner.manifest.rowsecrets import row_secret
 from runner.manifest.templates import read_template
+from runner.manifest.users import Users
 from runner.manifest.wishing import parse_moment, parse_serial, read_asking
 from runner.values import replace
 
@@ -60,13 +61,14 @@ def read_items(rows: list[Row], declared: Declared, ledger: Ledger) -> tuple[Any
     """The items of all rows that can be read. `ledger.partial` is set where one cannot. The rows are used up."""
     world = World(declared, {row.name: None for row in rows if row.name}.keys())
     items: list[AnyItem] = []
-    count = len(rows)
+    count, users = len(rows), Users(ledger)
     rows.reverse()
     while rows:
         mark, row = len(ledger.diagnostics), rows.pop()
         item = _item(row, world)
         if len(ledger.diagnostics) > mark:
             placed_at(row.record, (row.reader.part, *declared.templates.values()), ledger, mark)
+            users.name(row.name or "", row.reader.part, template_of(row, declared), mark)
         if item is not None:
             items.append(item)
     ledger.partial |= len(items) < count

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from runner.manifest.declarations import Declared
     from runner.manifest.entries import Row
     from runner.manifest.model import Authority
+    from runner.manifest.parts import Part
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,13 @@ class World:
     declared: Declared
     names: Collection[str]
     """Of all items."""
+
+
+def template_of(row: Row, declared: Declared) -> tuple[Part, ...]:
+    """The template that an entry names, where it is one."""
+    name = row.reader.part.text("template")
+    found = declared.templates.get(name.value) if name else None
+    return () if found is None else (found,)
 
 
 def authority_of(row: Row, world: World) -> Authority | None:

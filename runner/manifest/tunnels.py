@@ -11,10 +11,12 @@ from runner.manifest.durations import parse_duration
 from runner.manifest.entries import read_rows
 from runner.manifest.labelling import read_labels
 from runner.manifest.model import Template
-from runner.manifest.referring import World, authority_of, credential_of
+from runner.manifest.referring import World, authority_of, credential_of, template_of
+from runner.manifest.rowplaces import placed_at
 from runner.manifest.secrets import read_secret
 from runner.manifest.templates import NAMED_FIELDS, read_template
 from runner.manifest.tunnel import Approval, Tunnel
+from runner.manifest.users import Users
 from runner.pki.extensions import EXTENDED_KEY_USAGES, KEY_USAGES, parse_extended_key_usage, parse_key_usage
 from runner.pki.keyspecs import KINDS, parse_key_spec
 from runner.pki.name_patterns import parse_pattern
@@ -46,7 +48,13 @@ def read_tunnels(
 ) -> tuple[Tunnel, ...]:
     """The tunnels of all files that can be read."""
     rows = read_rows(roots, variables, defaults, ledger, sections=("tunnels",))
-    return tuple(tunnel for row in rows if (tunnel := _tunnel(row, World(declared, ()))) is not None)
+    tunnels, users = [], Users(ledger)
+    for row in rows:
+        mark = len(ledger.diagnostics)
+        tunnels.append(_tunnel(row, World(declared, ())))
+        placed_at(row.record, (row.reader.part, *template_of(row, declared)), ledger, mark)
+        users.name(row.name or "", row.reader.part, template_of(row, declared), mark)
+    return tuple(tunnel for tunnel in tunnels if tunnel is not None)
 
 
 def _tunnel(row: Row, world: World) -> Tunnel | None:
