@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from runner.cli.carrying import Hearers, carry_out
 from runner.cli.options import FailureLimit
+from runner.cli.permitting import refuse_against_policy
 from runner.cli.surveying import look
 from runner.cli.wiring import Workshop
 from runner.errors import BadInput, CmpBatchError, Diagnostic, Place, Refused, StateError
@@ -90,14 +91,16 @@ def apply(  # noqa: PLR0913 - the options of the command, each with its usual va
     """Make it so, and return the Run; `on_result` hears of each Result as it comes.
 
     Not to be called from within a running event loop. Bad input (BadInput) is found before anything is sent or
-    written; Refused where another apply has the lock; StateError where nothing can be kept.
+    written; Refused where another apply has the lock, or the policy forbids it; StateError where nothing can be kept.
     """
     args = _asked(state, targets, retry_unknown=retry_unknown)
     args.parallel, args.workers = parallel, workers
     args.max_failures = None if max_failures is None else FailureLimit(count=max_failures)
     args.allow_path, args.allow_commands = tuple(map(str, allow_paths)), allow_commands
     clock = SystemClock()
-    workshop = Workshop.open(_situation(document, args), args, clock)
+    situation = _situation(document, args)
+    refuse_against_policy(situation)
+    workshop = Workshop.open(situation, args, clock)
     hears = _Hears(on_result)
     return carry_out(
         workshop, args, clock, Hearers(lambda _total: nullcontext(hears), lambda _run: None, asyncio.Event)

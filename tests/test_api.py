@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import runner
-from runner import BadInput, Outcome, Verb, api, apply, load, plan, render
+from runner import BadInput, Outcome, Refused, Verb, api, apply, load, plan, render
 
 STABLE = {
     *("BadInput", "CmpBatchError", "Diagnostic", "Document", "Failure", "Outcome", "Place", "Plan", "Reason"),
@@ -84,3 +84,13 @@ def test_the_process_of_others_stays_as_it_was(manifest):
     before = sys.getswitchinterval(), gc.get_threshold(), gc.get_freeze_count()
     apply(load(manifest, variables={"site": "a"}))
     assert (sys.getswitchinterval(), gc.get_threshold(), gc.get_freeze_count()) == before
+
+
+def test_the_policy_holds_for_the_library_too(tmp_path):
+    path = tmp_path / "m.yaml"
+    path.write_text(MANIFEST.replace("enrollments:", "policy: {max_issues: 1}\nenrollments:"))
+    document = load(path, variables={"site": "x"})
+    with pytest.raises(Refused, match="max_issues"):
+        apply(document)
+    assert [file.name for file in tmp_path.iterdir()] == ["m.yaml"]
+    assert len(apply(document, targets=["web-a"]).results) == 1

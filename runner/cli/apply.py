@@ -37,6 +37,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(args: Namespace) -> int:
     """Plan, ask, carry out, report."""
     from runner.cli.carrying import Hearers, carry_out
+    from runner.cli.permitting import refuse_against_policy
     from runner.cli.saved import saved_plan_in
     from runner.cli.signing import signer_for
     from runner.cli.wiring import Workshop
@@ -50,7 +51,7 @@ def run(args: Namespace) -> int:
     args.saved = saved_plan_in(args)
     situation = _situation(args, clock)
     console.warn(situation.document.warnings)
-    _refuse_excess(situation)
+    console.warn(refuse_against_policy(situation))
     workshop = Workshop.open(situation, args, clock)
     console.warn(workshop.keyring.guessable.values())
     situation = workshop.situation
@@ -90,18 +91,6 @@ def _situation(args: Namespace, clock: SystemClock) -> Situation:
     situation = survey(args, clock, args.saved.at)
     refuse_unless_true(args.saved, situation)
     return situation
-
-
-def _refuse_excess(situation: Situation) -> None:
-    """More certificates or revocations than the policy allows in one apply are refused; where it only warns, told."""
-    from runner.errors import Refused, Severity
-    from runner.plan.limits import limits_passed
-
-    passed = limits_passed(situation.plan, situation.document.policy)
-    console.warn(each for each in passed if each.severity is Severity.WARNING)
-    for each in passed:
-        if each.severity is Severity.ERROR:
-            raise Refused(each.summary, why=f"the policy at {each.place} says so", next_step=each.next_step)
 
 
 def _agreed(situation: Situation, args: Namespace) -> bool:

@@ -31,8 +31,8 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(args: Namespace) -> int:
     """Print the plan."""
+    from runner.cli.permitting import objections
     from runner.cli.surveying import survey
-    from runner.plan.limits import limits_passed
     from runner.system import SystemClock
 
     if args.out is not None:
@@ -42,7 +42,7 @@ def run(args: Namespace) -> int:
         take(args, asked_of(args))
     situation = survey(args, SystemClock())
     console.warn(situation.document.warnings)
-    console.warn(limits_passed(situation.plan, situation.document.policy))
+    console.warn(objections(situation))
     if args.out is not None:
         _write(args, situation)
     console.show(_rendered(situation.plan, args))

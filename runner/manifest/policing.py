@@ -1,6 +1,7 @@
 """Items held against the policy: each rule a small function from an item to what is wrong, told at its line.
 
-How many certificates one apply may ask for and revoke is a matter of the plan, and is judged in runner.plan.limits.
+How many certificates one apply may ask for and revoke is a matter of the plan, and is judged in runner.plan.limits; so
+is what lies in files, in runner.plan.contents.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from runner.manifest.policy import Policy
     from runner.pki.keyspecs import KeySpec
     from runner.pki.keyurls import KeyUrl
+    from runner.pki.names import GeneralName, Name
 
 _WEAK = ("sha1", "hmac-sha1", "hmac-sha1-pkcs5", "md5")
 
@@ -46,13 +48,14 @@ def check_policy(
     breaches += _reused_keys(policy, items)
     breaches += _reused_secrets(policy, items, credentials)
     breaches += _weak_digests(policy, credentials)
-    for breach in breaches:
-        severity = policy.severity(breach.rule)
-        why = breach.why or f"the policy at {policy.place} says so"
-        summary = f"policy {breach.rule}: {breach.summary}"
-        ledger.diagnostics.append(
-            Diagnostic(summary, breach.place, why, severity=severity, rule=f"policy/{breach.rule}")
-        )
+    ledger.diagnostics += (told(policy, breach) for breach in breaches)
+
+
+def told(policy: Policy, breach: Breach) -> Diagnostic:
+    """A breach as a finding."""
+    why = breach.why or f"the policy at {policy.place} says so"
+    severity, summary = policy.severity(breach.rule), f"policy {breach.rule}: {breach.summary}"
+    return Diagnostic(summary, breach.place, why, severity=severity, rule=f"policy/{breach.rule}")
 
 
 def _made(item: AnyItem) -> Iterator[tuple[KeyUrl, KeySpec, Place]]:
@@ -63,18 +66,19 @@ def _made(item: AnyItem) -> Iterator[tuple[KeyUrl, KeySpec, Place]]:
             yield key, key.spec, item.at(at)
 
 
-def _small_keys(policy: Policy, item: AnyItem) -> Iterator[Breach]:
+def _made_keys(policy: Policy, item: AnyItem) -> Iterator[Breach]:
     for _, spec, place in _made(item):
-        least, bits = policy.min_key_bits.get(spec.kind, 0), spec.bits
-        if bits is not None and bits < least:
-            yield Breach("min_key_bits", place, f"a key of {bits} bits ({spec}), {spec.kind} takes at least {least}")
+        yield from key_breaches(policy, spec, place)
 
 
-def _key_types(policy: Policy, item: AnyItem) -> Iterator[Breach]:
-    for _, spec, place in _made(item):
-        if policy.key_types and spec not in policy.key_types and spec.kind not in policy.key_types:
-            allowed = listed([str(each) for each in policy.key_types])
-            yield Breach("key_types", place, f"a key of the kind {spec}; allowed are {allowed}")
+def key_breaches(policy: Policy, spec: KeySpec, place: Place) -> Iterator[Breach]:
+    """What is wrong with a key of a kind, named at a place."""
+    least, bits = policy.min_key_bits.get(spec.kind, 0), spec.bits
+    if bits is not None and bits < least:
+        yield Breach("min_key_bits", place, f"a key of {bits} bits ({spec}), {spec.kind} takes at least {least}")
+    if policy.key_types and spec not in policy.key_types and spec.kind not in policy.key_types:
+        allowed = listed([str(each) for each in policy.key_types])
+        yield Breach("key_types", place, f"a key of the kind {spec}; allowed are {allowed}")
 
 
 def _long_lives(policy: Policy, item: AnyItem) -> Iterator[Breach]:
@@ -95,15 +99,29 @@ def _long_lives(policy: Policy, item: AnyItem) -> Iterator[Breach]:
 
 
 def _names(policy: Policy, item: AnyItem) -> Iterator[Breach]:
-    if not isinstance(item, Enrollment):
-        return
-    subjects = policy.names.get("subject")
-    for name in common_names(item.template.subject.text) if subjects is not None and item.template.subject else ():
-        if not _matches(name, subjects or ()):
-            yield Breach("allowed_names", item.at("subject"), f"the common name {shortened(name)} is not allowed")
-    for other in item.template.alt_names:
-        if not _allowed(policy, other.kind, other.text):
-            yield Breach("allowed_names", item.at("alt_names"), f"{shortened(str(other))} is not allowed")
+    if isinstance(item, Enrollment):
+        subject, names = item.template.subject, item.template.alt_names
+        yield from subject_breaches(policy, subject, item.at("subject"))
+        yield from alt_name_breaches(policy, names, item.at("alt_names"))
+
+
+def subject_breaches(policy: Policy, subject: Name | None, place: Place) -> Iterator[Breach]:
+    """What is wrong with a subject, named at a place."""
+    allowed = policy.names.get("subject")
+    for name in common_names(subject.text) if subject else ():
+        if allowed is not None and not _matches(name, allowed):
+            yield Breach("allowed_names", place, f"the common name {shortened(name)} is not allowed")
+        if not policy.wildcards and "*" in name:
+            yield Breach("wildcards", place, f"{shortened(name)} is a wildcard name")
+
+
+def alt_name_breaches(policy: Policy, names: Sequence[GeneralName], place: Place) -> Iterator[Breach]:
+    """What is wrong with alternative names, named at a place."""
+    for name in names:
+        if not _allowed(policy, name.kind, name.text):
+            yield Breach("allowed_names", place, f"{shortened(str(name))} is not allowed")
+        if not policy.wildcards and name.kind == "dns" and "*" in name.text:
+            yield Breach("wildcards", place, f"{shortened(str(name))} is a wildcard name")
 
 
 def _allowed(policy: Policy, kind: str, text: str) -> bool:
@@ -116,23 +134,10 @@ def _matches(text: str, patterns: Sequence[str]) -> bool:
     return any(fnmatchcase(text.lower(), pattern.lower()) for pattern in patterns)
 
 
-def _wildcards(policy: Policy, item: AnyItem) -> Iterator[Breach]:
-    if policy.wildcards or not isinstance(item, Enrollment):
-        return
-    for name in common_names(item.template.subject.text) if item.template.subject else ():
-        if "*" in name:
-            yield Breach("wildcards", item.at("subject"), f"{shortened(name)} is a wildcard name")
-    for other in item.template.alt_names:
-        if other.kind == "dns" and "*" in other.text:
-            yield Breach("wildcards", item.at("alt_names"), f"{shortened(str(other))} is a wildcard name")
-
-
 _OF_ITEMS: tuple[Callable[[Policy, AnyItem], Iterator[Breach]], ...] = (
-    _small_keys,
-    _key_types,
+    _made_keys,
     _long_lives,
     _names,
-    _wildcards,
 )
 
 
