@@ -35,6 +35,8 @@ UNSENT, SENT = "unsent", "sent"
 """Whether a message without an answer left us."""
 TRY_LATER = ("systemUnavail", "systemFailure")
 """failInfo that asks for another transaction later (RFC 9810 §5.2.3)."""
+_NOT_NOW = {"systemUnavail"}
+"""failInfo that judges nothing: a certConf that was answered so has not been looked at, and goes again."""
 _TOO_MUCH = frozenset({"badRequest", "badDataFormat", "badCertTemplate", "systemFailure"})
 """failInfo with which a CA may refuse a message for what all of its requests together are."""
 
@@ -104,9 +106,9 @@ def ending(dialogue: Dialogue, action: Done | Rejected | GivenUp, offered: Offer
         return _rejected_by_us(offered.problem, offered, confirmed=dialogue.confirmed)
     if isinstance(action, Done):
         return Won(dialogue, offered.status if offered else action.status, offered, action.told)
-    if doubt:
-        if offered is not None and "certConfirmed" in action.status.fail_info:
-            return Won(dialogue, offered.status, offered)
+    if doubt and offered is not None and "certConfirmed" in action.status.fail_info:
+        return Won(dialogue, offered.status, offered)
+    if doubt or (action.after_issue and set(action.status.fail_info) == _NOT_NOW):
         return Unsure(_refusal(action, dialogue), action.status)
     # Another transaction after a certificate came would be another certificate.
     later = not action.after_issue and any(bit in TRY_LATER for bit in action.status.fail_info)

@@ -192,9 +192,16 @@ def test_another_transaction_later_is_what_the_ca_asks_for(talk, bit):
 
 
 def test_a_certificate_that_came_is_never_followed_by_another_transaction(talk):
-    ending = talk.begin(talk.ca.answers, talk.ca.refuses("systemUnavail"))
+    ending = talk.begin(talk.ca.answers, talk.ca.refuses("systemFailure"))
     assert not ending.try_later
     assert parse_certificate(ending.aside).public_key_info == talk.signer.public_key_info
+
+
+def test_a_confirmation_that_nobody_had_time_for_goes_again(talk):
+    """systemUnavail judges nothing: the certificate is not put aside, and certConf stays to be repeated."""
+    ending = talk.begin(talk.ca.answers, talk.ca.refuses("systemUnavail"))
+    assert isinstance(ending, Unsure)
+    assert talk.noted[-1][0] is At.ISSUED
 
 
 def test_a_refusal_says_what_the_ca_said_and_what_to_do(talk):

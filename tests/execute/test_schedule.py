@@ -65,10 +65,11 @@ def test_good_outcomes_let_others_start(outcome):
 def test_others_skip_what_waits_and_say_for_whom_it_waited(outcome):
     schedule = Schedule([step("a"), step("b", "a"), step("c", "b"), step("free")], Rollout(), ANY_NUMBER)
     ready(schedule)
+    ended = {"failed": "has failed", "skipped": "was skipped"}.get(outcome.value, f"is {outcome.value}")
     assert told(schedule.finish(result("a", outcome))) == [
         ("a", outcome.value, ""),
-        ("b", "skipped", f'it waits for "a", which is {outcome.value}'),
-        ("c", "skipped", 'it waits for "b", which is skipped'),
+        ("b", "skipped", f'it waits for "a", which {ended}'),
+        ("c", "skipped", 'it waits for "b", which was skipped'),
     ]
     assert not schedule.is_over
     schedule.finish(result("free"))
