@@ -115,7 +115,7 @@ class Desk:
         await self.journal.do(changes)
 
     async def make_key(self, url: KeyUrl, path: Path) -> StoredKey:
-        """A new key, durable at `path` before this returns (design §5 promise 1)."""
+        """A new key, durable at `path` before this returns."""
         if url.kept == "token":
             return await self.in_thread(self.maker.make_in_token, url, str(path))
         key, file = await self._made(url, path)
@@ -127,7 +127,7 @@ class Desk:
         return await asyncio.get_running_loop().run_in_executor(self.key_threads, partial(do, *args))
 
     async def _made(self, url: KeyUrl, path: Path) -> tuple[StoredKey, NewFile]:
-        """RSA takes long and lets go of the interpreter meanwhile: threads. Others are quicker here (design §6)."""
+        """RSA takes long and lets go of the interpreter meanwhile: threads. Others are quicker here."""
         if url.passphrase or (url.spec is not None and url.spec.kind == "rsa"):
             return await self.in_thread(self.maker.make, url, path)
         return self.maker.make(url, path)

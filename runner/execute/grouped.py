@@ -1,4 +1,4 @@
-"""Group commit: work that many ask for at once is done together, durably (design §6).
+"""Group commit: work that many ask for at once is done together, durably.
 
 While the disk is quick, the loop itself writes: handing the interpreter to and fro between two threads takes longer
 than the disk does, and what arrives meanwhile waits in the kernel and makes the next group. A disk that makes us wait

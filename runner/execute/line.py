@@ -1,4 +1,4 @@
-"""A line to one authority, with manners: concurrency, messages per second, retries with back-off (design §5 promise 5).
+"""A line to one authority, with manners: concurrency, messages per second, retries with back-off.
 
 Every message counts, certConf and pollReq too. What is retried here is the same octets; what an answer means is for
 conversation.py. How many messages are out at once is found by trial, below the authority's limit (places.py).

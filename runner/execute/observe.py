@@ -1,6 +1,6 @@
 """Looking at the disk for the planner: the certificates and keys that a Document's items are about.
 
-No secret is read and nothing is shown of a file that is not what it should be (design §5 promise 10): a sealed key
+No secret is read and nothing is shown of a file that is not what it should be: a sealed key
 is seen from outside, and a key outside the manifest's folder is not opened at all.
 """
 

@@ -1,6 +1,6 @@
 """One item, end to end: prepare, talk, install, remember. The item's own trouble ends in its Result.
 
-The order of things is the promise (design §5): the key is durable, then the intent, then the wire; what came is
+The order of things is the promise: the key is durable, then the intent, then the wire; what came is
 journalled, then confirmed, then installed.
 """
 

@@ -1,6 +1,6 @@
 """Before anything is sent or written: everything that a plan will read is read once, and every path is checked.
 
-All findings come together, each at its place in the manifest (design §5 promise 9). What an item of the plan will
+All findings come together, each at its place in the manifest. What an item of the plan will
 make is not missed here.
 """
 
@@ -98,7 +98,7 @@ def _trust(authority: Authority, folder: Folder, findings: Findings, seen: set[s
 
 
 def _hooks(item: AnyItem, keyring: Keyring) -> None:
-    """Commands run where the user says so, and nowhere else (design §5 promise 10)."""
+    """Commands run where the user says so, and nowhere else."""
     if item.hooks and not keyring.secrets.commands_allowed:
         raise Refused(
             f"{item.name} has hooks, and commands are not allowed",

@@ -1,7 +1,7 @@
 """One step, from its start or from where it waits, to its Result, or to the moment when its CA is asked again.
 
 An item that waits for its CA keeps no task, no connection and no place among those at work: what the journal has of it
-is all that is needed to go on, and that is what a Later holds (design §5 promise 5).
+is all that is needed to go on, and that is what a Later holds.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Who may start when: needs first, then the order of the manifest; and when to stop starting.
 
 Pure bookkeeping; executor.py runs what is ready. One cause is told once: dependents of what went wrong are skipped
-and say for whom they waited (design §5 promise 6).
+and say for whom they waited.
 """
 
 from __future__ import annotations

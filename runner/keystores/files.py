@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all, in groups (design §5 promises 1, 3 and 10, §6).
+"""Files that appear whole or not at all, in groups.
 
 Each file is written under a temporary name beside its place, with its final mode from the first octet on; all are
 fsynced, then all get their names, then each folder is fsynced once. A crash leaves old content or new content, and

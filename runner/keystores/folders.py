@@ -1,4 +1,4 @@
-"""Where we may write: one folder and what lies below it (design §5 promise 10), and folders that outlive a crash.
+"""Where we may write: one folder and what lies below it, and folders that outlive a crash.
 
 A path is judged twice: as text, and as it really is once symbolic links are followed. What is opened afterwards is
 opened step by step without following links, so that a link put there in between is met and refused, not obeyed.

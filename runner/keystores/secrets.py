@@ -2,7 +2,7 @@
 
 A reference is a kind and a value: `env` a variable's name, `file` a path, `command` an argv joined by NUL, `literal`
 the secret itself, `cell` one of a table (cells.py). References are read when something is done, never when it is
-planned (design §5 promise 10).
+planned.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """PKCS#11 modules: which shared library speaks for a token, and whether it may be loaded at all.
 
-Loading a library runs it, and plans are made of strangers' manifests (design §5 promise 10): only what lies in the
+Loading a library runs it, and plans are made of strangers' manifests: only what lies in the
 system's library folders, or in a folder that the operator names in CMP_BATCH_PKCS11_MODULES, is loaded. python-pkcs11
 is an optional dependency (`cmp-batch[pkcs11]`) and imported here alone.
 """

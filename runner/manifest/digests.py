@@ -1,4 +1,4 @@
-"""The digest of an item: what its entry asks for, and nothing else (design §2: item identity and change).
+"""The digest of an item: what its entry asks for, and nothing else.
 
 SHA-256 over canonical JSON (sorted keys, no blanks, nothing empty, UTF-8). Passphrases and places are left out, and
 paths go in as the manifest spells them, so that neither re-ordering rows nor moving the folder changes it. When to

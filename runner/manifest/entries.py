@@ -1,4 +1,4 @@
-"""Entries of the item sections to rows: `for_each` unrolled, names made and kept unique (design §3).
+"""Entries of the item sections to rows: `for_each` unrolled, names made and kept unique.
 
 A row is an entry with one set of variables. What the row asks for is read by runner.manifest.items.
 """

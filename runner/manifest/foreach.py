@@ -1,4 +1,4 @@
-"""`for_each` to the variables of each row: lists side by side, ranges, products, and tables in files (design §3)."""
+"""`for_each` to the variables of each row: lists side by side, ranges, products, and tables in files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files to Sources, and the files that they include: each read once, in the order in which they are named (design §3).
+"""Files to Sources, and the files that they include: each read once, in the order in which they are named.
 
 An include is relative to the file that it stands in, and stays below the folder that was given: what a stranger's
 manifest names elsewhere is not opened. Whether a file is a manifest at all is said by runner.manifest.schema.

@@ -1,4 +1,4 @@
-"""Rows to items: what an entry asks for, with its authority and its credential (design §3).
+"""Rows to items: what an entry asks for, with its authority and its credential.
 
 A psk makes an `ir` and a certificate a `cr` unless the entry says otherwise; an update signs with the certificate
 that it updates; a revocation may. How items get along with each other is left to runner.manifest.checks.

@@ -1,6 +1,6 @@
 """What reading manifests brings to light: findings, and the files that they expect to find.
 
-One Ledger goes along with all the reading of one run, so that every finding is told at once (design §2, validate).
+One Ledger goes along with all the reading of one run, so that every finding is told at once.
 It only collects; what is a finding is decided where the manifest is read.
 """
 

@@ -1,4 +1,4 @@
-"""Manifest files to one Document: the door of this package (design §2, PATH).
+"""Manifest files to one Document: the door of this package.
 
 PATH is a manifest or a folder of them (*.yaml and *.yml, by name, in folders below too; hidden files and folders are
 passed over), and what they include. Everything that is wrong in all of them is told in one BadInput; nothing that they

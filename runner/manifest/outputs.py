@@ -1,4 +1,4 @@
-"""Reads `output`: where the certificate goes, what is written beside it, and whose all of it is to be (design §3)."""
+"""Reads `output`: where the certificate goes, what is written beside it, and whose all of it is to be."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is particular to recoveries: how the keys that come are kept, each in files of its own (design §3)."""
+"""What is particular to recoveries: how the keys that come are kept, each in files of its own."""
 
 from __future__ import annotations
 

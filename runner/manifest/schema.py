@@ -1,4 +1,4 @@
-"""Holds a manifest against its JSON Schema and says in plain words, at its place, what does not fit (design §3).
+"""Holds a manifest against its JSON Schema and says in plain words, at its place, what does not fit.
 
 The schema (schemas/manifest.schema.json, Draft 2020-12) knows shapes: keys, types, ranges. What names refer to and
 what texts mean is left to runner.manifest.resolve. Values of keys that the schema marks `writeOnly` are never quoted.
@@ -44,7 +44,7 @@ def _ruled(finding: Diagnostic, keyword: str) -> Diagnostic:
 
 
 def is_manifest(source: Source) -> bool:
-    """Whether a file says that it is a manifest of ours; what is in another one is never quoted (design §5, 10)."""
+    """Whether a file says that it is a manifest of ours; what is in another one is never quoted."""
     return _stranger(source) is None
 
 

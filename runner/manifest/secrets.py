@@ -1,4 +1,4 @@
-"""Reads references to secrets: where one is, never what it is (design §5 promise 10)."""
+"""Reads references to secrets: where one is, never what it is."""
 
 from __future__ import annotations
 

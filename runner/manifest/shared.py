@@ -1,4 +1,4 @@
-"""What entries share beside names: `vars:`, `defaults:`, and templates that extend others (design §3).
+"""What entries share beside names: `vars:`, `defaults:`, and templates that extend others.
 
 All of it holds for every file that is read together, so that dividing a manifest into files changes nothing.
 """

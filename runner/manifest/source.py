@@ -1,4 +1,4 @@
-"""YAML text to plain values, with the place where each of them was written (design §3).
+"""YAML text to plain values, with the place where each of them was written.
 
 Values are JSON's (runner.manifest.scalars). What cannot be a manifest is refused at its place: duplicate keys, tags,
 merge keys (`<<`; templates do that work), keys that are no text, control characters, text that reads otherwise on a

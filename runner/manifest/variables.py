@@ -1,4 +1,4 @@
-"""`${name}` in the texts of a manifest: found, replaced, and missed at its place (design §3).
+"""`${name}` in the texts of a manifest: found, replaced, and missed at its place.
 
 `$$` is a dollar; a dollar before anything but a brace is itself. Inside key URLs `${env:…}` and `${file:…}` are
 passphrase references: they stay as they are, and keystores resolve them. Elsewhere `${env:…}` is a value like any

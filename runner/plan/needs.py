@@ -1,6 +1,6 @@
 """Who must wait for whom: `depends_on`, and what follows from the files that items use and make.
 
-A revocation of what an update replaces waits for the update (design §3).
+A revocation of what an update replaces waits for the update.
 """
 
 from __future__ import annotations

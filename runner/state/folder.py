@@ -1,6 +1,6 @@
 """The folder that the state lives in: `.cmp-batch`, ours alone (0700), made when something is first written.
 
-A folder or file of that name that comes with a manifest as a symbolic link is refused (design §5 promise 10).
+A folder or file of that name that comes with a manifest as a symbolic link is refused.
 """
 
 from __future__ import annotations

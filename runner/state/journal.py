@@ -1,4 +1,4 @@
-"""The write-ahead journal: SQLite in WAL mode, every commit durable (synchronous=FULL) (design §5 promise 2).
+"""The write-ahead journal: SQLite in WAL mode, every commit durable (synchronous=FULL).
 
 A group of changes is one commit. Synchronous; used by one thread at a time, which need not be the one that opened it.
 Two applies are kept apart by runner.state.lock; readers need no lock. What the rows look like is in tables.py.

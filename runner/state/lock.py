@@ -1,4 +1,4 @@
-"""One apply at a time: a lock on `.cmp-batch/lock` that says who holds it (design §5 promise 8).
+"""One apply at a time: a lock on `.cmp-batch/lock` that says who holds it.
 
 The lock is the kernel's (flock), so it ends with its owner, however that comes about; the file stays, and what is
 written in it only serves to name the owner.

@@ -1,4 +1,4 @@
-"""Kinds and sizes of keys between text and keys (design §3)."""
+"""Kinds and sizes of keys between text and keys."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reading the journal leaves no trace (design §5 promise 10), whatever state its files are in, and sees all commits."""
+"""Reading the journal leaves no trace, whatever state its files are in, and sees all commits."""
 
 from __future__ import annotations
 
