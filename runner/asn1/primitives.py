@@ -202,16 +202,27 @@ class _GeneralizedTime(Codec[datetime]):
         return b"%04d%02d%02d%02d%02d%02dZ" % value.astimezone(UTC).timetuple()[:6]
 
     def parse(self, octets: bytes, start: int, stop: int) -> datetime:
-        match = _TIME.fullmatch(octets, start, stop) if stop - start < 32 else None  # noqa: PLR2004
-        if match is None:
-            raise Malformed("a GeneralizedTime in no form that PKIX uses")
-        *calendar, fraction, sign, hours, minutes = match.groups()
-        offset = timedelta(hours=int(hours or 0), minutes=int(minutes or 0)) * (-1 if sign == b"-" else 1)
-        parts = timedelta(microseconds=int((fraction or b"0").ljust(6, b"0")[:6]))
-        try:
-            return datetime(*map(int, calendar), tzinfo=UTC) - offset + parts  # type: ignore[misc,arg-type]
-        except (ValueError, OverflowError) as problem:
-            raise Malformed("a GeneralizedTime that no calendar has") from problem
+        if stop - start > _MAX_TIME_OCTETS:
+            raise Malformed("a GeneralizedTime that is absurdly long")
+        return _moment(octets[start:stop])
+
+
+_MAX_TIME_OCTETS = 31
+
+
+@lru_cache(maxsize=64)
+def _moment(octets: bytes) -> datetime:
+    """The messages of one second have the same time, and so have their certificates."""
+    match = _TIME.fullmatch(octets)
+    if match is None:
+        raise Malformed("a GeneralizedTime in no form that PKIX uses")
+    *calendar, fraction, sign, hours, minutes = match.groups()
+    offset = timedelta(hours=int(hours or 0), minutes=int(minutes or 0)) * (-1 if sign == b"-" else 1)
+    parts = timedelta(microseconds=int((fraction or b"0").ljust(6, b"0")[:6]))
+    try:
+        return datetime(*map(int, calendar), tzinfo=UTC) - offset + parts  # type: ignore[misc,arg-type]
+    except (ValueError, OverflowError) as problem:
+        raise Malformed("a GeneralizedTime that no calendar has") from problem
 
 
 class _Time(_GeneralizedTime):

@@ -21,7 +21,7 @@ from typing import Annotated, Any, TypeVar, dataclass_transform, get_args, get_o
 from runner.asn1.der import SEQUENCE_TAG, read_header, tlv
 from runner.asn1.primitives import Codec
 from runner.errors import Malformed
-from runner.values import twin_of
+from runner.values import compiled, twin_of
 
 T = TypeVar("T")
 _CONTEXT = 0x80
@@ -54,45 +54,59 @@ def codec_of(type_or_codec: Any) -> Codec[Any]:
 
 
 class _Sequence(Codec[Any]):
-    """`fields`: of each one its name, the octets that it may begin with, its reader and writer, and its default.
+    """The fields one after the other, by functions that are written out for each class and compiled (runner.values).
 
-    The default of a field that is mandatory is dataclasses.MISSING.
+    `fields`: of each one its name, its codec and its default, which is dataclasses.MISSING where it is mandatory.
     """
 
     def __init__(self, made: type) -> None:
         super().__init__(SEQUENCE_TAG)
         self.make = made
         hints = get_type_hints(made, include_extras=True)
-        codecs = {field.name: _annotated(hints[field.name]) for field in dataclasses.fields(made)}
-        self.twin = twin_of(made)
-        self.fields = [
-            (field.name, codecs[field.name].tags, codecs[field.name].read, codecs[field.name].encode, field.default)
-            for field in dataclasses.fields(made)
-        ]
+        self.fields = [(field.name, _annotated(hints[field.name]), field.default) for field in dataclasses.fields(made)]
 
     def body(self, value: Any) -> bytes:
-        parts = []
-        for name, _, _, encode_part, default in self.fields:
-            part = getattr(value, name)
-            if part is None or part == default:
-                continue
-            parts.append(encode_part(part))
-        return b"".join(parts)
+        self.body = self._compiled("body", self._writer())  # type: ignore[method-assign]  # the next one finds it made
+        return self.body(value)
 
     def parse(self, octets: bytes, start: int, stop: int) -> Any:
-        made: Any = object.__new__(self.twin)
-        for name, tags, read, _, default in self.fields:
-            if start < stop and (tags is None or octets[start] in tags):
-                part, start = read(octets, start, stop)
-            elif default is dataclasses.MISSING:
-                raise Malformed(f"{self.make.__name__} lacks {name}", why=f"at octet {start}")
-            else:
-                part = default
-            setattr(made, name, part)
-        if start != stop:
-            raise Malformed(f"{self.make.__name__} has an element that does not belong there", why=f"at octet {start}")
-        made.__class__ = self.make  # runner.values says why
-        return made
+        self.parse = self._compiled("parse", self._reader())  # type: ignore[method-assign]
+        return self.parse(octets, start, stop)
+
+    def _compiled(self, name: str, source: str) -> Any:
+        made = self.make
+        known = {"new": object.__new__, "made_of": made, "twin": twin_of(made), "lacking": _lacking, "odd": _odd}
+        for number, (_, codec, default) in enumerate(self.fields):
+            known |= {f"tags{number}": codec.tags, f"default{number}": default}
+            known |= {f"read{number}": codec.read, f"encode{number}": codec.encode}
+        return compiled(source, name, known)
+
+    def _writer(self) -> str:
+        lines = ["def body(value):", "parts = []"]
+        for number, (name, _, default) in enumerate(self.fields):
+            given = "" if default is dataclasses.MISSING else f"if value.{name} != default{number}: "
+            given = f"if value.{name} is not None: " if default is None else given
+            lines.append(f"{given}parts.append(encode{number}(value.{name}))")
+        return "\n    ".join((*lines, "return b''.join(parts)"))
+
+    def _reader(self) -> str:
+        lines = ["def parse(octets, start, stop):", "made = new(twin)"]
+        for number, (name, codec, default) in enumerate(self.fields):
+            there = "start < stop" if codec.tags is None else f"start < stop and octets[start] in tags{number}"
+            missing = f"lacking(made_of, '{name}', start)" if default is dataclasses.MISSING else f"default{number}"
+            lines += [f"if {there}: made.{name}, start = read{number}(octets, start, stop)"]
+            lines += [f"else: made.{name} = {missing}"]
+        return "\n    ".join(
+            (*lines, "if start != stop: odd(made_of, start)", "made.__class__ = made_of", "return made")
+        )
+
+
+def _lacking(cls: type, name: str, at: int) -> None:
+    raise Malformed(f"{cls.__name__} lacks {name}", why=f"at octet {at}")
+
+
+def _odd(cls: type, at: int) -> None:
+    raise Malformed(f"{cls.__name__} has an element that does not belong there", why=f"at octet {at}")
 
 
 def _annotated(hint: Any) -> Codec[Any]:
@@ -132,8 +146,14 @@ class Implicit(Codec[Any]):
     def __init__(self, number: int, inner: Any) -> None:
         self.inner = codec_of(inner)
         super().__init__(_CONTEXT | (self.inner.tag & _CONSTRUCTED) | number)
-        self.body = self.inner.body  # type: ignore[method-assign]  # the same octets inside
-        self.parse = self.inner.parse  # type: ignore[method-assign]
+
+    def body(self, value: Any) -> bytes:
+        """The same octets inside."""
+        return self.inner.body(value)
+
+    def parse(self, octets: bytes, start: int, stop: int) -> Any:
+        """The same value."""
+        return self.inner.parse(octets, start, stop)
 
 
 class Explicit(Codec[Any]):

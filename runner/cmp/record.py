@@ -40,8 +40,12 @@ _WRITTEN = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
 
 def to_record(dialogue: Dialogue) -> str:
     """The dialogue as one line of JSON."""
-    said = ((name, getattr(dialogue, name), default) for name, default in _DEFAULTS)
-    return _WRITTEN({name: _plain(value) for name, value, default in said if value != default})
+    said = {}
+    for name, default in _DEFAULTS:
+        value = getattr(dialogue, name)
+        if value is not default and value != default:  # most are the very default
+            said[name] = _plain(value)
+    return _WRITTEN(said)
 
 
 def from_record(text: str) -> Dialogue:

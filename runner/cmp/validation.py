@@ -7,7 +7,7 @@ they tell a person what differs.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -21,6 +21,7 @@ from runner.pki.extensions import basic_constraints_in
 from runner.pki.paths import find_path
 from runner.pki.profile import differences
 from runner.pki.servers import Tolerance
+from runner.values import replace
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable

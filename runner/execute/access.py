@@ -7,7 +7,7 @@ ready-made Access.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING
 
 from runner.asn1.x509 import NULL_DN
@@ -32,6 +32,7 @@ from runner.pki.kems import is_kem_key
 from runner.pki.macs import AgreedSecret, SharedSecret
 from runner.pki.names import directory_name
 from runner.pki.signing import SignatureChoice
+from runner.values import replace
 
 if TYPE_CHECKING:
     from runner.ambient import Entropy

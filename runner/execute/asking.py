@@ -5,7 +5,6 @@ Secrets among it are read here, at the last moment; SecretError where one is not
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from runner.asn1.crmf import OptionalValidity
@@ -14,6 +13,7 @@ from runner.cmp.protection import MacProtection
 from runner.cmp.wishes import authenticator, publication, reg_token, utf8_pairs
 from runner.errors import SecretError
 from runner.pki.names import directory_name
+from runner.values import replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

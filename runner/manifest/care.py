@@ -5,10 +5,11 @@ What cannot be is refused here, with the reason, before anything is made (RFC 42
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from runner.manifest.credentials import CertificateCredential, PskCredential
+from runner.values import replace
 
 if TYPE_CHECKING:
     from runner.manifest.credentials import Credential

@@ -43,6 +43,7 @@ _HASHES: dict[str, hashes.HashAlgorithm] = {
     "sha384": hashes.SHA384(),
     "sha512": hashes.SHA512(),
 }
+_ECDSA = {name: ec.ECDSA(digest) for name, digest in _HASHES.items()}
 _CURVE_HASHES = {
     "secp384r1": "sha384",
     "secp521r1": "sha512",
@@ -142,7 +143,7 @@ class PrivateKeySigner:
         if isinstance(key, rsa.RSAPrivateKey):
             return key.sign(data, self._padding(), _HASHES[self._digest])
         if isinstance(key, ec.EllipticCurvePrivateKey):
-            return key.sign(data, ec.ECDSA(_HASHES[self._digest]))
+            return key.sign(data, _ECDSA[self._digest])
         if isinstance(key, dsa.DSAPrivateKey):
             return key.sign(data, _HASHES[self._digest])
         return key.sign(data)
@@ -275,7 +276,7 @@ def _rsa_padding(
 
 def _verify_ecdsa(key: ec.EllipticCurvePublicKey, oid: str, signature: bytes, data: bytes) -> None:
     if oid in ECDSA_SIGNATURES:
-        key.verify(signature, data, ec.ECDSA(_HASHES[ECDSA_SIGNATURES[oid]]))
+        key.verify(signature, data, _ECDSA[ECDSA_SIGNATURES[oid]])
         return
     if oid not in _ECDSA_SHAKES:
         raise UnsupportedAlgorithm("no signature of this kind of key")

@@ -5,11 +5,11 @@ Of a copy that goes along, whom it is encrypted to: his name and fingerprint (§
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from runner.manifest.model import Enrollment, Update
 from runner.plan.steps import Reason, Verb
+from runner.values import replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
