@@ -1,27 +1,141 @@
-"""Frozen data, made quickly: what dataclasses do one attribute at a time through `object.__setattr__`.
+"""Frozen data, made quickly: `@frozen` is `dataclass(frozen=True, slots=True)` that costs less to define and to fill.
 
-A frozen dataclass with slots has a twin here that is not frozen and looks the same in memory. An instance is filled as
-its twin and then becomes what it is; nobody ever sees the twin. What fills it is written out for each class, field by
-field, and compiled, as dataclasses do with `__init__`: a `replace` of ten fields takes 0.5 µs instead of 3.4
-(benchmarks/README.md). Decoding (runner/asn1/structures.py) is the other user.
+dataclasses writes six methods for every class and compiles them when the module is imported, and fills an instance one
+attribute at a time through `object.__setattr__`. Here one set of methods serves all classes, and what fills an instance
+is written out and compiled when the first one is made. It fills a twin, a class that is not frozen and looks the same
+in memory, which then becomes what it is; nobody ever sees the twin. A start is a quarter shorter, a `replace` of ten
+fields takes 0.5 µs instead of 3.4 (benchmarks/README.md). Decoding (runner/asn1/structures.py) does the same.
 """
 
 from __future__ import annotations
 
-from dataclasses import fields
-from typing import TYPE_CHECKING, Any
+from dataclasses import MISSING, Field, FrozenInstanceError, dataclass, field, fields
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, TypeVar, dataclass_transform, overload
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["compiled", "replace", "twin_of"]
+__all__ = ["compiled", "frozen", "replace", "twin_of"]
 
+T = TypeVar("T")
 _COPIERS: dict[type, Callable[[Any, dict[str, Any]], Any]] = {}
+_BECOME = object.__dict__["__class__"].__set__
+"""Sets the class of an instance that is frozen."""
+
+
+@overload
+def frozen(cls: type[T], /) -> type[T]: ...
+@overload
+def frozen(*, kw_only: bool = False) -> Callable[[type[T]], type[T]]: ...
+
+
+@dataclass_transform(frozen_default=True, field_specifiers=(field,))
+def frozen(cls: type[T] | None = None, /, *, kw_only: bool = False) -> type[T] | Callable[[type[T]], type[T]]:
+    """Make a class a frozen dataclass with slots, of its fields and nothing else: there is no `__post_init__`.
+
+    What the class itself defines (`__repr__`, `__eq__`, `__hash__`, …) stays.
+    """
+    if cls is None:
+        return lambda cls: _frozen(cls, kw_only=kw_only)
+    return _frozen(cls, kw_only=kw_only)
+
+
+def _frozen(cls: type[T], *, kw_only: bool) -> type[T]:
+    defined = set(cls.__dict__)
+    made: Any = dataclass(init=False, repr=False, eq=False, slots=True, kw_only=kw_only)(cls)
+    row = _row_of([each.name for each in fields(made) if each.compare])
+
+    def __init__(self: Any, *args: Any, **values: Any) -> None:  # noqa: N807
+        made.__init__ = _initializer(made)
+        made.__init__(self, *args, **values)
+
+    def __eq__(self: Any, other: object) -> bool:  # noqa: N807
+        return bool(row(self) == row(other)) if other.__class__ is self.__class__ else NotImplemented
+
+    def __hash__(self: Any) -> int:  # noqa: N807
+        return hash(row(self))
+
+    methods = {"__init__": __init__, "__eq__": __eq__, "__hash__": __hash__, **_ALIKE}
+    for name, method in methods.items():
+        if name not in defined:
+            setattr(made, name, method)
+    return made  # type: ignore[no-any-return]
+
+
+def _row_of(names: list[str]) -> Callable[[Any], Any]:
+    """What gives the values of those attributes, to be compared and hashed."""
+    return attrgetter(*names) if names else lambda _: ()
+
+
+def _shown(self: Any) -> str:
+    said = ", ".join(f"{each.name}={getattr(self, each.name)!r}" for each in fields(self) if each.repr)
+    return f"{type(self).__qualname__}({said})"
+
+
+def _not_set(self: Any, name: str, value: object) -> None:  # noqa: ARG001
+    raise FrozenInstanceError(f"cannot assign to field {name!r}")
+
+
+def _not_deleted(self: Any, name: str) -> None:  # noqa: ARG001
+    raise FrozenInstanceError(f"cannot delete field {name!r}")
+
+
+def _state(self: Any) -> list[Any]:
+    return [getattr(self, each.name) for each in fields(self)]
+
+
+def _restore(self: Any, state: list[Any]) -> None:
+    for each, value in zip(fields(self), state, strict=True):
+        object.__setattr__(self, each.name, value)
+
+
+_ALIKE = {
+    "__repr__": _shown,
+    "__setattr__": _not_set,
+    "__delattr__": _not_deleted,
+    "__getstate__": _state,
+    "__setstate__": _restore,
+}
+"""The methods that are the same for every class."""
+
+
+def _initializer(cls: Any) -> Callable[..., None]:
+    """The `__init__` of a class, written out: the parameters in the order of the fields, those by name alone last."""
+    by_name, known = (
+        [each for each in fields(cls) if each.kw_only],
+        {"become": _BECOME, "twin": twin_of(cls), "cls": cls},
+    )
+    parameters = ["self", *(_parameter(each, known) for each in fields(cls) if not each.kw_only)]
+    parameters += ["*", *(_parameter(each, known) for each in by_name)] if by_name else []
+    lines = [f"def __init__({', '.join(parameters)}):", "become(self, twin)"]
+    lines += [f"self.{each.name} = {_given(each, known)}" for each in fields(cls)]
+    made: Callable[..., None] = compiled("\n    ".join((*lines, "self.__class__ = cls")), "__init__", known)
+    made.__qualname__ = f"{cls.__qualname__}.__init__"
+    return made
+
+
+def _parameter(each: Field[Any], known: dict[str, Any]) -> str:
+    """One parameter; its default is put among what is known."""
+    if each.default is MISSING and each.default_factory is MISSING:
+        return each.name
+    known[f"{each.name}_default"] = each.default
+    return f"{each.name}={each.name}_default"
+
+
+def _given(each: Field[Any], known: dict[str, Any]) -> str:
+    """The value of one field: as given, or newly made where nothing was."""
+    if each.default_factory is MISSING:
+        return each.name
+    known[f"new_{each.name}"] = each.default_factory
+    return f"new_{each.name}() if {each.name} is {each.name}_default else {each.name}"
 
 
 def twin_of(cls: type) -> type:
     """A class whose instances, made by object.__new__ and filled, may become those of `cls` by way of `__class__`."""
     namespace = {"__slots__": cls.__dict__["__slots__"], "__setattr__": object.__setattr__}
+    if "__orig_bases__" in cls.__dict__:  # Generic asks for it
+        namespace["__orig_bases__"] = cls.__dict__["__orig_bases__"]
     return type(f"{cls.__name__}InTheMaking", cls.__bases__, namespace)
 
 
@@ -37,26 +151,22 @@ if TYPE_CHECKING:
 else:
 
     def replace(value: Any, /, **changes: Any) -> Any:
-        """`dataclasses.replace` for frozen dataclasses with slots that are made of their fields and nothing else."""
+        """`dataclasses.replace` for @frozen data."""
         cls = type(value)
         return (_COPIERS.get(cls) or _copier(cls))(value, changes)
 
 
 def _copier(cls: type) -> Callable[[Any, dict[str, Any]], Any]:
     """What makes a changed copy of an instance of `cls`; kept in _COPIERS."""
-    names = [field.name for field in fields(cls)]
-    source = "\n    ".join(
-        (
-            "def copied(value, changes):",
-            "made = new(twin)",
-            *(f"made.{name} = value.{name}" for name in names),
-            "for name in changes:",
-            "    if name not in names:",
-            "        raise TypeError(f'{cls.__name__} has no field {name}')",
-            "    setattr(made, name, changes[name])",
-            "made.__class__ = cls",
-            "return made",
-        )
-    )
-    known = {"new": object.__new__, "twin": twin_of(cls), "cls": cls, "names": frozenset(names)}
-    return _COPIERS.setdefault(cls, compiled(source, "copied", known))
+    names = [each.name for each in fields(cls)]
+    lines = ["def copied(value, changes):", "made = new(twin)", *(f"made.{name} = value.{name}" for name in names)]
+    lines += ["if changes: change(made, changes)", "made.__class__ = cls", "return made"]
+
+    def change(made: Any, changes: dict[str, Any]) -> None:
+        for name, value in changes.items():
+            if name not in names:
+                raise TypeError(f"{cls.__name__} has no field {name}")
+            setattr(made, name, value)
+
+    known = {"new": object.__new__, "twin": twin_of(cls), "cls": cls, "change": change}
+    return _COPIERS.setdefault(cls, compiled("\n    ".join(lines), "copied", known))

@@ -2,47 +2,144 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
+import pickle
 from dataclasses import dataclass, field
+from typing import Generic, TypeVar
 
 import pytest
 
-from runner.values import replace
+from runner.values import frozen, replace
+
+T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class Point:
-    x: int
-    y: int = 2
-    label: str = field(default="", repr=False, compare=False)
+class Sum:
+    __slots__ = ()
 
     @property
     def sum(self):
         return self.x + self.y
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
+class SlowPoint(Sum):
+    x: int
+    y: int = 2
+    label: str = field(default="", repr=False, compare=False)
+    tags: list[str] = field(default_factory=list, compare=False)
+
+
+@frozen
+class Point(Sum):
+    x: int
+    y: int = 2
+    label: str = field(default="", repr=False, compare=False)
+    tags: list[str] = field(default_factory=list, compare=False)
+
+
+@frozen(kw_only=True)
 class Place(Point):
-    z: int = 3
+    z: int
 
 
-@pytest.mark.parametrize("value", [Point(1), Place(x=1, label="here")])
-def test_a_replaced_value_is_that_of_dataclasses(value):
-    made = replace(value, x=7, label="there")
-    assert type(made) is type(value)
-    assert dataclasses.asdict(made) == dataclasses.asdict(dataclasses.replace(value, x=7, label="there"))
-    assert made.sum == 9
-    assert made == dataclasses.replace(value, x=7)
-    assert hash(made) == hash(dataclasses.replace(value, x=7))
-    assert (value.x, value.label) != (made.x, made.label)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SlowPlace(SlowPoint):
+    z: int
 
 
-def test_it_is_frozen_and_has_no_room_for_more():
-    made = replace(Point(1), y=5)
+@frozen
+class Told:
+    secret: str
+
+    def __repr__(self):
+        return "<Told>"
+
+
+@frozen
+class Nothing:
+    pass
+
+
+@frozen
+class Box(Generic[T]):
+    inside: T
+    lid: bool = field(default=True, kw_only=True)
+
+
+GIVEN = [
+    (Point, SlowPoint, (1,), {}),
+    (Point, SlowPoint, (1, 5, "here", ["a"]), {}),
+    (Point, SlowPoint, (), {"y": 3, "x": 4}),
+    (Place, SlowPlace, (1,), {"z": 3, "label": "there"}),
+]
+
+
+@pytest.mark.parametrize(("quick", "slow", "values", "named"), GIVEN)
+def test_it_is_what_dataclasses_make(quick, slow, values, named):
+    made, wanted = quick(*values, **named), slow(*values, **named)
+    assert dataclasses.asdict(made) == dataclasses.asdict(wanted)
+    assert repr(made) == repr(wanted).replace("Slow", "")
+    assert made.sum == wanted.sum
+    assert made == quick(*values, **named)
+    assert hash(made) == hash(quick(*values, **named))
+    assert made != replace(made, x=77)
+    assert made == replace(made, label="is not compared")
+    assert made != wanted
+    assert quick.__match_args__ == slow.__match_args__
+    assert dataclasses.replace(made, y=9) == replace(made, y=9)
+    assert copy.copy(made) == made
+    assert pickle.loads(pickle.dumps(made)) == made  # noqa: S301 - our own
+
+
+@pytest.mark.parametrize("named", [{}, {"y": 1}, {"x": 1, "colour": "red"}])
+@pytest.mark.parametrize("cls", [Point, SlowPoint])
+def test_what_is_missing_or_too_much_is_a_mistake(cls, named):
+    with pytest.raises(TypeError, match=r"Point\.__init__\(\) .*(x|colour)"):
+        cls(**named)
+
+
+def test_what_is_for_names_alone_is_not_taken_by_place():
+    assert Box(1, lid=False).inside == 1
+    with pytest.raises(TypeError):
+        Box(1, False)
+
+
+def test_defaults_that_are_made_are_made_for_each():
+    assert Point(1).tags is not Point(1).tags
+
+
+def test_what_the_class_defines_itself_stays():
+    assert repr(Told("hush")) == "<Told>"
+
+
+def test_it_may_have_no_fields():
+    assert Nothing() == Nothing()
+    assert repr(Nothing()) == "Nothing()"
+    assert len({Nothing(), Nothing()}) == 1
+
+
+@pytest.mark.parametrize("make", [lambda: Point(1), lambda: replace(Point(1), y=5), lambda: Place(x=1, z=2)])
+def test_it_is_frozen_and_has_no_room_for_more(make):
+    made = make()
     with pytest.raises(dataclasses.FrozenInstanceError):
         made.x = 2
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        del made.x
     with pytest.raises((AttributeError, TypeError)):
         object.__setattr__(made, "more", 1)
+    assert not hasattr(made, "__dict__")
+
+
+@pytest.mark.parametrize("value", [Point(1), Place(x=1, label="here", z=2), Box("b"), SlowPoint(1)])
+def test_a_replaced_value_is_that_of_dataclasses(value):
+    name = dataclasses.fields(value)[0].name
+    made, wanted = replace(value, **{name: 7}), dataclasses.replace(value, **{name: 7})
+    assert type(made) is type(value)
+    assert made == wanted
+    assert hash(made) == hash(wanted)
+    assert getattr(value, name) != 7
 
 
 def test_a_field_that_does_not_exist_is_a_mistake():

@@ -14,14 +14,13 @@ turn a whole value into octets and back. The types themselves are in algorithms.
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass
 from types import NoneType, UnionType
 from typing import Annotated, Any, TypeVar, dataclass_transform, get_args, get_origin, get_type_hints
 
 from runner.asn1.der import SEQUENCE_TAG, read_header, tlv
 from runner.asn1.primitives import Codec
 from runner.errors import Malformed
-from runner.values import compiled, twin_of
+from runner.values import compiled, frozen, twin_of
 
 T = TypeVar("T")
 _CONTEXT = 0x80
@@ -32,7 +31,7 @@ _SEQUENCES: dict[type, Codec[Any]] = {}
 @dataclass_transform(frozen_default=True, kw_only_default=True)
 def sequence(cls: type[T]) -> type[T]:
     """Make a class a frozen keyword-only dataclass with a DER form; its fields stand in the order of the ASN.1."""
-    made = dataclass(frozen=True, slots=True, kw_only=True)(cls)
+    made = frozen(kw_only=True)(cls)
     _SEQUENCES[made] = _Sequence(made)
     return made
 
@@ -175,7 +174,7 @@ class Explicit(Codec[Any]):
         return value
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Chosen:
     """The value of a CHOICE: which alternative, by its name in the standard, and its value."""
 

@@ -69,7 +69,7 @@ def into_key_url(before: str, value: str) -> str:
         _refuse(value, ";?&", "would begin another attribute of the token's URI")
     scheme, slashes, rest = before.partition("://")
     if scheme == "generate" and slashes and "/" not in rest:
-        _refuse(value, "/:@", "would end what is written there")
+        _refuse(value, "/@" if "@" in rest else "/:@", "would end what is written there")  # a key is ec:p256
     return into_path(before, value)
 
 

@@ -13,11 +13,12 @@ import json
 import os
 import socket
 import stat
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, fields
 from typing import TYPE_CHECKING, Self
 
 from runner.errors import Refused, StateError
 from runner.state.folder import make_state_folder, refuse_links
+from runner.values import frozen
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -29,7 +30,7 @@ _SHOWN = 80
 """Characters of what a file says about its owner."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Owner:
     """Who holds the lock. `since` is ISO 8601, in UTC."""
 
@@ -122,7 +123,7 @@ def _holder(octets: bytes) -> str:
         said = None
     if not isinstance(said, dict):
         return "a process that did not leave its name"
-    words = {name: _shown(said.get(name, "?")) for name in Owner.__slots__}
+    words = {each.name: _shown(said.get(each.name, "?")) for each in fields(Owner)}
     return f"process {words['pid']} on {words['host']}, by {words['user']} since {words['since']} ({words['command']})"
 
 

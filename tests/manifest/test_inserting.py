@@ -87,7 +87,16 @@ def test_a_part_of_a_key_url_is_no_other_part(before, value):
         into_key_url(before, value)
 
 
-@pytest.mark.parametrize(("before", "value"), [("", "file:a"), ("generate://pkcs8@ec/out/", "a@b:c"), ("file:", "a/b")])
+@pytest.mark.parametrize(
+    ("before", "value"),
+    [
+        ("", "file:a"),
+        ("generate://pkcs8@ec/out/", "a@b:c"),
+        ("file:", "a/b"),
+        ("generate://pkcs8@", "ec:p256"),
+        ("generate://pkcs8:pass@", "rsa:3072"),
+    ],
+)
 def test_what_says_nothing_there_is_free(before, value):
     assert into_key_url(before, value) == value
 

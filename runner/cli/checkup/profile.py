@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os.path
 from base64 import b64encode
+from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 from runner.manifest.model import Limits
@@ -15,6 +16,7 @@ from runner.manifest.polling import USUAL
 if TYPE_CHECKING:
     from runner.cli.checkup.examination import Patient
     from runner.manifest.model import Authority
+    from runner.manifest.polling import Polling
 
 
 def profile(authority: Authority, patient: Patient, base: str) -> str:
@@ -98,16 +100,15 @@ def _version(authority: Authority, patient: Patient) -> int:
 
 
 def _polling(authority: Authority) -> dict[str, Any] | None:
-    ours = authority.polling
-    durations = ("max_wait", "give_up_after")
-    changed = {name: getattr(ours, name) for name in USUAL.__slots__ if getattr(ours, name) != getattr(USUAL, name)}
-    return {name: f"{value:.0f}s" if name in durations else value for name, value in changed.items()} or None
+    return _changed(authority.polling, USUAL, ("max_wait", "give_up_after")) or None
 
 
 def _limits(limits: Limits) -> dict[str, Any]:
-    usual = Limits()
-    durations = ("timeout", "connect_timeout", "first_byte_timeout")
-    changed = {
-        name: getattr(limits, name) for name in Limits.__slots__ if getattr(limits, name) != getattr(usual, name)
-    }
+    return _changed(limits, Limits(), ("timeout", "connect_timeout", "first_byte_timeout"))
+
+
+def _changed(ours: Polling | Limits, usual: Polling | Limits, durations: tuple[str, ...]) -> dict[str, Any]:
+    """What is not as usual, as the manifest says it; `durations` are in seconds."""
+    values = {field.name: getattr(ours, field.name) for field in fields(usual)}
+    changed = {name: value for name, value in values.items() if value != getattr(usual, name)}
     return {name: f"{value:.0f}s" if name in durations else value for name, value in changed.items()}
