@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 from argparse import Namespace
 from contextlib import nullcontext
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,6 +26,7 @@ from runner.plan.steps import Plan, Reason, Step, Verb
 from runner.report.formats import rendered
 from runner.report.json_report import run_to_json
 from runner.system import SystemClock
+from runner.values import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -112,7 +112,7 @@ def render(run: Run, form: str = "json") -> str:
     return rendered(run_to_json(run), form)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Hears:
     on_result: Callable[[Result], None] | None
 

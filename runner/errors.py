@@ -27,6 +27,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
+from runner.values import frozen
+
 
 class Severity(Enum):
     """How grave a Diagnostic is."""
@@ -48,7 +50,7 @@ class Place:
         return f"{self.file}:{self.line}:{self.cell or self.column}"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Diagnostic:
     """One finding about the user's input: what, where, why, and the next step."""
 

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import AbstractContextManager, closing
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+from runner.values import frozen
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -32,7 +33,7 @@ class Advancing(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Hearers:
     """Who hears of a run: of its results (told how many there will be), of its id; and the event that ends it early."""
 

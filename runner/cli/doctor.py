@@ -9,13 +9,13 @@ The examination is in runner.cli.checkup. It asks one question (genm) and change
 from __future__ import annotations
 
 import os
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runner.cli import console, exits, options
 from runner.cli.checkup.findings import Verdict
 from runner.errors import BadInput, Place
+from runner.values import replace
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace

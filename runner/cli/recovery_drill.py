@@ -10,6 +10,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from runner.cli import console, exits, options
+from runner.values import replace
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
@@ -51,8 +52,6 @@ def run(args: Namespace) -> int:
 
 def _recoveries_only(situation: Situation) -> Situation:
     """Recoveries alone, also those that were made before. BadInput where there are none."""
-    from dataclasses import replace
-
     from runner.errors import BadInput
     from runner.manifest.model import Recovery
     from runner.plan.steps import Verb

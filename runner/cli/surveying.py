@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +14,7 @@ from runner.plan.planner import make_plan
 from runner.plan.targets import only, watched
 from runner.state.folder import STATE_FOLDER
 from runner.state.reading import read_inventory
+from runner.values import frozen, replace
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from runner.system import SystemClock
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Situation:
     """Everything that a plan was made from, and the plan."""
 

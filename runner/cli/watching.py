@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from runner.execute.executor import Options, execute
@@ -16,6 +15,7 @@ from runner.execute.gather import find_requests, look_at_requests
 from runner.manifest.tunnel import TunnelRequest
 from runner.plan.planner import make_plan
 from runner.state.reading import read_inventory
+from runner.values import replace
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -29,6 +29,7 @@ from runner.plan.needs import makers_of
 from runner.plan.steps import Verb
 from runner.state.folder import STATE_FOLDER
 from runner.system import SystemClock, SystemEntropy
+from runner.values import replace
 
 if TYPE_CHECKING:
     from argparse import Namespace

@@ -8,7 +8,6 @@ transaction, whose transactionID is in the derived key.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from runner.asn1.cmp import InfoTypeAndValue
@@ -24,7 +23,7 @@ from runner.pki.extensions import key_usages_in
 from runner.pki.kems import decapsulate, encapsulate, is_kem_key
 from runner.pki.macs import KemSecret
 from runner.pki.paths import find_path
-from runner.values import replace
+from runner.values import frozen, replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -38,7 +37,7 @@ if TYPE_CHECKING:
 KEM_CIPHERTEXT = INFO_TYPES["KemCiphertextInfo"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Opening:
     """How a transaction begins where its secret was agreed on first."""
 

@@ -7,7 +7,6 @@ transaction.py.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -32,7 +31,7 @@ from runner.cmp.unsealing import certificate_in, challenged
 from runner.errors import Malformed, Mismatch
 from runner.pki.certificates import readable_certificates
 from runner.pki.servers import Tolerance
-from runner.values import replace
+from runner.values import frozen, replace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Sequence
@@ -57,7 +56,7 @@ WHOLE_MESSAGE = -1
 """The certReqId of a pollReq for a message that was put off as a whole (RFC 9483 §4.4)."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Received:
     """What a handler gets: the dialogue, the verified answer, and what it is judged by."""
 

@@ -5,11 +5,12 @@ RFC 9810 §5.1.1 gives the marks, RFC 9483 §4 the sequences. The machine that m
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import Enum
 from typing import TYPE_CHECKING
 
 from runner.cmp.request import CERT_REQ_ID
+from runner.values import frozen
 
 if TYPE_CHECKING:
     from runner.asn1.cmp import InfoTypeAndValue
@@ -32,7 +33,7 @@ class State(Enum):
     CONFIRMING = "confirming"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Parties:
     """We and the CA: how we protect, whom we believe, the recipient's name and the version that we speak."""
 
@@ -57,7 +58,7 @@ class Parties:
     """Whether CertTemplate says the version of the certificate, which RFC 4211 §5 leaves to the CA."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Dialogue:
     """A transaction between two messages. `request` is the message last made, to be sent or sent again as it is."""
 
@@ -115,17 +116,17 @@ class Dialogue:
     """All certificates seen in this transaction: candidates and intermediates, never anchors."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Send:
     """Send `dialogue.request` and receive the answer."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Tell:
     """Send `dialogue.request`, which nobody has to answer (conf of RFC 2510); then it is over."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Wait:
     """Ask again after so many seconds: `poll`, then Send."""
 
@@ -133,21 +134,21 @@ class Wait:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Challenged:
     """The CA wants to see that we can decrypt, and has issued nothing so far. Now `prove` with these numbers."""
 
     numbers: tuple[int, ...] = field(repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class GivenUp:
     """An authentic message leaves us nothing to go on with; the CA has issued nothing, and will not."""
 
     problem: ProtocolError
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Offered:
     """A certificate came. `path` leads from it to an anchor; `problem` says why it must be rejected. Now `confirm`.
 
@@ -162,7 +163,7 @@ class Offered:
     private_key: bytes = field(default=b"", repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Done:
     """The transaction is over and the CA agreed: the certificate is confirmed, or revoked, or the question answered.
 
@@ -173,7 +174,7 @@ class Done:
     told: tuple[InfoTypeAndValue, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Rejected:
     """The CA said no, and its word is authentic. `after_issue`: it had issued a certificate before.
 

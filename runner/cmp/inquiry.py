@@ -7,7 +7,6 @@ nested messages (RFC 9810 §5.1.3.5).
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from runner.asn1.algorithms import DER_NULL
@@ -18,6 +17,7 @@ from runner.asn1.x509 import NULL_DN
 from runner.cmp.protection import protect, sender_kid_of, sender_of
 from runner.cmp.validation import Expectation, verify_message
 from runner.pki.names import directory_name
+from runner.values import frozen, replace
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,7 +33,7 @@ CA_CERTIFICATES = "1.3.6.1.5.5.7.4.17"
 """id-it-caCerts: the question that every CA of our days can answer (RFC 9483 §4.3.1)."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Inquiry:
     """A question that was asked: its octets, and what its answer must repeat."""
 

@@ -6,7 +6,6 @@ change between two runs, what came does not.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -19,6 +18,7 @@ from runner.cmp.validation import Issue, check_certificate, remarks_on
 from runner.errors import BadCertificate
 from runner.pki.certificate_hashes import implied_hash
 from runner.pki.certificates import parse_certificate, readable_certificates
+from runner.values import replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -6,7 +6,6 @@ for theirs where they stand (validation.py, protection.py).
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from runner.asn1.algorithms import DER_NULL, PASSWORD_BASED_MAC
@@ -17,6 +16,7 @@ from runner.cmp.message import read_message
 from runner.errors import Mismatch
 from runner.pki.names import name_in_general_name, same_name
 from runner.pki.servers import Tolerance
+from runner.values import replace
 
 if TYPE_CHECKING:
     from collections.abc import Collection

@@ -6,7 +6,6 @@ Protection covers the octets of header and body exactly as they came (RFC 9810 Â
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from runner.asn1.cmp import CERTIFICATES, PKI_BODY, PKIHeader, PKIMessage
@@ -14,6 +13,7 @@ from runner.asn1.der import SEQUENCE_TAG, elements, open_sequence, tlv
 from runner.asn1.primitives import BIT_STRING
 from runner.asn1.structures import Chosen, Explicit, decode, encode
 from runner.errors import Malformed
+from runner.values import frozen
 
 if TYPE_CHECKING:
     from runner.pki.certificates import Certificate
@@ -23,7 +23,7 @@ MAX_MESSAGE = 1 << 20
 _PROTECTION, _EXTRA_CERTS = Explicit(0, BIT_STRING), Explicit(1, CERTIFICATES)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Unverified:
     """A message that came, decoded and not yet believed. `protected` is the DER of its ProtectedPart."""
 
@@ -31,7 +31,7 @@ class Unverified:
     protected: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Verified:
     """A message whose protection was judged good. `signer` is who signed it; None: a MAC with our secret."""
 

@@ -6,7 +6,7 @@ which answers are believed.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import lru_cache
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -30,7 +30,7 @@ from runner.pki.names import Name, common_name, directory_name, name_in_general_
 from runner.pki.paths import find_path
 from runner.pki.servers import Tolerance
 from runner.pki.signing import Signer, verify_signature
-from runner.values import replace
+from runner.values import frozen, replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -50,7 +50,7 @@ MAX_SIGNERS = 4
 _mac_algorithm = lru_cache(maxsize=64)(mac_algorithm)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Presentation:
     """How we present ourselves where not as RFC 9483 §3.1 has it; None: as it has it.
 
@@ -64,7 +64,7 @@ class Presentation:
     first_only: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class MacProtection:
     """PasswordBasedMac or PBMAC1. The salt is drawn once for a secret and a run, so that one derived key serves it."""
 
@@ -81,7 +81,7 @@ class MacProtection:
         return _mac_algorithm(self.parameters, self.salt)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SignatureProtection:
     """A signature by `signer`. `chain` begins with its certificate; the rest goes along in extraCerts."""
 
@@ -92,7 +92,7 @@ class SignatureProtection:
     """The same key, where it can agree on secrets, too (DHBasedMac)."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class KemProtection:
     """A MAC with a secret that the CA encapsulated to our key (RFC 9810 §5.1.3.4). `chain` begins with its certificate.
 
@@ -167,7 +167,7 @@ def _extra_certs(header: PKIHeader, ours: Presentation, chain: tuple[bytes, ...]
     return tuple(dict.fromkeys((*chain, *ours.extra_certs)))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Peer:
     """Whose answers we believe: who knows `secret`, and who signs with a path to `anchors` and may speak for the CA.
 

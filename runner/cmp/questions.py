@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from runner.asn1.cmp import InfoTypeAndValue
@@ -11,6 +10,7 @@ from runner.asn1.infotypes import CRL_STATUS_LIST, INFO_TYPES, TEXTS, CRLStatus
 from runner.asn1.primitives import OBJECT_IDENTIFIER
 from runner.asn1.structures import Chosen
 from runner.pki.names import directory_name
+from runner.values import frozen
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _SEQUENCE = 0x30
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Question:
     """The id-it item that is sent and the one that answers it, by their names; both empty: a genm without any item."""
 
@@ -50,7 +50,7 @@ QUESTIONS = {
 """Name in manifests → Question."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Known:
     """What the question tells of what we have: the root, the CA's name, and when our CRL was made.
 

@@ -5,7 +5,7 @@ Called after the message's protection was verified, any number of times: what ca
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
 from runner.asn1.cmp import CertifiedKeyPair
@@ -13,6 +13,7 @@ from runner.asn1.structures import decode
 from runner.errors import CmpBatchError, Malformed, ProtocolError
 from runner.pki.certificates import Certificate, parse_certificate, readable_certificates
 from runner.pki.private_keys import Judgement, open_private_key
+from runner.values import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from runner.cmp.dialogue import Dialogue, Parties
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RecoveredKey:
     """A pair of the history. `private_key` (PrivateKeyInfo, DER) is empty where `problem` says what is wrong."""
 

@@ -6,7 +6,7 @@ around by transaction.py and protection.py.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
 from runner.asn1.algorithms import AlgorithmIdentifier
@@ -34,6 +34,7 @@ from runner.pki.extensions import (
     subject_alt_name,
 )
 from runner.pki.names import directory_name
+from runner.values import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -63,7 +64,7 @@ REASON_FLAGS = {
 """CRLReason → its bit among ReasonFlags (RFC 5280 §4.2.1.13)."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Order:
     """One PKI management operation: `kind` is ir, cr, p10cr, kur, rr or genm, the body type that goes out first.
 
@@ -97,7 +98,7 @@ class Order:
     """Of a pollReq with which we begin: the transaction that another tool began."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Request:
     """An Order with what answering for it takes: the private key to be certified, where it signs, and who asks.
 

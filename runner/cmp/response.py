@@ -6,12 +6,12 @@ Names of PKIStatus and failInfo are the standard's, printed verbatim. Nothing he
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from runner.asn1.cmp import CONFIRM_WAIT_TIME, FAIL_INFO, IMPLICIT_CONFIRM, PKI_STATUS
 from runner.asn1.primitives import GENERALIZED_TIME
 from runner.errors import Malformed
+from runner.values import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -25,7 +25,7 @@ GRANTED = ("accepted", "grantedWithMods")
 """The statuses that bring what was asked for."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Status:
     """PKIStatusInfo in words: the status' name, the names of the failInfo bits, and the text that came with it."""
 

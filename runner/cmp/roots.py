@@ -7,7 +7,6 @@ which the message itself was signed: nobody vouches for himself.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from runner.asn1.parameters import DH_BASED_MAC, KEM_BASED_MAC
@@ -16,6 +15,7 @@ from runner.pki.certificates import readable_certificates
 from runner.pki.extensions import basic_constraints_in
 from runner.pki.paths import find_path
 from runner.pki.signing import verify_signature
+from runner.values import frozen
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -28,7 +28,7 @@ BY_SECRET = "secret"  # noqa: S105 - a word of the journal
 """`vouched` of a message under the MAC of a shared secret; of a signed one it is the signer's SHA-256 (hex)."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class OfferedRoot:
     """A certificate of caPubs; `refused` says why it becomes no anchor, empty: it may."""
 

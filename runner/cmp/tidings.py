@@ -6,7 +6,7 @@ vouches for, CRLs that their issuer signed. Nothing here makes anything an ancho
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
 from runner.asn1.algorithms import DER_NULL, AlgorithmIdentifier
@@ -32,6 +32,7 @@ from runner.pki.extensions import basic_constraints_in, key_usages_in
 from runner.pki.names import name_from_der, same_name
 from runner.pki.paths import find_path
 from runner.pki.signing import verify_signature
+from runner.values import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -43,7 +44,7 @@ CERTIFICATE_LIST = CRLS
 """SEQUENCE OF CMPCertificate looks like SEQUENCE OF CertificateList."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Circumstances:
     """What the content is judged by: our anchors, other certificates of the exchange, the moment, what we have."""
 
@@ -56,7 +57,7 @@ class Circumstances:
     """When the CRL was made that we have."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Tidings:
     """What was told: certificates and CRLs to keep, a template, and lines for people. `root` may become an anchor."""
 

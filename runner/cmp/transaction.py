@@ -18,7 +18,6 @@ executor.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from runner.asn1.cmp import CMP_1999
@@ -38,7 +37,7 @@ from runner.errors import ProtocolError
 from runner.pki.certificates import parse_certificate
 from runner.pki.macs import SharedSecret
 from runner.pki.names import directory_name
-from runner.values import replace
+from runner.values import frozen, replace
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -171,7 +170,7 @@ def _told(dialogues: Sequence[Dialogue], parties: Parties, now: datetime) -> tup
     )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Fellow:
     """One of those who share a message: where it stands, what it asked for, and who talks (with its own opener)."""
 

@@ -7,7 +7,7 @@ they tell a person what differs.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -21,7 +21,7 @@ from runner.pki.extensions import basic_constraints_in
 from runner.pki.paths import find_path
 from runner.pki.profile import differences
 from runner.pki.servers import Tolerance
-from runner.values import replace
+from runner.values import frozen, replace
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -39,7 +39,7 @@ CLOCK_SKEW = timedelta(minutes=5)
 """How far another's clock may be from ours before it is worth a word; a certificate may start this far ahead."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Expectation:
     """What an answer must fit: our version and transactionID, our nonces that it may repeat, the bodies awaited."""
 
@@ -171,7 +171,7 @@ ANSWER_CHECKS = (_sender_nonce, _recip_nonce, _body_type)
 """After it: is it fresh, and an answer to what we asked?"""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Issue:
     """An issued certificate with all that it is judged by. `granted` is the PKIStatus that it came with.
 

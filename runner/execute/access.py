@@ -32,7 +32,7 @@ from runner.pki.kems import is_kem_key
 from runner.pki.macs import AgreedSecret, SharedSecret
 from runner.pki.names import directory_name
 from runner.pki.signing import SignatureChoice
-from runner.values import replace
+from runner.values import frozen, replace
 
 if TYPE_CHECKING:
     from runner.ambient import Entropy
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from runner.pki.names import Name
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Access:
     """An authority that can be talked to. `handed_out`: the protection that the lab gives to whoever has none."""
 
@@ -144,7 +144,7 @@ class Keyring:
         signs = signature_protection(read_certificates(credential.certificate), key)
         return replace(signs, presentation=presentation_of(credential.presenting))
 
-    def key(self, url: KeyUrl, choice: SignatureChoice = SignatureChoice()) -> StoredKey:  # noqa: B008 - frozen
+    def key(self, url: KeyUrl, choice: SignatureChoice = SignatureChoice()) -> StoredKey:
         """The key that exists at a URL, to sign as `choice` says."""
         return load_key(url, self.secrets, choice)
 

@@ -7,7 +7,6 @@ id-ct-encKeyWithID in version 3.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
@@ -23,6 +22,7 @@ from runner.pki.extensions import key_usages_in
 from runner.pki.names import directory_name
 from runner.pki.paths import find_path
 from runner.pki.private_keys import backup_control
+from runner.values import frozen
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 _KEEPS = frozenset({"keyEncipherment", "dataEncipherment", "keyAgreement"})
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Backup:
     """The control that carries the key, and the words about it."""
 

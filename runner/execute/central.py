@@ -7,7 +7,6 @@ over (protocolEncrKey, RFC 4211 §6.6).
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,6 +23,7 @@ from runner.pki.key_wishes import key_wish
 from runner.pki.keyurls import KeyUrl
 from runner.pki.private_keys import PKI_ARCHIVE_OPTIONS_CONTROL
 from runner.pki.savetypes import SAVE_TYPES
+from runner.values import replace
 
 if TYPE_CHECKING:
     from runner.cmp.dialogue import Parties

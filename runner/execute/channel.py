@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import pickle
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
+
+from runner.values import frozen
 
 if TYPE_CHECKING:
     import socket
@@ -22,7 +23,7 @@ Trouble = tuple[str, str, str]
 """An error as words: what, why, the next step."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Task:
     """To a worker: carry out the step of this item, or go on with it."""
 
@@ -30,7 +31,7 @@ class Task:
     later: Later | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Ended:
     """From a worker: what came of a task."""
 
@@ -38,7 +39,7 @@ class Ended:
     result: Result | Later
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Broken:
     """From a worker: a task that ended as none should. `trouble` is that of a StateError; None: a mistake of ours."""
 
@@ -47,7 +48,7 @@ class Broken:
     trouble: Trouble | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Note:
     """From a worker: transitions that must be durable before it goes on, those of each group all or none."""
 
@@ -55,7 +56,7 @@ class Note:
     entries: tuple[tuple[Entry, ...], ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Noted:
     """To a worker: what became of the groups of that Note, each in its place; None: it is durable."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from dataclasses import dataclass, field, replace
+from dataclasses import field
 from functools import partial
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
@@ -13,6 +13,7 @@ from runner.execute.reading import read_certificates
 from runner.keystores import files
 from runner.keystores.keys import key_is_there, promote_key
 from runner.pki.certificates import to_pem
+from runner.values import frozen, replace
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -47,7 +48,7 @@ class Durable(Protocol[WorkT_contra]):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Move:
     """A file that changes its name: one that waited and takes its place."""
 
@@ -57,7 +58,7 @@ class Move:
     """Whether what lies at `target` is kept as NAME.bak."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Anchors:
     """Certificates (DER) that a file of trust anchors is to hold, beside those that it holds already."""
 
@@ -65,7 +66,7 @@ class Anchors:
     certificates: tuple[bytes, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Installation:
     """Files that appear together: all of them are durable, and marked, before the first of `moves` is made."""
 
@@ -79,7 +80,7 @@ class Installation:
     """Roots that become trusted; the one writer reads the file and adds them, so that none is lost."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Desk:
     """What an item needs in order to run."""
 

@@ -6,7 +6,6 @@ process. A new key for signatures is not asked for, since a certificate would co
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from runner.cmp.recovering import RecoveredKey, recovered_keys
@@ -18,6 +17,7 @@ from runner.execute.endings import Parked, Won
 from runner.execute.groundwork import protection_at
 from runner.execute.members import Member
 from runner.execute.recovering import protocol_spec, recovery_order, recovery_parties
+from runner.values import frozen
 
 if TYPE_CHECKING:
     from runner.ambient import Clock, Entropy
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from runner.manifest.model import Document, Recovery
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Drilled:
     """How one recovery went: the keys that came, each good or with its problem; or why none came."""
 
@@ -43,7 +43,7 @@ class Drilled:
         return bool(self.keys) and not self.pending and all(key.private_key for key in self.keys)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class DrillGround:
     """What a drill needs: the document, whom it talks to and as whom, the clock, chance."""
 

@@ -13,7 +13,6 @@ A certificate that we reject ends as Lost in every case; a CA that does not deci
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from runner.asn1.cmp import CMP_2000
@@ -22,6 +21,7 @@ from runner.errors import Busy, Claimed, Malformed, NotCmp, NotSent, Unauthentic
 from runner.execute.results import Failure
 from runner.pki.certificate_hashes import implied_hash
 from runner.pki.certificates import parse_certificate
+from runner.values import frozen
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -41,7 +41,7 @@ _TOO_MUCH = frozenset({"badRequest", "badDataFormat", "badCertTemplate", "system
 """failInfo with which a CA may refuse a message for what all of its requests together are."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Won:
     """The CA did what was asked and the transaction is over. `offered` is the certificate with its path."""
 
@@ -52,7 +52,7 @@ class Won:
     """What the CA answered to a question."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Lost:
     """It came to nothing. `try_later`: the CA asks for another transaction; `aside`: a certificate to put aside.
 
@@ -70,7 +70,7 @@ class Lost:
     """Certificates (DER) that came with an unprotected wrongIntegrity, among them perhaps that of a KEM's key."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Unsure:
     """The CA may have acted and we cannot know."""
 
@@ -78,7 +78,7 @@ class Unsure:
     status: Status | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Parked:
     """The CA has not decided; it may be asked again after `check_after`. `doubt`: a pollReq may have been answered."""
 
@@ -87,7 +87,7 @@ class Parked:
     doubt: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class GaveUp:
     """The CA has not decided, and was asked as often, or for as long, as the manifest allows."""
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from dataclasses import dataclass
 from heapq import heappop, heappush
 from itertools import count
 from typing import TYPE_CHECKING
@@ -21,6 +20,7 @@ from runner.execute.schedule import ANY_NUMBER, Schedule
 from runner.manifest.model import Revocation
 from runner.plan.case import certificate_path_of
 from runner.plan.steps import Verb
+from runner.values import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -35,7 +35,7 @@ GRACE = 10.0
 """Seconds that items under way are given after a signal."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Options:
     """How to run a plan. `on_result` hears of every result as it comes."""
 

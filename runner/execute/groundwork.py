@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +10,7 @@ from runner.execute.install import place_for_new, place_in_token
 from runner.execute.spending import credential_of
 from runner.manifest.digests import asks_the_same
 from runner.plan.steps import Verb
+from runner.values import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from runner.state.inventory import Open
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Prepared:
     """Ready to talk. `key` is the one to be certified; its file is `key_now`, perhaps under a staging name."""
 
@@ -41,7 +41,7 @@ class Prepared:
     """What the transport is asked for the answer with, where the request went out long ago."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Preparation:
     """A step to be prepared. `before`: its operation in the journal; `keyed(path)` journals where a key will be."""
 

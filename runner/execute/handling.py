@@ -6,7 +6,6 @@ standing_in.py and passing.py.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,6 +26,7 @@ from runner.ra.reading import header_alone
 from runner.ra.record import from_record, to_record
 from runner.ra.representing import refused
 from runner.state.inventory import Held
+from runner.values import frozen, replace
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -48,7 +48,7 @@ async def _no_key(octets: bytes) -> None:
     """A key that the CA made for a requester does not pass through a transaction of ours: such requests go nested."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Answer:
     """What is written for the requester, and what is remembered: an outcome of the state's, and the transaction."""
 

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from runner.execute.results import Outcome
 from runner.keystores.commands import Measure, run_command
-from runner.values import replace
+from runner.values import frozen, replace
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -35,7 +34,7 @@ _GOOD = frozenset({Outcome.ISSUED, Outcome.UPDATED, Outcome.REVOKED, Outcome.REC
 _BAD = frozenset({Outcome.FAILED, Outcome.UNKNOWN})
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class HookRun:
     """What came of a command: `problem` is empty where it ended with status 0."""
 
@@ -46,7 +45,7 @@ class HookRun:
     duration: float
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Place:
     """Where and when commands run: the manifest's folder, the clock, and what must not be told."""
 

@@ -19,7 +19,7 @@ from runner.execute.agreeing import agreed, agrees, rebound
 from runner.execute.conversation import Conversation
 from runner.execute.members import Member, Standing
 from runner.execute.record import dialogue_of, with_secrets
-from runner.values import replace
+from runner.values import frozen, replace
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Hashable
@@ -36,7 +36,7 @@ PATIENCE = 0.25
 """Seconds without a newcomer after which those who are there go."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Ticket:
     """An operation that wants to talk to an authority. `before` is where another process left it, if one did."""
 
@@ -50,7 +50,7 @@ class Ticket:
     before: Open | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Told:
     """What came of it, which may be an exception, and how many messages that took."""
 

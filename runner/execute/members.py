@@ -9,7 +9,7 @@ from runner.cmp.dialogue import Offered, Send, State, Wait
 from runner.cmp.judging import judge
 from runner.errors import BadCertificate
 from runner.state.inventory import Stage
-from runner.values import replace
+from runner.values import frozen, replace
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -51,7 +51,7 @@ class Member:
         self.ended(ending)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Standing:
     """Where the journal has a member: `reference` is the transport's, where the answer is delivered later."""
 

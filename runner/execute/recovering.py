@@ -7,7 +7,6 @@ twice is the same two files.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,7 +26,7 @@ from runner.keystores.looking import key_file_facts
 from runner.keystores.ownership import numbers_of
 from runner.pki.keyspecs import KeySpec
 from runner.plan.profiles import wanted_profile
-from runner.values import replace
+from runner.values import frozen, replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -45,7 +44,7 @@ USUAL_PROTOCOL_KEY = KeySpec("rsa", "3072")
 """What every CA can encrypt to, in every version of CMP."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Recovered:
     """What was written: the first certificate and its key's path, and the words for a person."""
 

@@ -8,7 +8,6 @@ end (standing_in.py); a message whose protection has to go along is passed on (p
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import replace
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
@@ -31,6 +30,7 @@ from runner.ra.relay import Forward, forwarded
 from runner.ra.representing import confirmed
 from runner.ra.requesters import UNPROTECTED
 from runner.state.inventory import Stage
+from runner.values import replace
 
 if TYPE_CHECKING:
     from runner.execute.results import Result

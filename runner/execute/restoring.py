@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +18,7 @@ from runner.plan.case import certificate_path_of, key_path_of, key_url_of
 from runner.plan.steps import Verb
 from runner.state.inventory import Held
 from runner.state.journal import Change
+from runner.values import replace
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
 
 from runner.errors import Malformed
 from runner.pki.keyspecs import key_spec_of
 from runner.plan.case import certificate_path_of, key_path_of
+from runner.values import frozen
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -36,7 +36,7 @@ class Outcome(Enum):
     SKIPPED = "skipped"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Failure:
     """What went wrong, why, and the next step."""
 
@@ -45,7 +45,7 @@ class Failure:
     next_step: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Result:
     """The end of one item in this run."""
 
@@ -75,7 +75,7 @@ class Result:
     """What came of the commands around it."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Run:
     """One apply. `interrupted`: a signal ended it before every item had its turn."""
 

@@ -6,7 +6,6 @@ they are under way the rest is held back. Where all of them failed, or one is st
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -16,6 +15,7 @@ from runner.manifest.rollout import ALL_AT_ONCE
 from runner.plan.case import certificate_path_of
 from runner.plan.seasons import opening
 from runner.plan.steps import Verb
+from runner.values import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -30,7 +30,7 @@ _QUIET = frozenset({Verb.KEEP, Verb.BLOCKED, Verb.REINSTALL})
 _FOR_EVER = datetime.max.replace(tzinfo=UTC)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Rollout:
     """A strategy applied to the steps of a plan."""
 

@@ -7,7 +7,6 @@ is all that is needed to go on, and that is what a Later holds.
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from runner.errors import CmpBatchError, StateError
@@ -16,7 +15,7 @@ from runner.execute.operation import Operation
 from runner.execute.relaying import Relaying
 from runner.execute.results import Outcome
 from runner.manifest.tunnel import TunnelRequest
-from runner.values import replace
+from runner.values import frozen, replace
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -30,7 +29,7 @@ LONG_WAIT = 2.0
 """Seconds. Who waits for less stays: leaving and coming back costs reading the key again."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Later:
     """An item that asks its CA again at the moment `at`: `open` is what the journal has of it.
 

@@ -7,11 +7,11 @@ and say for whom they waited.
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from runner.execute.results import Failure, Outcome, Result
 from runner.execute.rollout import begins_anew
+from runner.values import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -25,7 +25,7 @@ GOOD = frozenset(Outcome) - {Outcome.PENDING, Outcome.UNKNOWN, Outcome.FAILED, O
 _ENDED = {Outcome.FAILED: "has failed", Outcome.SKIPPED: "was skipped"}
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Tolerance:
     """How many items may fail before no more are started: a number, or a share (0 to 1) of all; None: any number."""
 

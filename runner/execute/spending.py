@@ -6,7 +6,6 @@ gives it back. Whoever resumes the transaction goes on under the same secret.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from runner.errors import CmpBatchError, SecretError
@@ -16,6 +15,7 @@ from runner.manifest.model import Enrollment
 from runner.manifest.tunnel import TunnelRequest
 from runner.plan.steps import Reason, Step, Verb
 from runner.plan.words import spell_time
+from runner.values import replace
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -5,7 +5,6 @@ The journal has it as it has every transaction: killed anywhere, the next run go
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from runner.cmp.response import Status
@@ -19,6 +18,7 @@ from runner.plan.relays import FORWARDED, REFUSED
 from runner.ra.cases import look
 from runner.ra.representing import granted, order_of, rejected, represent
 from runner.state.inventory import Stage
+from runner.values import replace
 
 if TYPE_CHECKING:
     from runner.execute.conversation import Conversation

@@ -6,7 +6,6 @@ here; the formats themselves are in runner.keystores.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +20,7 @@ from runner.pki.certificates import split_certificates, to_pem
 from runner.pki.paths import find_path
 from runner.plan.case import key_url_of
 from runner.plan.files import below_root, seals_of
+from runner.values import frozen, replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from runner.pki.signing import PrivateKey
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Issued:
     """What was issued to whom: the certificate and its CAs, the anchors of the authority, the item's name."""
 
@@ -45,7 +45,7 @@ class Issued:
     anchors: tuple[Certificate, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Materials:
     """What making them takes: secrets, the time, chance."""
 

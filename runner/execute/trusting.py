@@ -6,7 +6,6 @@ Which of them may be is for runner.cmp.roots to say; what became of each is told
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +13,7 @@ from runner.cmp.roots import offered_roots
 from runner.cmp.tidings import described
 from runner.execute.desk import Anchors
 from runner.execute.reading import read_certificates
+from runner.values import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from runner.manifest.model import Authority
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class NewTrust:
     """What is added to files of anchors, and the words about it."""
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from runner.values import frozen
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from runner.pki.signing import Signer
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class StoredKey:
     """A key that was opened or made. It signs, or opens what is encrypted to it; the private half stays inside."""
 

@@ -9,9 +9,11 @@ import os
 import signal
 import subprocess
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from select import POLLIN, poll
 from typing import IO, TYPE_CHECKING, cast
+
+from runner.values import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
 _CHUNK = 64 * 1024
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Measure:
     """How long a command may take, in seconds, and how many octets of its output are kept.
 
@@ -35,7 +37,7 @@ class Measure:
     strict: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Ended:
     """How a command ended. `status` is None where we ended it: it took too long, or (`too_much`) it said too much."""
 

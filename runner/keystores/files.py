@@ -18,6 +18,7 @@ from runner.errors import KeyStoreError
 from runner.keystores.backups import keep_previous
 from runner.keystores.folders import sync_folder
 from runner.keystores.troubles import told, trouble
+from runner.values import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
@@ -35,7 +36,7 @@ _DRAFT_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEX
 _NO_HARD_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class NewFile:
     """A file to be: its place, its octets and its permission bits (whatever the umask).
 
@@ -50,7 +51,7 @@ class NewFile:
     backup: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Mark:
     """A file that is there and is to have these permission bits and this owner and group (-1: as they are)."""
 

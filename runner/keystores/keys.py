@@ -44,7 +44,7 @@ _REFERENCE = re.compile(r"\$\{(env|file):([^{}]+)\}\Z")
 def load_key(
     url: KeyUrl,
     secrets: SecretReader,
-    choice: SignatureChoice = SignatureChoice(),  # noqa: B008 - frozen
+    choice: SignatureChoice = SignatureChoice(),
 ) -> StoredKey:
     """The key that exists at a URL, to sign as `choice` says.
 
@@ -164,7 +164,7 @@ class KeyMaker:
             return self._seals[(url.passphrase, url.sealing)]
 
 
-def _stored(key: PrivateKeyTypes, path: Path, choice: SignatureChoice = SignatureChoice()) -> StoredKey:  # noqa: B008
+def _stored(key: PrivateKeyTypes, path: Path, choice: SignatureChoice = SignatureChoice()) -> StoredKey:
     try:
         signer = PrivateKeySigner(key, choice) if isinstance(key, PrivateKey) else None
     except ValueError as problem:

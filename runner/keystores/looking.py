@@ -8,18 +8,18 @@ from __future__ import annotations
 
 import hashlib
 import stat
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runner.errors import CmpBatchError
 from runner.keystores.files import read_file
+from runner.values import frozen
 
 if TYPE_CHECKING:
     from runner.pki.keyurls import KeyUrl
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class KeyFile:
     """What can be seen of a key file without its passphrase; `problem` says in words what is wrong with it."""
 

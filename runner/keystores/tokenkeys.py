@@ -39,7 +39,7 @@ class TokenKey:
         path: str,
         public_key_info: bytes,
         pin: bytes | None,
-        choice: SignatureChoice = SignatureChoice(),  # noqa: B008 - frozen
+        choice: SignatureChoice = SignatureChoice(),
     ) -> None:
         self._path = path
         self._pin = pin

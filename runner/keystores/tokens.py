@@ -6,7 +6,7 @@ A key that waits for its certificate has a label of its own and takes the right 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +21,7 @@ from runner.pki.key_wishes import CURVES
 from runner.pki.keyspecs import KeySpec, key_spec_of
 from runner.pki.signing import SignatureChoice
 from runner.pki.tokenuris import TokenUri, parse_token_uri
+from runner.values import frozen
 
 if TYPE_CHECKING:
     from runner.ambient import Entropy
@@ -40,7 +41,7 @@ _OPENING = ("rsa", "ec")
 """Kinds of keys that decrypt or agree inside their token."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Seen:
     """What is to be seen of a key in a token by whoever has no PIN. `hidden`: it may be there, and does not show."""
 
@@ -50,7 +51,7 @@ class Seen:
     problem: str = ""
 
 
-def load(path: str, pin: bytes | None, choice: SignatureChoice = SignatureChoice()) -> StoredKey:  # noqa: B008 - frozen
+def load(path: str, pin: bytes | None, choice: SignatureChoice = SignatureChoice()) -> StoredKey:
     """The key at a PKCS#11 URI. KeyStoreError, and Refused for a module that is not to be loaded."""
     with session(path, pin) as (borrowed, uri):
         info = public_key_info(borrowed, uri, private_key(borrowed, uri))

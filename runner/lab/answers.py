@@ -7,7 +7,6 @@ CA's signature.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from runner.asn1.algorithms import AlgorithmIdentifier, PBMParameter
@@ -31,6 +30,7 @@ from runner.lab.senders import SecretSender
 from runner.pki.kems import kem_mac_algorithm
 from runner.pki.macs import KemSecret, compute_mac
 from runner.pki.names import directory_name
+from runner.values import frozen, replace
 
 if TYPE_CHECKING:
     from runner.lab.office import Office
@@ -43,7 +43,7 @@ NOBODY = PKIHeader(pvno=CMP_2000, sender=directory_name(NULL_DN), recipient=dire
 """The header that stands for one that cannot be read."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Answer:
     """A body, by type and value, and whether implicitConfirm is granted."""
 

@@ -9,7 +9,7 @@ updated. Where there is no public key, the lab makes the pair.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import field
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -43,6 +43,7 @@ from runner.pki.extensions import (
 )
 from runner.pki.names import name_from_der, name_in_general_name, same_name
 from runner.pki.signing import verify_signature
+from runner.values import frozen, replace
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -167,7 +168,7 @@ def _usual(office: Office, message: CertReqMsg) -> CertTemplate:
     return template
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Key:
     """The public key that is certified, and what becomes of the private one."""
 

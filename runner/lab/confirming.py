@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import replace
 from hmac import compare_digest
 from typing import TYPE_CHECKING
 
@@ -14,6 +13,7 @@ from runner.lab.records import IssuedCertificate, Part, Stage, State, Transactio
 from runner.lab.rules import Rejection
 from runner.pki.certificates import parse_certificate
 from runner.pki.extensions import CRL_REASONS
+from runner.values import replace
 
 if TYPE_CHECKING:
     from runner.lab.office import Office

@@ -7,7 +7,6 @@ a request waits, nothing is made; it is judged again when its time has come (pol
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from runner.asn1.archive import ENCRYPTED_KEY
@@ -29,6 +28,7 @@ from runner.pki.certificates import parse_certificate
 from runner.pki.encrypted_values import fresh_key, seal_encrypted_value
 from runner.pki.envelopes import recipient_of_request, seal_envelope
 from runner.pki.names import name_from_der
+from runner.values import replace
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -7,7 +7,7 @@ certificate is made from it, octet for octet where the request had octets.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING, Annotated
@@ -36,6 +36,7 @@ from runner.pki.extensions import (
 )
 from runner.pki.names import directory_name, parse_name
 from runner.pki.signing import sign
+from runner.values import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -111,7 +112,7 @@ def _signed(signer: Signer, tbs: bytes) -> bytes:
     return encode(Signed(tbs=tbs, signature_algorithm=made.algorithm, signature=made.bits))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Asked:
     """A certificate to be; `mods` says in words what differs from the request."""
 
@@ -128,7 +129,7 @@ class Asked:
     """The private key that its holder can have back later on."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Issuer:
     """The CA: its key, its certificate, and the how manieth it is."""
 

@@ -8,7 +8,6 @@ kept with it.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from runner.asn1.cmp import ErrorMsgContent, InfoTypeAndValue
@@ -23,6 +22,7 @@ from runner.lab.senders import CertificateSender, issued_here
 from runner.lab.services import KEM
 from runner.pki.kems import decapsulate, encapsulate, is_kem_key
 from runner.pki.opening import PrivateKeyDecrypter
+from runner.values import replace
 
 if TYPE_CHECKING:
     from runner.lab.office import Office

@@ -5,12 +5,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
 from runner.asn1.cmp import FAIL_INFO
 from runner.errors import BadInput
+from runner.values import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -34,7 +35,7 @@ SLOWEST = 60
 _WORDS = {"true": True, "yes": True, "false": False, "no": False}
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Manners:
     """The switches; as they stand, the lab grants what is well made, at once."""
 

@@ -7,7 +7,7 @@ knows a revocation before the CRL says it.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -20,6 +20,7 @@ from runner.lab.senders import CertificateSender
 from runner.lab.services import open_service
 from runner.pki.extensions import CRL_REASONS
 from runner.pki.names import name_from_der
+from runner.values import replace
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

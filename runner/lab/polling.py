@@ -6,7 +6,6 @@ not get the answer, and gets it once more.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 from math import ceil
 from typing import TYPE_CHECKING
@@ -19,6 +18,7 @@ from runner.lab.enrolment import issued, opening_of, proceed, refused, told, unf
 from runner.lab.received import Request, read
 from runner.lab.records import WHOLE, Part, Stage, Transaction, begun, moved
 from runner.lab.rules import Rejection, status_info
+from runner.values import replace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

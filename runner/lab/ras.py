@@ -7,7 +7,6 @@ any key. No request makes an RA: the lab grants nobody the extended key usage cm
 from __future__ import annotations
 
 import hashlib
-from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -20,6 +19,7 @@ from runner.lab.issuing import Asked
 from runner.pki.certificates import parse_certificate
 from runner.pki.extensions import EXTENDED_KEY_USAGES, extended_key_usage, key_usage
 from runner.pki.names import common_name
+from runner.values import replace
 
 if TYPE_CHECKING:
     from runner.lab.office import Office

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import hashlib
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any
 
 from runner.asn1.cmp import PKIHeader, PKIMessage
 from runner.asn1.der import SEQUENCE_TAG, elements, open_sequence, read_header, tlv
 from runner.asn1.structures import decode
 from runner.errors import Malformed
+from runner.values import frozen
 
 if TYPE_CHECKING:
     from runner.lab.records import Part
@@ -24,7 +25,7 @@ _PARTS = 4
 _CERT_REQ_MESSAGES = 64
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Received:
     """A message that decodes; nothing is known of who made it."""
 
@@ -39,7 +40,7 @@ class Received:
         return self.message.header
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Request:
     """A received message, who made it, and the senderNonce that our answer to it will have."""
 

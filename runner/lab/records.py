@@ -5,10 +5,12 @@ A transaction is about one certificate or several: each is a Part with a fate of
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import field
 from datetime import datetime
 from enum import Enum
 from typing import TYPE_CHECKING, Any
+
+from runner.values import frozen, replace
 
 if TYPE_CHECKING:
     from runner.lab.received import Request
@@ -37,7 +39,7 @@ class Stage(Enum):
     DONE = "done"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class IssuedCertificate:
     """A certificate that the lab made: `fingerprint` is the SHA-256 of its DER, `reason` a CRLReason."""
 
@@ -52,7 +54,7 @@ class IssuedCertificate:
     """Whose private key the archive has for it (senders.py); empty where nobody gets it back."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Part:
     """One certificate that was asked for, or (rr) that is to be revoked; or a whole answer that is late (WHOLE)."""
 
@@ -81,7 +83,7 @@ class Part:
     """When the next pollReq counts."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Transaction:
     """One dialogue, by its transactionID."""
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 from contextlib import suppress
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from runner.errors import Malformed
@@ -38,6 +37,7 @@ from runner.lab.recovery import recover, recovered
 from runner.lab.revocation import revoke, revoked
 from runner.lab.rules import Rejection
 from runner.lab.senders import Stranger, identify
+from runner.values import replace
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -6,7 +6,6 @@ be revoked for good or, by removeFromCRL, released.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from runner.asn1.cmp import RevDetails, RevRepContent
@@ -19,6 +18,7 @@ from runner.lab.rules import Rejection, rejected, status_info
 from runner.lab.senders import CertificateSender, SecretSender
 from runner.pki.extensions import CRL_REASONS, REASON_CODE, find_extension
 from runner.pki.names import same_name
+from runner.values import replace
 
 if TYPE_CHECKING:
     from runner.lab.office import Office

@@ -6,7 +6,6 @@ a roll-over that was cut short never was. Certificates that the old key signed s
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -17,6 +16,7 @@ from runner.errors import Malformed, StateError
 from runner.lab.issuing import Issuer, make_link, make_next_root, make_root
 from runner.pki.certificates import Certificate, certificates_in, to_pem
 from runner.pki.signing import PrivateKey, PrivateKeySigner
+from runner.values import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,7 +40,7 @@ _MAKERS: dict[str, Callable[[], PrivateKey]] = {
 """How a key of each kind (manners.CA_KEYS) is made."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RootUpdate:
     """The root before the present one, and the links between them, DER all."""
 

@@ -5,7 +5,6 @@ PKIStatusInfo and PKIFailureInfo are those of RFC 9810 §5.2.3. How the lab beha
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from runner.asn1.cmp import (
@@ -19,6 +18,7 @@ from runner.asn1.cmp import (
 )
 from runner.errors import ProtocolError
 from runner.lab.manners import Manners
+from runner.values import replace
 
 LabRules = Manners
 STANDARD_RULES = Manners()

@@ -8,7 +8,7 @@ somebody whose certificate was revoked by it.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, ClassVar
 
 from runner.asn1.algorithms import PASSWORD_BASED_MAC, AlgorithmIdentifier
@@ -19,6 +19,7 @@ from runner.pki.certificates import Certificate, parse_certificate
 from runner.pki.macs import KemSecret, SharedSecret, verify_mac
 from runner.pki.names import directory_name
 from runner.pki.signing import SIGNATURE_ALGORITHMS, verify_signature
+from runner.values import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from runner.lab.records import Transaction
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SecretSender:
     """Somebody who knows the shared secret; `algorithm` is how this message proves it."""
 
@@ -42,7 +43,7 @@ class SecretSender:
         return f"reference {self.reference.hex()}"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CertificateSender:
     """The holder of the key of a certificate that the lab issued, in whatever state that is."""
 
@@ -56,7 +57,7 @@ class CertificateSender:
         return f"{_SERIAL}{self.certificate.serial:x}"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Stranger:
     """Somebody whose protection says nothing, and what is wrong with it."""
 

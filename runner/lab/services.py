@@ -8,7 +8,6 @@ key stays, and gets another certificate under the new root.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -22,6 +21,7 @@ from runner.lab.roots import unusable
 from runner.pki.certificates import Certificate, certificates_in, to_pem
 from runner.pki.extensions import EXTENDED_KEY_USAGES, extended_key_usage, key_usage
 from runner.pki.names import parse_name
+from runner.values import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,7 +36,7 @@ _YEARS = 5
 _RSA_BITS = 2048
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Purpose:
     """What a key is for: its files' name, how it is made, and what its certificate allows."""
 
@@ -45,7 +45,7 @@ class Purpose:
     extensions: tuple[Extension, ...]
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@frozen
 class Service:
     """A key and its certificate."""
 

@@ -15,10 +15,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import struct
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from runner.serving.listening import listen, told
+from runner.values import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,7 +40,7 @@ _VERSION_NOT_SUPPORTED, _INVALID_TYPE, _INVALID_REFERENCE = 0x0101, 0x0201, 0x02
 _OLD_STYLES = range(7)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Frame:
     """A frame of either style; `closing`: the connection ends behind it."""
 
@@ -55,7 +55,7 @@ class _Frame:
         return struct.pack("!I", len(head) + len(self.value)) + head + self.value
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Unfit:
     """Octets that are no frame, and the error that answers them."""
 

@@ -7,10 +7,10 @@ by runner.manifest.schema.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from runner.manifest.words import JSON_TYPES, kind_of
+from runner.values import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -25,7 +25,7 @@ _PYTHON = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Choice:
     """The errors of the branch that was meant, and what is to be said where no branch stands out."""
 

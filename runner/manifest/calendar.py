@@ -5,13 +5,14 @@ Read by runner.manifest.renewing; what follows from it is for runner.plan.season
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import time, timedelta, tzinfo
+
+from runner.values import frozen
 
 MIDNIGHT = time(0)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Window:
     """From `start` to `end` on each of `days` (0 is Monday), by the clocks of `zone`.
 
@@ -24,7 +25,7 @@ class Window:
     end: time = MIDNIGHT
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Renewal:
     """`windows`: when renewals may begin; none: always. `jitter`: how much earlier than due an item may be taken."""
 

@@ -5,11 +5,10 @@ What cannot be is refused here, with the reason, before anything is made (RFC 42
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from runner.manifest.credentials import CertificateCredential, PskCredential
-from runner.values import replace
+from runner.values import frozen, replace
 
 if TYPE_CHECKING:
     from runner.manifest.credentials import Credential
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
     from runner.pki.keyurls import KeyUrl
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Care:
     """`proof` by its name in the manifest, empty where the key decides; `backup`: a copy goes along, or stays there.
 
@@ -30,7 +29,7 @@ class Care:
     generation: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Circumstances:
     """What decides whether it can be: the key, whom it goes to, who asks, and (of an enrollment) for what."""
 

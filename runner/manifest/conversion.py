@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from runner.errors import BadInput
 from runner.pki.keyurls import parse_key_url
+from runner.values import replace
 
 if TYPE_CHECKING:
     from runner.manifest.oldline import OldLine

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from runner.manifest.credentials import (
@@ -18,6 +17,7 @@ from runner.manifest.credentials import (
 from runner.manifest.rowsecrets import EACH_ROW, read_column
 from runner.manifest.secrets import literal_secret, read_secret, warn_of_literal
 from runner.pki.servers import SENDERS
+from runner.values import replace
 
 if TYPE_CHECKING:
     from runner.manifest.reader import Reader

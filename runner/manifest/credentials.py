@@ -5,8 +5,10 @@ Filled by runner.manifest.credentialing. Secrets are references; a literal one i
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
+
+from runner.values import frozen
 
 if TYPE_CHECKING:
     from runner.errors import Place
@@ -14,7 +16,7 @@ if TYPE_CHECKING:
     from runner.pki.names import Name
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SecretRef:
     """Where a secret is: kind is `env` (variable), `file` (path), `command` (argv, NUL-separated) or `literal`.
 
@@ -25,7 +27,7 @@ class SecretRef:
     value: str = field(repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SecretColumn:
     """A one-time secret for each row: in `column` of the entry's own table, or of the one at `path`.
 
@@ -40,7 +42,7 @@ class SecretColumn:
     delimiter: str = ","
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class MacWish:
     """The MAC of a shared secret, as far as the manifest says; None and empty: as the authority's profile has it."""
 
@@ -52,7 +54,7 @@ class MacWish:
     key_length: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Presenting:
     """How a credential presents itself otherwise than RFC 9483 §3.1 says. `extra_certs` are paths."""
 
@@ -63,7 +65,7 @@ class Presenting:
     extra_certs: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PskCredential:
     """refnum:key, shared with the CA out of band (RFC 9810 §5.1.3.1)."""
 
@@ -82,7 +84,7 @@ class PskCredential:
     """Where each item has its own; such a secret is good for one transaction."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CertificateCredential:
     """A certificate and its key, which sign our messages (RFC 9810 §5.1.3.3)."""
 
@@ -104,7 +106,7 @@ class CertificateCredential:
 Credential = PskCredential | CertificateCredential
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Login:
     """A user name and a password, for HTTP servers and proxies; no CMP message is protected with it."""
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from runner.manifest.credentials import CertificateCredential, PskCredential
 from runner.manifest.model import BOTH_KINDS
 from runner.manifest.words import choose, shortened
 from runner.pki.servers import OF_1999, PROFILES, STRICT, TOLERANCES, ServerProfile, Tolerance
+from runner.values import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from runner.manifest.reader import Reader
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Dealings:
     """What the manifest says, and where it does not, the profile."""
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import ChainMap
-from dataclasses import dataclass, field, replace
+from dataclasses import field
 from typing import TYPE_CHECKING
 
 from runner.manifest.foreach import variable_sets
@@ -17,6 +17,7 @@ from runner.manifest.schema import example_of
 from runner.manifest.shared import with_defaults
 from runner.manifest.tables import Record
 from runner.manifest.words import shortened
+from runner.values import frozen, replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -43,7 +44,7 @@ _STAND_IN = "unnamed"
 """The name with which a row is read whose own name is not fit, so that its other mistakes are told too."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Row:
     """One item to be. `name` is None where it has none that is fit; the row is then read for its mistakes only."""
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from runner.values import frozen
 
 if TYPE_CHECKING:
     from runner.errors import Place
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class EntropyFile:
     """A file to be mixed in, and where it is named."""
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from runner.asn1.algorithms import RSA_ENCRYPTION
 from runner.manifest.durations import parse_duration
 from runner.manifest.wishing import parse_oid
+from runner.values import frozen
 
 if TYPE_CHECKING:
     from runner.manifest.reader import Reader
@@ -26,7 +26,7 @@ _WITH_FILES = (*_ROOTS, *_LISTS, "caCerts", "caProtEncCert", "certReqTemplate")
 """Questions whose answer is something to keep; others are shown."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class FetchWish:
     """The question, the form of its file, and when to ask again."""
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from runner.values import frozen
 
 AFTER_INSTALL = "after-install"
 Command = tuple[str, ...]
 """Program and arguments, empty where there is none; no shell comes near them."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Hooks:
     """`verify` decides about an installed certificate before the CA is told that it is accepted; the others follow.
 

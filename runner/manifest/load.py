@@ -8,7 +8,6 @@ name is run, and nothing opened but what they include and the tables of for_each
 from __future__ import annotations
 
 import os
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +16,7 @@ from runner.manifest.including import Gathering, words_of
 from runner.manifest.ledger import Ledger
 from runner.manifest.paths import is_file, is_folder
 from runner.manifest.resolve import resolve
+from runner.values import replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

@@ -6,7 +6,7 @@ manifest's folder. Secrets are references; a literal one is kept out of every re
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -17,6 +17,7 @@ from runner.manifest.reach import Reach
 from runner.manifest.rollout import ALL_AT_ONCE
 from runner.manifest.wishes import Asking, ValidityWish
 from runner.pki.servers import STRICT
+from runner.values import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -45,7 +46,7 @@ BOTH_KINDS = frozenset({"mac", "signature"})
 """The kinds of protection."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Limits:
     """How hard an authority may be leaned on. Times in seconds; messages_per_second 0 means no limit.
 
@@ -62,7 +63,7 @@ class Limits:
     max_answer: int = 1024 * 1024
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Authority:
     """A CA (or RA) that we talk to."""
 
@@ -120,7 +121,7 @@ class Authority:
         return self.url == LAB_URL
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Template:
     """What the certificate should say (CertTemplate, RFC 4211 §5). `reference`: a certificate for the rest."""
 
@@ -136,7 +137,7 @@ class Template:
     reference: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Item:
     """What all items share. `digest` identifies what the entry asks for (no secret, no place goes into it).
 
@@ -163,7 +164,7 @@ class Item:
         return self.places.get(key, self.place)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Enrollment(Item):
     """This certificate should exist. `csr` is a PKCS #10 request that says it all; its key may be somebody else's."""
 
@@ -186,7 +187,7 @@ class Enrollment(Item):
     """`central`: the CA makes the key, of the kind that `key` names; `central-any`: of any kind."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Update(Item):
     """Update this certificate once (kur); with `new_key` the key changes too."""
 
@@ -202,7 +203,7 @@ class Update(Item):
     asking: Asking = field(default_factory=Asking)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Revocation(Item):
     """Revoke this certificate (rr): the one in a file, or that of an `issuer` and a `serial`.
 
@@ -218,7 +219,7 @@ class Revocation(Item):
     """The certificate's own key, to sign the request with where there is no credential."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Recovery(Item):
     """Fetch private keys that the CA keeps (krr): those of whom `template`, or a `certificate` (a path), names."""
 
@@ -232,7 +233,7 @@ class Recovery(Item):
     asking: Asking = field(default_factory=Asking)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Fetch(Item):
     """Ask the CA for what is issued to nobody (genm): its certificates, a new root, CRLs, what it can do.
 
@@ -256,7 +257,7 @@ class Fetch(Item):
         return tuple(path for path in (self.file, self.trust_file) if path is not None)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Poll(Item):
     """Ask again for a certificate whose request another tool left pending under a `transaction_id`.
 
@@ -274,7 +275,7 @@ class Poll(Item):
 AnyItem = Enrollment | Update | Revocation | Recovery | Fetch | Poll
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Document:
     """Everything the manifests say. `base` is the folder that relative paths start from and results stay below."""
 

@@ -6,10 +6,11 @@ a value may be written together with its letter. Nothing is opened and nothing i
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
 from runner.errors import BadInput
+from runner.values import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,7 +23,7 @@ _SHORTEST = 3
 _PROGRAM = "ssh-cmpclient"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class OldLine:
     """What was asked of the old tool. `options`: letter → its values, in the order in which they were given."""
 

@@ -6,11 +6,12 @@ so that everything else in the file can still be told in the same run.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import field
 from typing import TYPE_CHECKING, Any
 
 from runner.manifest.variables import Text
 from runner.manifest.words import spelled
+from runner.values import frozen, replace
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from runner.manifest.source import Source, ValuePath, Written
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Part:
     """The mapping at `path` of a source.
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from runner.values import frozen
 
 if TYPE_CHECKING:
     from datetime import timedelta
@@ -11,7 +12,7 @@ if TYPE_CHECKING:
     from runner.manifest.credentials import SecretRef
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Store:
     """A key store to be written: the key, its certificate and the CAs'. `kind` is `pkcs12` or `jks`."""
 
@@ -24,7 +25,7 @@ class Store:
     profile: str = "modern"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Ownership:
     """Whose the files are: names or numbers of user and group (empty: ours), permission bits, backups (NAME.bak)."""
 
@@ -41,7 +42,7 @@ class Ownership:
         return (self.owner, self.group, self.key_mode) == ("", "", 0o600)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Output:
     """Where results go. Exactly one of `prefix` (PREFIX-0.crt, PREFIX-0.ca, …) and `file` (only it).
 
@@ -69,7 +70,7 @@ class Output:
         return (*filter(None, (self.chain, self.full_chain, self.trust)), *(store.path for store in self.stores))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RenewBefore:
     """When a certificate is due: `before` its end, or when less than `share` (0 to 1) of its life is left."""
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from ipaddress import IPv4Network, IPv6Network
 from typing import TYPE_CHECKING
 
 from runner.errors import Severity
+from runner.values import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,7 +20,7 @@ NAME_KINDS = ("subject", "dns", "email", "uri")
 """Kinds of names that are held against patterns; `subject` is its common name."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Policy:
     """The rules; what is not said is allowed. `places` says where each rule is written.
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from runner.values import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Polling:
     """How long one run waits, in seconds; how often (0: no limit) and for how long all of them together ask."""
 

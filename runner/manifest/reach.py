@@ -5,8 +5,10 @@ Plain data, filled by runner.manifest.reaching; what it means on a wire is left 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
+
+from runner.values import frozen
 
 if TYPE_CHECKING:
     from runner.pki.keyurls import KeyUrl
@@ -15,7 +17,7 @@ FROM_ENVIRONMENT = "environment"
 """The `proxy:` that leaves it to HTTP_PROXY and its like."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ProxyEntry:
     """The gate on the way. `url` may hold a password, as the old client's did; `login` names a credential instead."""
 
@@ -23,7 +25,7 @@ class ProxyEntry:
     login: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Tls:
     """TLS's own trust and our identity in it. `pins` are SHA-256 digests of the server's public key."""
 
@@ -34,7 +36,7 @@ class Tls:
     pins: tuple[bytes, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Http:
     """What this server wants beyond RFC 9811. `login` names a credential of user and password.
 
@@ -49,7 +51,7 @@ class Http:
     labels: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Reach:
     """The way to an authority. `further` are URLs to fail over to; `folder` is a courier's, and excludes all else."""
 

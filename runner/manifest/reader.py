@@ -6,7 +6,7 @@ fields add up to is left to declarations and items.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import lru_cache
 from typing import TYPE_CHECKING, TypeVar
 
@@ -17,7 +17,7 @@ from runner.manifest.variables import Text, expand
 from runner.manifest.words import choose, nearest, shortened
 from runner.pki.keyurls import BadKeyUrl, KeyUrl, parse_key_url
 from runner.pki.names import parse_general_name, parse_name
-from runner.values import replace
+from runner.values import frozen, replace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
@@ -37,7 +37,7 @@ _cached_general_name = lru_cache(maxsize=4096)(parse_general_name)
 """Rows of a for_each share much of what they say."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Reader:
     """A part, the variables that its texts may use, and where findings go.
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from runner.manifest.rowsecrets import own_credential
 from runner.manifest.words import listed
+from runner.values import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from runner.manifest.parts import Part
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class World:
     """What a row may refer to."""
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from runner.values import frozen
 
 if TYPE_CHECKING:
     from runner.manifest.calendar import Window
@@ -11,7 +12,7 @@ if TYPE_CHECKING:
 ORDERS = ("manifest", "earliest-expiry-first")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Strategy:
     """`canary`: so many items go first, and the rest only after them. `order` is one of ORDERS.
 

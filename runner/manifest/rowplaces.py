@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from runner.manifest.tables import MOST_TOLD
+from runner.values import replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

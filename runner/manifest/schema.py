@@ -7,7 +7,6 @@ what texts mean is left to runner.manifest.resolve. Values of keys that the sche
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -16,6 +15,7 @@ from runner.errors import Diagnostic
 from runner.manifest.branches import chosen, foreign
 from runner.manifest.words import JSON_TYPES, choose, kind_of, listed, shortened, spelled
 from runner.resources import resource_text
+from runner.values import replace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

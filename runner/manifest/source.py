@@ -11,7 +11,7 @@ lab's address in `url: lab:`, whose colon YAML would take for a key's.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +20,7 @@ import yaml
 from runner.errors import Diagnostic, Place
 from runner.manifest.events import node_events, place_of, unreadable
 from runner.manifest.scalars import Scalar, plain_value, unfit_character
+from runner.values import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -42,7 +43,7 @@ _REFUSED = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028-\u202e\u2066-\
 re-order text on the screen, and the three that stand for others in here."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Written:
     """How a value was written. `key`: where its key is. `text`: a scalar's own characters, before `10` became 10.
 
@@ -56,7 +57,7 @@ class Written:
     lead: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Source:
     """One document of a file, read: its values, where each was written, and what was wrong with the writing.
 

@@ -11,7 +11,7 @@ import io
 import json
 import os
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,6 +22,7 @@ from runner.manifest.including import octets_of, words_of
 from runner.manifest.paths import is_below, is_file
 from runner.manifest.source import decoded
 from runner.manifest.words import choose, listed, shortened
+from runner.values import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -34,7 +35,7 @@ MOST_TOLD = 20
 _COLUMN = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Record:
     """A row of a table, and where it is; a repr shows no values."""
 
@@ -48,7 +49,7 @@ class Record:
         return Place(place.file, place.line, place.column, column) if place else None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Table:
     """Which table is meant: its file, how it is written, the types of its columns and where the manifest says so."""
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from runner.manifest.model import NO_LABELS, Template
+from runner.values import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,7 +21,7 @@ SEPARATOR = "/"
 """Between a tunnel's name and a request's in the name of an item; no name in a manifest has one."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Approval:
     """What is approved: `ask` a person, or whatever fits all the rules. An empty rule is none."""
 
@@ -32,7 +33,7 @@ class Approval:
     once: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Tunnel:
     """An entry of `tunnels`. `sources` are absolute paths, patterns or folders; `output` a folder, or beside each."""
 
@@ -65,7 +66,7 @@ class Tunnel:
         return self.places.get(key, self.place)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class TunnelRequest:
     """One request that a tunnel found. `content` is the SHA-256 (hex) of the file; empty: it cannot be read."""
 

@@ -5,8 +5,10 @@ What is wrong there whoever uses it was told before, and is told once.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from runner.values import replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -8,11 +8,12 @@ other, of those variables alone that somebody who runs us has said may be shown.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
 from runner.errors import Place
 from runner.manifest.words import choose, shortened
+from runner.values import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,7 +33,7 @@ _WHY_NOT = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Text:
     """A text of the manifest and how it was written."""
 

@@ -5,8 +5,9 @@ Filled by runner.manifest.wishing; what it becomes in a message is left to runne
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from runner.values import frozen
 
 if TYPE_CHECKING:
     from datetime import datetime, timedelta
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from runner.pki.names import GeneralName
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ValidityWish:
     """The validity that is asked for; the CA may grant another. `valid_for` counts from the request."""
 
@@ -30,7 +31,7 @@ class ValidityWish:
         return (self.not_before, self.not_after, self.valid_for) != (None, None, None)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Publication:
     """Whether and where the certificate is to be published: `please` or `dont`, a method, a place."""
 
@@ -39,7 +40,7 @@ class Publication:
     location: GeneralName | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Asking:
     """Controls, regInfo and generalInfo of a request. Secrets are references."""
 

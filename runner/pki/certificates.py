@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from base64 import b64decode, b64encode
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, datetime
 from functools import lru_cache
 from re import compile as regex
@@ -19,6 +19,7 @@ from runner.asn1.x509 import Extension, Signed, TBSCertificate
 from runner.errors import Malformed
 from runner.pki.extensions import check_readable
 from runner.pki.names import Name, name_from_der, same_name
+from runner.values import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -34,7 +35,7 @@ MAX_CERTIFICATE = 65_536
 """Octets; more is refused. The largest signatures that certificates bear (SLH-DSA) leave room in it."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Certificate:
     """What a certificate says. `der` is all of it, `tbs` the part that `signature` covers; times are aware."""
 

@@ -6,7 +6,7 @@ The signature over a request is its proof-of-possession; whoever reads one check
 from __future__ import annotations
 
 from base64 import b64decode
-from dataclasses import dataclass, field
+from dataclasses import field
 from re import compile as regex
 from typing import TYPE_CHECKING
 
@@ -18,6 +18,7 @@ from runner.pki.extensions import alt_names_in, check_readable, extended_key_usa
 from runner.pki.names import Name, name_from_der
 from runner.pki.profile import Profile, further_extensions
 from runner.pki.signing import verify_signature
+from runner.values import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 _PEM = regex(rb"-----BEGIN ((?:NEW )?CERTIFICATE REQUEST)-----([^-]*)-----END \1-----")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CertificationRequest:
     """What a request says, and all of it in `der`."""
 

@@ -6,7 +6,7 @@ are not read.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
 from runner.asn1.primitives import ENUMERATED
@@ -17,6 +17,7 @@ from runner.pki.certificates import blocks_in
 from runner.pki.extensions import CRL_REASONS, REASON_CODE, find_extension, key_usages_in
 from runner.pki.names import Name, name_from_der, same_name
 from runner.pki.signing import verify_signature
+from runner.values import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from runner.pki.certificates import Certificate
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Revoked:
     """When a certificate was revoked, and the CRLReason (empty: not said)."""
 
@@ -35,7 +36,7 @@ class Revoked:
     reason: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Crl:
     """A list: of whom, from when, until when, and what it revokes by serial number."""
 

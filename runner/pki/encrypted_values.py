@@ -6,7 +6,7 @@ authenticates it: the message's own protection must have been verified before an
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -20,6 +20,7 @@ from runner.pki.envelopes import key_transport
 from runner.pki.opening import Decrypter, cannot_open, rsa_padding
 from runner.pki.recipients import transported_key
 from runner.pki.signing import load_public_key
+from runner.values import frozen
 
 if TYPE_CHECKING:
     from runner.ambient import Entropy
@@ -28,7 +29,7 @@ _LARGEST_BLOCK = 16
 _RSA = AlgorithmIdentifier(algorithm=RSA_ENCRYPTION, parameters=DER_NULL)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class OpenedValue:
     """What was inside, one DER SEQUENCE, and the symmetric key, from which CMP v1 makes the MAC of its conf."""
 

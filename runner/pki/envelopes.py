@@ -6,7 +6,7 @@ X25519 and X448 by an ephemeral key agreement, ML-KEM by encapsulation, a shared
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
 from cryptography.hazmat.primitives.asymmetric import ec, mlkem, rsa, x448, x25519
@@ -38,6 +38,7 @@ from runner.pki.kems import encapsulate
 from runner.pki.opening import PrivateKeyDecrypter, rsa_padding
 from runner.pki.recipients import Opener, agreement_keys, content_key, kem_wrap_key
 from runner.pki.signing import load_public_key
+from runner.values import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -69,7 +70,7 @@ SEALING_ITERATIONS = 10_000
 """PBKDF2 iterations that we ask of the other side: what all servers accept."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class KeyRecipient:
     """Somebody with a private key: the public one (SubjectPublicKeyInfo, DER), and how the envelope calls him."""
 
@@ -78,7 +79,7 @@ class KeyRecipient:
     """RecipientIdentifier."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SecretRecipient:
     """Somebody who knows a shared secret."""
 
@@ -89,7 +90,7 @@ class SecretRecipient:
 Recipient = KeyRecipient | SecretRecipient
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Sealing:
     """How to seal: a cipher of CIPHERS, and for RSA keys `oaep` or `pkcs1`."""
 

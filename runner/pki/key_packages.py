@@ -6,7 +6,7 @@ whose halves match. That the key is that of the issued certificate is for the ca
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -20,6 +20,7 @@ from runner.pki.certificates import parse_certificate
 from runner.pki.extensions import EXTENDED_KEY_USAGES, extended_key_usages_in, key_usages_in
 from runner.pki.paths import find_path
 from runner.pki.signed_data import Content, sign, signed_by
+from runner.values import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -33,7 +34,7 @@ _PRIVATE_KEY_INFO = 0
 _KEY_WITH_PUBLIC_HALF = 1
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class KeyPackage:
     """A private key (PrivateKeyInfo, DER), its public half (SubjectPublicKeyInfo, DER), and who signed, if any."""
 

@@ -5,13 +5,13 @@ Text to KeySpec and back, and the KeySpec of a public key. Making keys is left t
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from difflib import get_close_matches
 
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, rsa
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from runner.errors import Malformed
+from runner.values import frozen
 
 RSA_SIZES = (1024, 8192)
 """Smallest and largest modulus accepted, in bits."""
@@ -43,7 +43,7 @@ KINDS = ("rsa", "dsa", "ec", *FIXED)
 _TODAYS_RSA = 2048
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class KeySpec:
     """A key type and its size: `detail` is the length in bits for rsa and dsa, a key of CURVES for ec, else empty."""
 

@@ -14,7 +14,7 @@ Reading and writing what is named here is left to runner.keystores.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from re import compile as regex
 from urllib.parse import quote, unquote
 
@@ -22,6 +22,7 @@ from runner.pki.keyspecs import KeySpec, parse_key_spec
 from runner.pki.savetypes import SAVE_TYPES, find_save_type, why_not
 from runner.pki.tokenuris import SCHEME as TOKEN_SCHEME
 from runner.pki.tokenuris import parse_token_uri, pin_attribute
+from runner.values import frozen
 
 KEY_SUFFIX = ".prv"
 ENV_SCHEME = "env:"
@@ -44,7 +45,7 @@ class BadKeyUrl(ValueError):
         self.next_step = next_step
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Sealing:
     """How a passphrase becomes a key: `kdf` is pbkdf2 or scrypt, `rounds` its work factor; empty: as we see fit."""
 
@@ -52,7 +53,7 @@ class Sealing:
     rounds: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class KeyUrl:
     """A parsed key URL. `spec` is set where the key is to be generated; `passphrase` never appears in `str` or `repr`.
 

@@ -5,11 +5,10 @@ What arrives chooses for itself, within the caps of macs.py.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from runner.asn1.algorithms import DER_NULL, HASHES, HMACS, PASSWORD_BASED_MAC, AlgorithmIdentifier, PBMParameter
 from runner.asn1.parameters import GMACS, PBKDF2, PBMAC1, GCMParameters, PBKDF2Params, PBMAC1Params
 from runner.asn1.structures import encode
+from runner.values import frozen
 
 KINDS = ("pbm", "pbmac1")
 OWFS = {name: oid for oid, name in HASHES.items()}
@@ -27,7 +26,7 @@ _TAG_OCTETS = 16
 GMAC_NONCE_OCTETS = 12
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class MacParameters:
     """How we protect: `kind` of KINDS, `owf` (for pbmac1: the hash of its PRF) of OWFS, `mac` of MACS.
 

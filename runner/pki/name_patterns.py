@@ -6,7 +6,6 @@ of an address before or behind its @, a segment of a URI, the value of one attri
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import ip_address, ip_network
 from re import IGNORECASE, escape
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from runner.pki.name_text import bare, cut, unescape
 from runner.pki.names import GeneralName, Name, attributes_in, name_in_general_name, parse_name
+from runner.values import frozen
 
 if TYPE_CHECKING:
     from re import Pattern
@@ -24,7 +24,7 @@ _KINDS = (*_SEPARATORS, "ip")
 Attributes = tuple[tuple[tuple[str, str], ...], ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class NamePattern:
     """One pattern. `kind` is that of a GeneralName, or `dn`."""
 

@@ -7,7 +7,6 @@ attribute demands them.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import ip_address
 from re import compile as regex
@@ -19,6 +18,7 @@ from runner.asn1.primitives import OBJECT_IDENTIFIER
 from runner.asn1.x509 import RDN_SEQUENCE, AttributeTypeAndValue
 from runner.errors import Malformed
 from runner.pki.name_text import bare, cut, escape, hex_element, unescape
+from runner.values import frozen
 
 _PRINTABLE, _UTF8, _IA5 = 0x13, 0x0C, 0x16
 _ATTRIBUTES = {
@@ -57,7 +57,7 @@ MAX_NAME = 16_384
 """Octets of a name; more is refused, because names are remembered and printed."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Name:
     """A distinguished name: its exact DER, and text for people."""
 
@@ -68,7 +68,7 @@ class Name:
         return self.text
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class GeneralName:
     """A GeneralName: `kind` is dns, ip, email, uri, dn, rid or (read only) other."""
 

@@ -6,7 +6,6 @@ the caller: only to a certificate from the configuration or from an authenticate
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from runner.asn1.archive import ENCRYPTED_KEY, PKI_ARCHIVE_OPTIONS
@@ -20,6 +19,7 @@ from runner.pki.envelopes import KeyRecipient, Sealing, open_envelope, recipient
 from runner.pki.key_packages import KeyPackage, make_key_package, open_key_package, open_one_key, private_and_public
 from runner.pki.macs import SharedSecret
 from runner.pki.opening import cannot_open
+from runner.values import frozen
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -37,7 +37,7 @@ PKI_ARCHIVE_OPTIONS_CONTROL = "1.3.6.1.5.5.7.5.1.4"
 _V3 = Sealing()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Judgement:
     """How a key that came is judged.
 

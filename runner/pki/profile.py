@@ -6,7 +6,6 @@ are nobody's wish, so they never count.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from runner.pki.extensions import (
@@ -26,6 +25,7 @@ from runner.pki.extensions import (
     policies_in,
 )
 from runner.pki.names import comparable, same_name
+from runner.values import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -39,7 +39,7 @@ _NAMED = (SUBJECT_ALT_NAME, KEY_USAGE, EXTENDED_KEY_USAGE)
 _OF_THE_CA = (SUBJECT_KEY_IDENTIFIER, AUTHORITY_KEY_IDENTIFIER)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Profile:
     """The wishes for a certificate; an empty field means: as the CA likes."""
 
@@ -53,7 +53,7 @@ class Profile:
     """Every other extension that is asked for, as it is to be."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Difference:
     """One field that is not as wished: `field` for programs, `text` for people."""
 

@@ -6,12 +6,12 @@ whose tests hold it against what is really written and read.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from difflib import get_close_matches
 from enum import Enum
 from typing import TYPE_CHECKING
 
 from runner.pki.keyspecs import CURVES, FIXED
+from runner.values import frozen
 
 if TYPE_CHECKING:
     from runner.pki.keyspecs import KeySpec
@@ -29,7 +29,7 @@ _NIST = ("ec:p256", "ec:p384", "ec:p521")
 _ALL_EC = tuple(f"ec:{curve}" for curve in CURVES)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SaveType:
     """A file format. `holds` lists kinds (`rsa`) and single specs (`ec:p256`); `seals`: whether it takes a passphrase.
 

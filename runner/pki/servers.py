@@ -7,10 +7,11 @@ No profile lets anything count that nobody vouches for: that has to be said sing
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import Enum
 
 from runner.pki.mac_parameters import MacParameters
+from runner.values import frozen
 
 
 class Tolerance(Enum):
@@ -59,7 +60,7 @@ SENDERS = ("reference", "subject", "none")
 """What the sender field says under a shared secret: CN=reference, the subject that is asked for, or the NULL-DN."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ServerProfile:
     """What is known of a server: what it does otherwise, and the settings that suit it where none are said."""
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from runner.asn1.algorithms import DER_NULL, HASHES, RSA_ENCRYPTION, RSA_SIGNATURES, AlgorithmIdentifier
@@ -20,6 +19,7 @@ from runner.pki.certificates import parse_certificate
 from runner.pki.envelopes import recipient_of
 from runner.pki.recipients import is_identified
 from runner.pki.signing import verify_signature
+from runner.values import frozen
 
 if TYPE_CHECKING:
     from runner.pki.certificates import Certificate
@@ -30,7 +30,7 @@ DATA = "1.2.840.113549.1.7.1"
 _SHAKE256 = "2.16.840.1.101.3.4.2.12"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Content:
     """What is signed: its type (an OID), its octets, and what people call it."""
 

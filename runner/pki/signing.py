@@ -8,7 +8,6 @@ not: `cryptography` has no mask generation by SHAKE.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Protocol
 
@@ -32,6 +31,7 @@ from runner.asn1.algorithms import (
 )
 from runner.asn1.structures import decode, encode
 from runner.errors import Malformed
+from runner.values import frozen
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
@@ -85,7 +85,7 @@ PrivateKey = (
 """Private keys that sign."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SignedBits:
     """A signature and the algorithm that made it."""
 
@@ -111,7 +111,7 @@ class Signer(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SignatureChoice:
     """How a signer signs: `digest` is a hash's name, empty for the one that suits the key; `pss` is for RSA keys."""
 

@@ -8,9 +8,10 @@ tokens is left to runner.keystores.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from re import compile as regex
 from urllib.parse import quote, unquote, unquote_to_bytes
+
+from runner.values import frozen, replace
 
 SCHEME = "pkcs11:"
 _PATH = {
@@ -28,7 +29,7 @@ _LIBRARY = ("library-description", "library-manufacturer", "library-version", "s
 _REFERENCE = regex(r"\$\{(env|file):([^{}]+)\}")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TokenUri:
     """Attributes of a PKCS#11 URI, decoded; `id` in hex. What is empty was not said. The PIN is not among them."""
 

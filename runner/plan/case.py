@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from runner.manifest.digests import asks_the_same, is_same
@@ -11,6 +10,7 @@ from runner.manifest.tunnel import TunnelRequest
 from runner.pki.certificates import parse_certificate
 from runner.plan.facts import KeyFacts
 from runner.plan.steps import Reason, Verb
+from runner.values import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -28,7 +28,7 @@ STAGED_SUFFIX = ".next"
 """A file that waits to take the place of one in use: KEY.next, and .next2 where that name is taken."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Decision:
     """What a rule says: a verb and why."""
 
@@ -41,7 +41,7 @@ def decide(verb: Verb, code: str, text: str) -> Decision:
     return Decision(verb, (Reason(code, text),))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Known:
     """What is known at `now`, the same for every item of a plan. `makers`: path → the item that will make the file.
 
@@ -61,7 +61,7 @@ class Known:
     """Of the authorities and credentials that the manifests have."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Case(Generic[ItemT]):
     """An item and all that is known of it."""
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
+
+from runner.values import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -13,7 +15,7 @@ if TYPE_CHECKING:
     from runner.pki.crls import Crl
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class KeyFacts:
     """A key file as it can be seen without a passphrase.
 
@@ -29,7 +31,7 @@ class KeyFacts:
     problem: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CertificateFacts:
     """A certificate file: its certificate, or why there is none in it."""
 
@@ -38,7 +40,7 @@ class CertificateFacts:
     problem: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RequestFacts:
     """A file with a PKCS #10 request: the request, or why there is none in it."""
 
@@ -47,7 +49,7 @@ class RequestFacts:
     problem: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class FileFacts:
     """A file that an item's output names, as it is seen from outside: whose it is, and what it is made of."""
 
@@ -69,7 +71,7 @@ MISSING = FileFacts(exists=False)
 """Nothing is there."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CrlFacts:
     """A CRL of an authority that is there: what it says, and whether that could be verified."""
 
@@ -78,7 +80,7 @@ class CrlFacts:
     problem: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RelayFacts:
     """Somebody else's request as it can be seen without a secret: what it asks for, and what the RA would change.
 
@@ -95,7 +97,7 @@ class RelayFacts:
     unshaped: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Facts:
     """Files by path. A path that is not in `certificates` or `keys` was not looked at: nothing is there.
 

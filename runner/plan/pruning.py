@@ -7,7 +7,6 @@ manifests still uses is never revoked.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from runner.errors import Place
@@ -17,6 +16,7 @@ from runner.pki.certificates import parse_certificate
 from runner.plan.case import certificate_path_of, decide
 from runner.plan.steps import Step, Verb
 from runner.plan.words import spell_time
+from runner.values import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -34,7 +34,7 @@ REASON = "cessationOfOperation"
 IN_NO_MANIFEST = Place("the state", 1, 1)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Left:
     """Something that is held and in no manifest; `decision`: what --prune does about it, under which credential."""
 

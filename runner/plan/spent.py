@@ -5,11 +5,11 @@ What is in the row today, apply sees; a new one there is as good as the first.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from runner.plan.steps import Reason, Step, Verb
 from runner.plan.words import spell_time
+from runner.values import replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

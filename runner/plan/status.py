@@ -6,7 +6,6 @@ A Status is made from a Plan and what the plan was made from; nothing is looked 
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import Enum
 from typing import TYPE_CHECKING
@@ -17,6 +16,7 @@ from runner.plan.case import certificate_path_of
 from runner.plan.seasons import planned
 from runner.plan.steps import Reason, Verb
 from runner.state.inventory import Stage
+from runner.values import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -58,7 +58,7 @@ class Condition(Enum):
     """Held, or under way, and in no manifest."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Row:
     """One item. `renewal`: when it is planned to be renewed (None: never, or nobody said)."""
 
@@ -73,7 +73,7 @@ class Row:
     """What the next apply would do; None for an orphan."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Status:
     """All rows, in the order of the manifests, orphans last; and the renewals to come, by day."""
 

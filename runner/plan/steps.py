@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
 
 from runner.manifest.tunnel import TunnelRequest
+from runner.values import frozen
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -74,7 +74,7 @@ _MARKS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Reason:
     """Why: `code` for programs (kebab-case, stable), `text` for people."""
 
@@ -82,7 +82,7 @@ class Reason:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Step:
     """What happens to one item, and why. `needs` are the names of the items that must be done first."""
 
@@ -106,7 +106,7 @@ class Step:
         return self.verb is not Verb.KEEP
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Plan:
     """The steps in manifest order, as decided at `at`.
 

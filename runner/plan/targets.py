@@ -6,13 +6,13 @@ A tunnel's name, or a label of it, chooses all requests that it has found, and w
 
 from __future__ import annotations
 
-from dataclasses import replace
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from runner.errors import BadInput
 from runner.manifest.tunnel import SEPARATOR
+from runner.values import replace
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence

@@ -6,7 +6,6 @@ the RA, which has verified it, says raVerified instead (RFC 9483 §5.2.3.1).
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from runner.asn1.crmf import CertReqMsg, CertRequest, CertTemplate
@@ -14,6 +13,7 @@ from runner.asn1.structures import Chosen
 from runner.pki.extensions import extended_key_usage, extended_key_usage_name, key_usage, subject_alt_name
 from runner.pki.names import Name
 from runner.ra.asked import only_request
+from runner.values import frozen, replace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from runner.ra.reading import Submission
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Wishes:
     """Fields of a request that the RA has a word in; an empty one is left alone."""
 
@@ -34,7 +34,7 @@ class Wishes:
     extended_key_usage: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Amendment:
     """`defaults` are taken where a request says nothing, `override` whatever it says."""
 
@@ -42,7 +42,7 @@ class Amendment:
     override: Wishes = Wishes()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Change:
     """A field that goes to the CA otherwise than it came, in words."""
 

@@ -6,7 +6,6 @@ protected for the requester itself, as to a nested message, is passed on untouch
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from runner.asn1.algorithms import DER_NULL, PASSWORD_BASED_MAC, PBMParameter
@@ -32,6 +31,7 @@ from runner.cmp.protection import RFC_9045, MacProtection, protect, sender_of
 from runner.cmp.transaction import NONCE
 from runner.pki.macs import compute_mac
 from runner.pki.names import directory_name
+from runner.values import replace
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -6,7 +6,7 @@ here beyond being readable.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
 from runner.asn1.pkcs10 import EXTENSION_REQUEST, CertificationRequestInfo
@@ -30,6 +30,7 @@ from runner.pki.extensions import (
 )
 from runner.pki.keyspecs import KeySpec, key_spec_of
 from runner.pki.names import GeneralName, Name, name_from_der
+from runner.values import frozen
 
 if TYPE_CHECKING:
     from runner.asn1.crmf import CertReqMsg
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
 _OF_FIELDS = (SUBJECT_ALT_NAME, KEY_USAGE, EXTENDED_KEY_USAGE)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Asked:
     """The certificate that is asked for. `key` is None where the CA is to make the key."""
 
@@ -54,7 +55,7 @@ class Asked:
     """The other extensions that it names, as they came."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class AskedRevocation:
     """The certificate that is to be revoked."""
 

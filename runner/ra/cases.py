@@ -6,7 +6,7 @@ trust grows: who protected it, does the key's holder ask, what will the CA be as
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
 from runner.asn1.cmp import CMP_2000, CMP_2021
@@ -19,6 +19,7 @@ from runner.ra.reading import OPENING
 from runner.ra.refusal import Refusal
 from runner.ra.requesters import UNPROTECTED, Requester, Trust, identify
 from runner.ra.rules import Rules, judge
+from runner.values import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 _LONGEST_MARK, _SHORTEST_NONCE = 64, 16
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Policy:
     """How an RA treats requests: whom it knows, what it changes, what it approves, how it forwards."""
 
@@ -43,7 +44,7 @@ class Policy:
     """Protection is added and not replaced."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Seen:
     """What can be seen of a request without a secret. `asked` is what will be asked of the CA, `before` what came."""
 
@@ -53,7 +54,7 @@ class Seen:
     changes: tuple[Change, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Case:
     """A request that was verified. `body` is what goes to the CA; `keep`: its own protection has to go along."""
 

@@ -7,7 +7,6 @@ answer is not nested; a batch has marks of its own, and its answer is nested, to
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from runner.asn1.algorithms import DER_NULL
@@ -23,6 +22,7 @@ from runner.cmp.transaction import NONCE
 from runner.pki.names import directory_name
 from runner.ra.asked import Asked
 from runner.ra.proof import Proof
+from runner.values import frozen, replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -47,7 +47,7 @@ def must_keep_protection(kind: str, asked: object, proof: Proof | None, requeste
     return kind == "kur" or signed_challenge or (isinstance(asked, Asked) and proof is Proof.NONE)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Marks:
     """What is the requester's own in a message that goes on under our protection."""
 

@@ -7,7 +7,7 @@ what is not exactly one request is Malformed.
 from __future__ import annotations
 
 import binascii
-from dataclasses import dataclass, field
+from dataclasses import field
 from re import DOTALL
 from re import compile as regex
 from typing import TYPE_CHECKING
@@ -20,6 +20,7 @@ from runner.asn1.structures import Chosen, decode
 from runner.asn1.x509 import Signed
 from runner.cmp.message import read_message
 from runner.errors import Malformed
+from runner.values import frozen
 
 if TYPE_CHECKING:
     from runner.cmp.message import Unverified
@@ -33,7 +34,7 @@ _INTEGER_TAG = 0x02
 _CONTEXT, _CLASS = 0x80, 0xC0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Submission:
     """A request as it came. `form` is pkcs10, crmf or pkimessage; `body` is what would be sent on, as a PKIBody.
 

@@ -10,7 +10,6 @@ Octets that came before get the same answer again, and go to the CA as the same 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from runner.errors import Malformed
@@ -21,6 +20,7 @@ from runner.ra.reading import OPENING, header_alone, read_pki_message
 from runner.ra.refusal import Refusal
 from runner.ra.relayed import Relayed, renumbered
 from runner.ra.representing import refused
+from runner.values import frozen, replace
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -36,7 +36,7 @@ FOLLOWING = ("certConf", "pollReq", "popdecr", "error")
 _KEPT_NONCES = 8
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Forward:
     """`relayed.upstream` is to go to the CA, and its answer to `give`."""
 
@@ -44,7 +44,7 @@ class Forward:
     requester: Requester
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Reply:
     """The answer is known. `refused`: a line for whoever runs the RA."""
 

@@ -6,7 +6,7 @@ requester itself passes as it is (RFC 9483 §5.2). The way there is in relay.py.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import field
 from typing import TYPE_CHECKING, Any
 
 from runner.cmp.message import read_message
@@ -15,6 +15,7 @@ from runner.cmp.validation import Expectation, verify_message
 from runner.errors import Mismatch
 from runner.ra.answering import P10_CERT_REQ_ID, REPLIES, relayed_header, seal
 from runner.ra.reading import read_pki_message
+from runner.values import frozen, replace
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -42,7 +43,7 @@ AWAITED = {
 _REJECTION, _WAITING = 2, 3
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Office:
     """The RA: its policy, and the two of the CA's hop. `original`: origPKIMessage goes along."""
 
@@ -51,7 +52,7 @@ class Office:
     original: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Relayed:
     """A transaction that passes through: the requester's last message, and what the CA got of it (`upstream`)."""
 

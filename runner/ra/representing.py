@@ -7,7 +7,6 @@ implicitConfirm: the CA awaits nothing more. A certConf that comes all the same 
 from __future__ import annotations
 
 import hmac
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from runner.asn1.cmp import PKI_STATUS
@@ -22,6 +21,7 @@ from runner.ra.asked import Asked
 from runner.ra.forwarding import fresh_marks, marks_of, replaced
 from runner.ra.refusal import Refusal
 from runner.ra.relayed import Relayed
+from runner.values import frozen, replace
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from runner.ra.requesters import Requester
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Represented:
     """A transaction of the RA's for somebody: its first message is in `dialogue`, what is asked in `order`."""
 

@@ -6,7 +6,7 @@ and gets the same words as a wrong MAC, so that nobody learns here which ones ex
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -18,6 +18,7 @@ from runner.pki.macs import SharedSecret, is_mac, verify_mac
 from runner.pki.names import name_in_general_name, same_name
 from runner.pki.paths import find_path
 from runner.ra.refusal import Refusal
+from runner.values import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,7 +34,7 @@ BY_REFERENCE = "reference "
 _NOBODY = SharedSecret(b"nobody's", MAX_ITERATIONS)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Trust:
     """Whom the RA knows: shared secrets by reference number, and the anchors that signers' certificates lead to."""
 
@@ -41,7 +42,7 @@ class Trust:
     anchors: tuple[Certificate, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Requester:
     """Who it is. With a `secret`, `algorithm` is how the message proved it; else `certificate` is who signed it."""
 

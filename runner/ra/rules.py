@@ -6,12 +6,12 @@ usages with which one acts for a CA (RFC 9810 §4.5).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from runner.pki.extensions import EXTENDED_KEY_USAGES, extended_key_usage_name
 from runner.ra.asked import Asked, AskedRevocation
 from runner.ra.refusal import Refusal
+from runner.values import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -25,7 +25,7 @@ _POWERS = frozenset(EXTENDED_KEY_USAGES[name] for name in ("cmcCA", "cmcRA", "cm
 _OF_CAS = frozenset({"keyCertSign", "cRLSign"})
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class KeyRules:
     """Which keys are certified. `kinds`: of any size, or one curve; `rsa_bits`: RSA at least so long."""
 
@@ -35,7 +35,7 @@ class KeyRules:
     """Whether the CA may make the key."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Rules:
     """What is approved; an empty field sets no rule. `ask`: a person approves, and rules do not."""
 

@@ -7,7 +7,7 @@ go in, not even as digests: a field that its class keeps out of `repr` is left o
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import fields, is_dataclass
 from datetime import date, datetime, time, timedelta
 from enum import Enum
 from hashlib import sha256
@@ -17,6 +17,7 @@ from runner import __version__
 from runner.errors import Place
 from runner.manifest.digests import named_half
 from runner.pki.certificates import Certificate
+from runner.values import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,7 +41,7 @@ _WORDS = {
 """Section of a binding → how a change in it is told: changed, new, gone."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Asked:
     """The command line that a plan was made for. Of `--var` only the names: values can be secrets."""
 

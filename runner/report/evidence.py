@@ -8,7 +8,6 @@ and where something was, the digests say which record. Reading and writing files
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from runner.asn1.cms import SIGNED_DATA, ContentInfo
@@ -19,6 +18,7 @@ from runner.pki.certificates import parse_certificate
 from runner.pki.paths import find_path
 from runner.pki.signed_data import DATA, Content, sign, signed_by
 from runner.report.canonical import compact_json
+from runner.values import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -33,7 +33,7 @@ _HEAD = ("schema_version", "tool", "run", "summary")
 _NOUN = "report"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Touched:
     """Parts of a report that are not as their digests say: `head`, the names of items, `count`, `digests`."""
 

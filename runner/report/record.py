@@ -6,9 +6,10 @@ that is made again a year later says what the first one said. Text in it is fore
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
+
+from runner.values import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -21,7 +22,7 @@ ORDER = (*TROUBLE, *OPEN, "issued", "updated", "revoked", "recovered", "fetched"
 """What a person wants to see first; whatever is not named here comes after it, and `unchanged` last."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CertificateRecord:
     """The certificate that came of an item."""
 
@@ -34,7 +35,7 @@ class CertificateRecord:
     path: str | None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ErrorRecord:
     """Why an item did not succeed, and the step to take."""
 
@@ -43,7 +44,7 @@ class ErrorRecord:
     next_step: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ItemRecord:
     """How one item ended. `ended` is None in reports of versions that did not write it down."""
 
@@ -87,7 +88,7 @@ class ItemRecord:
         return "the RA" if self.status_from == "ra" else "the CA"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RunRecord:
     """One run. `counts` has every outcome, zeros included, in the order in which people want to see them."""
 

@@ -7,7 +7,6 @@ it is to be executed: where the two are one, it is still true, and nobody has ch
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
@@ -16,6 +15,7 @@ from runner.errors import BadInput, Refused
 from runner.report.binding import Asked, binding_of, changes_between
 from runner.report.canonical import canonical_json
 from runner.report.plan_json import plan_to_json
+from runner.values import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -30,7 +30,7 @@ LARGEST = 512 * 1024 * 1024
 _AGAIN = "make a new one with cmp-batch plan --out, and have it reviewed"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SavedPlan:
     """A plan that was read from a file; `data` is all that it says."""
 

@@ -7,10 +7,11 @@ results_text and plan_text; where they go, by the command line.
 from __future__ import annotations
 
 import textwrap
-from dataclasses import dataclass
 from io import StringIO
 from itertools import zip_longest
 from typing import TYPE_CHECKING
+
+from runner.values import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -27,7 +28,7 @@ _MANY = 1000
 """Rows from which a terminal gets plain text too: rich takes 0.4 ms a row, and nobody admires the ten-thousandth."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Layout:
     """How text is to be laid out. `terminal`: a table drawn by rich; `colour` also colours it."""
 
@@ -42,7 +43,7 @@ class Layout:
         return max(WIDTHS[0], min(self.width, WIDTHS[1]))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Row:
     """Cells, and the style (of rich) of the whole row."""
 

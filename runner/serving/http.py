@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import h11
 
 from runner.serving.listening import listen, told
+from runner.values import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,13 +32,13 @@ _READ = 64 * 1024
 Headers = list[tuple[str, str]]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Request:
     method: bytes
     body: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Answer:
     """A status and its body; `closing`: the rest of what the peer sends cannot be made sense of."""
 

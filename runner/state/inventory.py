@@ -5,9 +5,11 @@ The journal fills it from SQLite; the planner reads it. Nothing here knows where
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import Enum
 from typing import TYPE_CHECKING
+
+from runner.values import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,7 +33,7 @@ class Stage(Enum):
     CONFIRMED = "confirmed"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Held:
     """An item that was brought to its end: what came of it and which files it owns."""
 
@@ -63,7 +65,7 @@ class Held:
     """What an RA remembers of a request that it forwarded (runner.ra.record), opaque here."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Open:
     """An operation that is under way, with what is needed to continue it.
 
@@ -102,7 +104,7 @@ class Open:
         return self.stage is Stage.WAITING and self.check_after is None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Spent:
     """A one-time secret that was used: by which operation, for which item, when."""
 
@@ -111,7 +113,7 @@ class Spent:
     at: datetime
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Inventory:
     """All that the state knows, by item name."""
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, NamedTuple
 
 from runner.errors import StateError
@@ -26,6 +26,7 @@ from runner.state.tables import (
     upgrade,
     upsert,
 )
+from runner.values import frozen
 
 if TYPE_CHECKING:
     import sqlite3
@@ -40,7 +41,7 @@ _SPEND = "INSERT OR IGNORE INTO spent (mark, item, operation, at) VALUES (?, ?, 
 _ADD_TRANSITION = "INSERT INTO transition (operation, item, run, stage, at, note) VALUES (?, ?, ?, ?, ?, ?)"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Change:
     """What happened to one item.
 

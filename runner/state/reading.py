@@ -6,7 +6,6 @@ import shutil
 import sqlite3
 import tempfile
 from contextlib import closing
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -16,6 +15,7 @@ from runner.state.database import connect, told
 from runner.state.folder import refuse_links
 from runner.state.inventory import Inventory
 from runner.state.tables import check_ours, is_current, load_inventory, upgrade
+from runner.values import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,7 +24,7 @@ T = TypeVar("T")
 _READ_ATTEMPTS = 5
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PastRun:
     """An apply, as the journal knows it; `finished` is None where it was killed, or is still at work."""
 

@@ -6,13 +6,13 @@ an answer is judged by its protection. Of anything else only short pieces in pri
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
 from runner.errors import Busy, NotCmp, TransportError, Unanswered
 from runner.transports.frames import LENGTH, VERSION, decode_frame, message_in, not_framed
 from runner.transports.words import short
+from runner.values import frozen
 
 MEDIA_TYPES = frozenset({"application/pkixcmp", "application/x-pkixcmp"})
 """CMP's own media type, and what it was called before it was registered."""
@@ -50,7 +50,7 @@ _TRANSIENT_CLIENT_ERRORS = frozenset({408, 425, 429})
 _GATEWAY_ERRORS = frozenset({502, 504})
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class HttpAnswer:
     """A complete answer: the status, the header fields that matter here (empty where absent), and the body."""
 

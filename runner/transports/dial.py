@@ -14,7 +14,7 @@ import errno
 import os
 import socket
 import ssl
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, NamedTuple
 
 from runner.errors import NotSent
@@ -22,6 +22,7 @@ from runner.transports import gates, tls
 from runner.transports.proxies import DIRECT, Proxy, Route, direct_networks, passes_by_name, within
 from runner.transports.streams import Reader, connect_any, let_go, resolve, streams_over
 from runner.transports.tls import TlsSettings
+from runner.values import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,7 +40,7 @@ def unseen(_step: str, _words: str) -> None:
     """The witness of everyday exchanges: nobody looks."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Reach:
     """How a peer is reached. Times in seconds; `connect` and `first_octet` None: as long as `timeout` lasts.
 

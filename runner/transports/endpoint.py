@@ -6,9 +6,10 @@ Pure. Connecting is left to runner.transports.dial.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
 from ipaddress import IPv6Address
 from urllib.parse import quote, urlsplit
+
+from runner.values import frozen, replace
 
 DEFAULT_PORTS = {"http": 80, "https": 443, "tcp": 829}
 """Every scheme of a CA that can be dialled, and its port where the URL names none."""
@@ -30,7 +31,7 @@ _HIGHEST_PORT = 65535
 _LONGEST_NAME = 253
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Endpoint:
     """Where a peer listens. `host` is lower case and has no brackets; `target` is the path with its query."""
 

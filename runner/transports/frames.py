@@ -9,11 +9,11 @@ but the DER of a PKIMessage is authentic: an error or a reference steers the tra
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from runner.errors import Delayed, NotCmp, TransportError, Unanswered
 from runner.transports.words import short
+from runner.values import frozen
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -35,7 +35,7 @@ _TEN_YEARS = 10 * 366 * 86_400
 _TOO_SHORT = "its frame is too short for what it announces"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Frame:
     """One frame. `old`: of RFC 2510's style; `closing`: its sender closes the connection behind it."""
 

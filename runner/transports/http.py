@@ -11,7 +11,7 @@ A kept connection may be closed by the peer while we write. That is no proof tha
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
 from runner import __version__
@@ -23,6 +23,7 @@ from runner.transports.frames import encode_frame, poll_frame
 from runner.transports.gates import basic
 from runner.transports.http_connection import HttpConnection, HttpRequest, SilenceError
 from runner.transports.words import short
+from runner.values import frozen
 
 if TYPE_CHECKING:
     from runner.ambient import Clock
@@ -34,7 +35,7 @@ _ABOUT_US = f"User-Agent: cmp-batch/{__version__}\r\nAccept: application/pkixcmp
 _CMP, _POLL = "application/pkixcmp", "application/pkixcmp-poll"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class HttpSettings:
     """What a server wants beyond RFC 9811: a login for its 401, more headers, and the quirks of old ones.
 

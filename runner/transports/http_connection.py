@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import selectors
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from runner.errors import NotCmp, Unanswered
 from runner.transports.answers import HttpAnswer, missing_octets
 from runner.transports.http_answer import AnswerReader, BrokenAnswerError, TooLargeError
 from runner.transports.streams import let_go
+from runner.values import frozen
 
 if TYPE_CHECKING:
     from runner.transports.dial import Dialled
@@ -29,7 +29,7 @@ _REFUSALS = 400
 _Selector: type[selectors.BaseSelector] = getattr(selectors, "PollSelector", selectors.SelectSelector)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class HttpRequest:
     """A POST: all its octets. `limit`: octets of the largest answer; `first_octet`: seconds until it must begin."""
 

@@ -5,7 +5,7 @@ A new framing gets its default port in runner.transports.endpoint and its line i
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
 from runner.errors import BadInput
@@ -16,6 +16,7 @@ from runner.transports.folder import FolderTransport
 from runner.transports.http import HttpSettings, HttpTransport
 from runner.transports.tcp import TcpTransport
 from runner.transports.tls import context_of
+from runner.values import frozen
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from runner.transports.endpoint import Endpoint
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Address:
     """Where and how an authority is reached: `urls` in the order of preference, or a `folder` that a courier serves.
 

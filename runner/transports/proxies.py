@@ -11,12 +11,13 @@ Going through one is runner.transports.gates.
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import TYPE_CHECKING, TypeAlias
 from urllib.parse import unquote, urlsplit
 
 from runner.transports.endpoint import host_literal, host_name, port_number
+from runner.values import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -27,7 +28,7 @@ PROXY_PORTS = {"socks": 1080, "socks4": 1080, "socks4a": 1080, "socks5": 1080, "
 _LONGEST_CREDENTIAL = 255
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Proxy:
     """A gate. `direct` are the networks that are reached past it."""
 
@@ -54,7 +55,7 @@ class Proxy:
         return f"{self.scheme}://{host}:{self.port}"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Route:
     """How hosts are reached: through `proxy`, but for those that `no_proxy` names (`*` names all)."""
 

@@ -10,7 +10,7 @@ import contextlib
 import os
 import ssl
 import tempfile
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import lru_cache
 from hashlib import sha256
 from hmac import compare_digest
@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from runner.errors import BadInput, NotSent
 from runner.transports.words import short
+from runner.values import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from runner.transports.endpoint import Endpoint
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Identity:
     """Who we are in a handshake: certificates and private key, both in PEM."""
 
@@ -35,7 +36,7 @@ class Identity:
     key: bytes = field(repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TlsSettings:
     """How TLS is spoken: `trust` are anchors in PEM (empty: the system's), `pins` SHA-256 digests of public keys.
 

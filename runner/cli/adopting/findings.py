@@ -19,6 +19,7 @@ from runner.keystores.soundness import public_info
 from runner.pki.certificates import certificates_in, is_der
 from runner.pki.extensions import basic_constraints_in
 from runner.pki.profile import profile_of
+from runner.values import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -30,7 +31,7 @@ LARGEST = 1 << 20
 """Octets of a file that may be a key or a certificate."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Pair:
     """A certificate and the key that it is for."""
 

@@ -6,7 +6,7 @@ that is examined is the code that works. What the answer says as CMP is judged i
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from runner.cli.checkup import findings as step
@@ -16,6 +16,7 @@ from runner.cmp.inquiry import inquire
 from runner.errors import BadInput, Delayed, TransportError
 from runner.transports.answers import MEDIA_TYPES
 from runner.transports.open import Address, open_transport
+from runner.values import frozen, replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,7 +30,7 @@ _WIRE = STEPS[: STEPS.index(step.GENM)]
 """The steps before CMP itself."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Patient:
     """What is examined: an address of one URL, and who we are to the CA (None: nobody, the question is unprotected)."""
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
+
+from runner.values import frozen
 
 SETTINGS, NAME, PROXY, CONNECTION, TLS, HTTP, CONTENT, GENM, CLOCK, PROTECTION, IMPLICIT, BATCHING = (
     "settings",
@@ -34,7 +35,7 @@ class Verdict(Enum):
     SKIPPED = "skipped"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Finding:
     """One step: what was seen, and where it failed why, whose it is and the next step."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Protocol
 
@@ -13,6 +12,7 @@ from runner.cmp.message import read_message
 from runner.cmp.response import grants_implicit_confirm, refusal_in
 from runner.cmp.validation import CLOCK_SKEW
 from runner.errors import Claimed, Malformed, Mismatch, ProtocolError, TransportError
+from runner.values import frozen
 
 if TYPE_CHECKING:
     from datetime import datetime, timedelta
@@ -85,7 +85,7 @@ async def judge(
     return found
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Talk:
     """An answer, read and not yet believed, and what it is judged by."""
 

@@ -7,14 +7,15 @@ nowhere else.
 from __future__ import annotations
 
 import argparse
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from runner.values import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Option:
     """One option or argument. `flags` is empty for an argument; `value` is empty for a switch."""
 
@@ -25,7 +26,7 @@ class Option:
     is_path: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Command:
     """A command (`lab serve` is one, too) with what it takes and its examples."""
 

@@ -6,11 +6,11 @@ the style sheet, so that they follow light and dark.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from runner.report.html.text import text
+from runner.values import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -26,7 +26,7 @@ _LATENCIES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 300, 1800)
 """Upper bounds of the latency buckets, in seconds."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Bars:
     """A bar chart: a title, what it says in words, and (label, count) for each bar; some labels are empty."""
 
