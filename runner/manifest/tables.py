@@ -25,7 +25,7 @@ from runner.manifest.words import choose, listed, shortened
 from runner.values import frozen
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from runner.manifest.ledger import Ledger
     from runner.manifest.variables import Text
@@ -65,8 +65,8 @@ def read_table(table: Table, top: str, ledger: Ledger) -> list[Record] | None:
     """The rows of a table below the folder `top`; None, with findings, where it cannot be read or a cell is wrong."""
     try:
         text = _text(table, top, ledger)
-        lines = _csv(text, table) if table.kind == "csv" else _jsonl(text, table)
-        return _Reading(table, ledger).records(lines)
+        reading = _Reading(table, ledger)
+        return reading.records(_csv(text, table) if table.kind == "csv" else _jsonl(text, table, reading.note))
     except BadInput as problem:
         ledger.diagnostics.extend(problem.diagnostics)
     except OSError as problem:
@@ -114,22 +114,31 @@ def _csv(text: str, table: Table) -> Iterator[tuple[int, Sequence[str]]]:
         line = reader.line_num + 1
 
 
-def _jsonl(text: str, table: Table) -> Iterator[tuple[int, Sequence[str]]]:
-    """The same of JSON Lines: the keys of the first object are the header."""
+def _jsonl(text: str, table: Table, note: Callable[[BadInput], None]) -> Iterator[tuple[int, Sequence[str]]]:
+    """The same of JSON Lines: the keys of the first object are the header; lines that are wrong go to `note`."""
     header: list[str] | None = None
     for number, line in enumerate(re.split("\r\n|\n", text), 1):
         if not line.strip():
             continue
-        pairs = _object(line, Place(shown(table), number, 1))
+        place = Place(shown(table), number, 1)
         if header is None:
-            header = [key for key, _ in pairs]
+            header = [key for key, _ in _object(line, place)]
             yield number, header
-        values = dict(pairs)
-        if len(values) < len(pairs) or not values.keys() <= set(header):
-            unknown = [key for key in values if key not in header]
-            why = f"the first line has no {listed(unknown)}" if unknown else "a key is there twice"
-            raise _bad("this line has other keys than the first", Place(shown(table), number, 1), why=why)
-        yield number, [values.get(key, "") for key in header]
+        try:
+            yield number, _cells(line, header, place)
+        except BadInput as problem:
+            note(problem)
+
+
+def _cells(line: str, header: Sequence[str], place: Place) -> list[str]:
+    """The values of a line, in the order of the header; one that is not said is empty."""
+    pairs = _object(line, place)
+    values = dict(pairs)
+    if len(values) < len(pairs) or not values.keys() <= set(header):
+        unknown = [key for key in values if key not in header]
+        why = f"the first line has no {listed(unknown)}" if unknown else "a key is there twice"
+        raise _bad("this line has other keys than the first", place, why=why)
+    return [values.get(key, "") for key in header]
 
 
 def _object(line: str, place: Place) -> list[tuple[str, str]]:
@@ -175,6 +184,12 @@ class _Reading:
             self.ledger.error(more, self.table.named.place)
         return None if self.wrong else [each for each in found if each]
 
+    def note(self, problem: BadInput) -> None:
+        """A line that is none; the others are read all the same."""
+        self.wrong += 1
+        if self.wrong <= MOST_TOLD:
+            self.ledger.diagnostics.extend(problem.diagnostics)
+
     def _digest(self, found: Iterable[Record | None], secrets: bool) -> str:  # noqa: FBT001 - one caller
         """Of what may be shown: a digest would let a short secret be guessed."""
         if not secrets:
@@ -192,7 +207,9 @@ class _Reading:
         unfit = [index + 1 for index, name in enumerate(header) if not _COLUMN.fullmatch(name)]
         if unfit:
             why = "a column's name has letters, digits, _ and -, and begins with a letter or _"
-            self._tell(f"column {unfit[0]} has no name that a variable can have", place, why=why)
+            other = next((each for each in ";\t|" if each in header[0] and self.table.delimiter == ","), "")
+            step = f"if that is what stands between cells, say delimiter: {json.dumps(other)}" if other else ""
+            self._tell(f"column {unfit[0]} has no name that a variable can have", place, why=why, next_step=step)
         elif twice := [name for name in dict.fromkeys(header) if header.count(name) > 1]:
             self._tell(f"two columns are named {shortened(twice[0])}", place)
         elif header:

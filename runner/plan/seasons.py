@@ -82,4 +82,6 @@ def _spans(window: Window, moment: datetime) -> Iterator[tuple[datetime, datetim
         if day.weekday() in window.days:
             last = day if window.end > window.start else day + timedelta(days=1)
             start = datetime.combine(day, window.start, window.zone)
-            yield start.astimezone(UTC), datetime.combine(last, window.end, window.zone).astimezone(UTC)
+            opens, closes = (each.astimezone(UTC) for each in (start, datetime.combine(last, window.end, window.zone)))
+            if opens < closes:  # hours that a clock skips in spring are no window
+                yield opens, closes

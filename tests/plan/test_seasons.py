@@ -71,6 +71,12 @@ def test_when_the_clocks_change_the_window_is_still_there(day):
     assert day <= start < day + timedelta(hours=3)
 
 
+def test_hours_that_the_clock_skips_are_no_window():
+    """On the night of the change there is no 03:30: the window opens on the next one."""
+    window = Window(HELSINKI, frozenset(range(7)), time(3, 30), time(4))
+    assert opening([window], datetime(2026, 3, 29, tzinfo=UTC)) == datetime(2026, 3, 30, 0, 30, tzinfo=UTC)
+
+
 due_items = st.builds(
     lambda name, before, jitter, several: replace(
         ITEM,
