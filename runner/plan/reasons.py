@@ -77,7 +77,7 @@ ENROLLMENT: tuple[Callable[[Case[Any]], Decision | None], ...] = (
     upkeep.waits_for_window,
     upkeep.good,
 )
-UPDATE: tuple[Callable[[Case[Any]], Decision | None], ...] = (
+_ONCE: tuple[Callable[[Case[Any]], Decision | None], ...] = (
     open_operation,
     pairs.key_out_of_reach,
     onetime.result_lost,
@@ -85,6 +85,10 @@ UPDATE: tuple[Callable[[Case[Any]], Decision | None], ...] = (
     onetime.output_in_the_way,
     files.files_amiss,
     onetime.done_before,  # once per change of the entry
+)
+"""Of entries that are carried out once and leave files: what they have left is looked after."""
+UPDATE: tuple[Callable[[Case[Any]], Decision | None], ...] = (
+    *_ONCE,
     onetime.nothing_to_work_on,
     onetime.update_too_late,
     onetime.new_key_in_the_way,
@@ -115,16 +119,7 @@ FETCH: tuple[Callable[[Case[Any]], Decision | None], ...] = (
     fetches.fetched,
 )
 
-POLL: tuple[Callable[[Case[Any]], Decision | None], ...] = (
-    open_operation,
-    pairs.key_out_of_reach,
-    onetime.result_lost,
-    pairs.store_in_the_way,
-    onetime.output_in_the_way,
-    files.files_amiss,
-    onetime.done_before,  # once per change of the entry
-    onetime.poll_asked,
-)
+POLL: tuple[Callable[[Case[Any]], Decision | None], ...] = (*_ONCE, onetime.poll_asked)
 
 
 def reasons_for(case: Case[Any]) -> Decision:

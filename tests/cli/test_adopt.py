@@ -150,6 +150,21 @@ def test_nothing_is_nothing(folder, capsys):
     assert not (folder / ".cmp-batch").exists()
 
 
+@pytest.mark.parametrize(
+    "name",
+    ["a%20b", "${z}", "$$", "a b", "naïve: #1", "[x]{y}", "'q\"", "-x", "~", "a@b:c", "x..", "%", "file:x", "env"],
+)
+def test_files_may_have_any_name(folder, capsys, name):
+    """In folders of such names, too: adopt, and then nothing is to be done."""
+    (folder / "pki" / name).mkdir()
+    key = key_of(0)
+    (folder / "pki" / name / f"{name}.key").write_bytes(pem(key))
+    (folder / "pki" / name / f"{name}.crt").write_bytes(pem(certificate(key, "CN=web")))
+    assert adopted(capsys)[0] == 0
+    assert main(["plan", "adopted.yaml"]) == 0
+    assert "nothing to do, 1 unchanged" in capsys.readouterr().out
+
+
 text = st.text(st.characters(codec="utf-8", exclude_categories=("Cs", "Cc")), min_size=1, max_size=20)
 attributes = st.sampled_from([NameOID.COMMON_NAME, NameOID.ORGANIZATION_NAME, NameOID.ORGANIZATIONAL_UNIT_NAME])
 subjects = st.lists(st.builds(x509.NameAttribute, attributes, text), max_size=4).map(x509.Name)

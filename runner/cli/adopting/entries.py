@@ -56,13 +56,15 @@ def entry_of(name: str, pair: Pair, base: Path, authority: str) -> dict[str, Any
     if pair.mode != USUAL_MODE:
         output["mode"] = f"{pair.mode:04o}"
     wishes = _wishes(pair.certificate) or {"certificate": relative(pair.path, base)}
-    return {"name": name, "authority": authority, **wishes, "key": f"file:{relative(pair.key, base)}", "output": output}
+    key = relative(pair.key, base).replace("%", "%25")  # what stands in a URL is decoded
+    return {"name": name, "authority": authority, **wishes, "key": f"file:{key}", "output": output}
 
 
 def relative(path: Path, base: Path) -> str:
-    """The path as a manifest in `base` names it: below it, or whole."""
+    """The path as a manifest in `base` names it: below it, or whole; a dollar is no variable's."""
     full, folder = os.path.abspath(path), os.path.abspath(base)  # noqa: PTH100 - links stay as they are
-    return os.path.relpath(full, folder) if full.startswith(folder + os.sep) else full
+    named = os.path.relpath(full, folder) if full.startswith(folder + os.sep) else full
+    return named.replace("$", "$$")
 
 
 def _wishes(certificate: Certificate) -> dict[str, Any] | None:
