@@ -9,23 +9,12 @@ import subprocess
 import sys
 
 import pytest
+from support.here import here
 
 from runner.cli.main import main
 
-MANIFEST = """\
-apiVersion: cmp-batch/v1
-authorities: {lab: {url: "lab:"}}
-enrollments:
-  - {name: web-a, subject: CN=a, key: "generate://pkcs8@ec:p256/out/a", output: out/a}
-  - {name: web-b, subject: CN=b, key: "generate://pkcs8@ec:p256/out/b", output: out/b}
-"""
-
-
-@pytest.fixture(autouse=True)
-def here(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "m.yaml").write_text(MANIFEST)
-    return tmp_path
+__all__ = ["here"]
+pytestmark = pytest.mark.usefixtures("here")
 
 
 def at_a_terminal(*answers):

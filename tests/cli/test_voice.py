@@ -6,23 +6,12 @@ import json
 
 import pytest
 from support.harm import harmful
+from support.here import MANIFEST, here
 
 from runner.cli.main import main
 
-MANIFEST = """\
-apiVersion: cmp-batch/v1
-authorities: {lab: {url: "lab:"}}
-enrollments:
-  - {name: web-a, subject: CN=a, key: "generate://pkcs8@ec:p256/out/a", output: out/a}
-  - {name: web-b, subject: CN=b, key: "generate://pkcs8@ec:p256/out/b", output: out/b}
-"""
-
-
-@pytest.fixture(autouse=True)
-def here(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "m.yaml").write_text(MANIFEST)
-    return tmp_path
+__all__ = ["here"]
+pytestmark = pytest.mark.usefixtures("here")
 
 
 def test_quiet_says_nothing_where_all_went_well(capsys):

@@ -6,20 +6,13 @@ import json
 import subprocess
 
 import pytest
+from support.here import MANIFEST
 from support.samples import full_run, issued, run_of
 
 from runner.cli.main import main
 from runner.report.canonical import canonical_json
 from runner.report.evidence import touched
 from runner.report.json_report import run_to_json
-
-MANIFEST = """\
-apiVersion: cmp-batch/v1
-authorities: {lab: {url: "lab:"}}
-enrollments:
-  - {name: web-a, subject: CN=a, key: "generate://pkcs8@ec:p256/out/a", output: out/a}
-  - {name: web-b, subject: CN=b, key: "generate://pkcs8@ec:p256/out/b", output: out/b}
-"""
 
 
 def test_a_report_agrees_with_its_own_digests():
