@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 _HOLD = CRL_REASONS["certificateHold"]
 _REMOVE = CRL_REASONS["removeFromCRL"]
+_OF_FLAGS = {7: CRL_REASONS["privilegeWithdrawn"], 8: CRL_REASONS["aACompromise"]}
+"""Bits of ReasonFlags that have another number as a CRLReason (RFC 5280 §4.2.1.13, §5.3.1)."""
 
 
 def revoke(office: Office, request: Request) -> Answer:
@@ -84,10 +86,11 @@ def _is_ours(office: Office, issuer: bytes) -> bool:
 
 
 def _reason(details: RevDetails) -> int:
-    """The CRLReason, by CMP 1999 in ReasonFlags, whose bits have the same numbers; else unspecified."""
+    """The CRLReason, by CMP 1999 in ReasonFlags, whose bits have numbers of their own; else unspecified."""
     value = find_extension(details.crl_entry_details, REASON_CODE)
     try:
-        reason = min(details.revocation_reason, default=0) if value is None else ENUMERATED.decode(value)
+        flag = min(details.revocation_reason, default=0)
+        reason = _OF_FLAGS.get(flag, flag) if value is None else ENUMERATED.decode(value)
     except Malformed as problem:
         raise Rejection("badDataFormat", "reasonCode is not an ENUMERATED") from problem
     if reason not in CRL_REASONS.values():
