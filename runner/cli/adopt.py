@@ -6,6 +6,7 @@ certificate says, and one of which that would not be true is left out and named.
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -68,7 +69,7 @@ def run(args: Namespace) -> int:
         raise BadInput("there is nothing to adopt", why="no certificate was found together with its key")
     _remember(args, taken, clock.now())
     console.say(f"adopted {console.plural(len(taken), 'pair')}: wrote {args.out}")
-    console.note(f"next: cmp-batch plan {args.out}")
+    console.note(f"next: cmp-batch plan {shlex.quote(str(args.out))}")
     return exits.OK
 
 

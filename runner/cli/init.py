@@ -5,6 +5,7 @@ Nothing is ever overwritten but that schema, which is ours and follows the insta
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -37,7 +38,7 @@ def run(args: Namespace) -> int:
     schema.parent.mkdir(mode=0o700, exist_ok=True)
     replace_file(schema, resource_text("schemas", "manifest.schema.json").encode())
     console.say(f"wrote {path}")
-    console.note(f"next: cmp-batch plan {path}")
+    console.note(f"next: cmp-batch plan {shlex.quote(str(path))}")
     return exits.OK
 
 

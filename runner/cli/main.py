@@ -75,6 +75,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(argv: Sequence[str]) -> int:
     parser, commands = _parsers()
+    if argv and argv[0] not in COMMANDS and not argv[0].startswith("-"):
+        raise _no_command(argv[0])
     command = import_module(module_of(argv[0])) if argv and argv[0] in COMMANDS else None
     if command is not None:
         command.add_arguments(commands[argv[0]])
@@ -91,6 +93,14 @@ def _run(argv: Sequence[str]) -> int:
         return int(command.run(args))
     finally:
         gc.set_threshold(*thresholds)
+
+
+def _no_command(word: str) -> BadInput:
+    from difflib import get_close_matches
+
+    near = get_close_matches(word.lower(), COMMANDS, 1)
+    step = f"did you mean cmp-batch {near[0]}?" if near else "cmp-batch --help lists them"
+    return BadInput(f"there is no command {word[:40]!r}", next_step=step)
 
 
 def full_parser() -> argparse.ArgumentParser:
