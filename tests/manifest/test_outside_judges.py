@@ -102,7 +102,8 @@ def test_defaults_of_a_section_are_what_its_entries_take():
             continue
         name = schema["properties"][section]["items"]["$ref"].rpartition("/")[2]
         keys = [key for key in schema["$defs"][name]["properties"] if key not in ("name", "for_each")]
-        assert said["properties"] == {key: {"$ref": f"#/$defs/{name}/properties/{key}"} for key in keys}
+        expected = {key: {"$ref": f"#/$defs/{name}/properties/{key}"} for key in keys}
+        assert said["properties"] == expected, f"a new key of {section} belongs among its defaults, too"
 
 
 def test_every_sample_tells_editors_which_schema_it_follows():
