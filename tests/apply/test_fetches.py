@@ -96,10 +96,11 @@ def test_what_the_ca_does_not_tell_is_a_failure_of_its_own(at_peer):
     assert not at_peer.file("out").exists()
 
 
-def roots(*, linked=True):
+def roots(*, linked=True, namesake=False):
+    """An old root, a new one, and its update; `namesake`: newWithOld is by a third root of the same name."""
     now = x509_now()
-    old, new = (root("Root", valid=now) for _ in range(2))
-    link = issue("Root", old, key=new.key, ca=True, usages=CERT_SIGN, valid=now)
+    old, new, third = (root("Root", valid=now) for _ in range(3))
+    link = issue("Root", third if namesake else old, key=new.key, ca=True, usages=CERT_SIGN, valid=now)
     content = RootCaKeyUpdateContent(new_with_new=new.der, new_with_old=link.der if linked else None)
     return old, new, encode(content)
 
@@ -145,6 +146,16 @@ def test_a_new_root_that_nobody_vouches_for_is_not_written(at_peer):
     assert "without newWithOld" in done.error("ask")
     assert [each.der for each in certificates_in(at_peer.file("roots.pem").read_bytes())] == [old.der]
     assert not at_peer.file("out/new.pem").exists()
+
+
+def test_a_new_root_whom_only_a_namesake_vouches_for_is_not_written(at_peer):
+    """newWithOld names the root that is trusted as its issuer, and is not signed by it."""
+    old, _, content = roots(namesake=True)
+    at_peer.file("roots.pem").write_bytes(to_pem(old.der))
+    done = ask_for_root(at_peer, old, content, ", install_trust: roots.pem")
+    assert done.outcomes == {"ask": "failed"}
+    assert "no root of ours signed newWithOld" in done.error("ask")
+    assert [each.der for each in certificates_in(at_peer.file("roots.pem").read_bytes())] == [old.der]
 
 
 def test_a_template_is_written_as_an_operator_writes_it(at_peer, vectors):
