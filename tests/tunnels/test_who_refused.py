@@ -32,6 +32,6 @@ def test_each_refusal_has_its_judge(line):
     for text in texts:
         lower = text.lower()
         assert (lower.count("the ra said"), lower.count("the ca said")) == (1, 0), text
-        assert "the ca refused: rejection" in lower
+        assert "the ca refused" in lower
         own = lower.index("the ra said")
         assert "among those that are certified through here" in lower[own : own + 200]
