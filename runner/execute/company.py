@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from runner.asn1.cmp import CMP_2000
+from runner.cmp.protection import MacProtection
 from runner.cmp.proving import CHALLENGE
 from runner.cmp.wishes import is_secret
 from runner.execute.agreeing import agrees
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Hashable
 
     from runner.cmp.dialogue import Dialogue
+    from runner.cmp.protection import Protection
+    from runner.cmp.request import Order
     from runner.execute.groundwork import Prepared
     from runner.manifest.model import AnyItem
     from runner.state.inventory import Open
@@ -28,14 +31,18 @@ _ALONE = ("p10cr", "krr", "pollReq", "genm")
 def company(item: AnyItem, prepared: Prepared) -> Hashable:
     """The key of an operation that begins; None: it goes alone."""
     order, parties = prepared.order, prepared.parties
-    signs_itself = item.credential is None and order.kind in ("kur", "rr") and getattr(item, "key", None) is not None
-    has_secrets = any(map(is_secret, order.controls))
-    if signs_itself or has_secrets or order.kind in _ALONE or order.proof == CHALLENGE or parties.pvno < CMP_2000:
-        return None
-    if agrees(parties):
+    alone = order.kind in _ALONE or order.proof == CHALLENGE or any(map(is_secret, order.controls))
+    if alone or _speaks_for_itself(order, parties.protection) or parties.pvno < CMP_2000 or agrees(parties):
         return None
     ours = parties.protection.presentation
     return (item.authority, item.credential, order.kind, parties.pvno, parties.cert_profile, parties.general_info, ours)
+
+
+def _speaks_for_itself(order: Order, protection: Protection) -> bool:
+    """Whether the certificate that is to be updated or revoked signs the message that asks for it."""
+    if order.certificate is None or isinstance(protection, MacProtection):
+        return False
+    return protection.chain[0].der == order.certificate.der
 
 
 def again(before: Open, dialogue: Dialogue) -> Hashable:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import subprocess
 from collections import Counter
+from datetime import timedelta
 
 import pytest
 from support.peers import Peer
@@ -209,4 +210,14 @@ def test_signed_requests_share_a_message(ca, openssl):
     assert done.outcomes == dict.fromkeys(NAMES, "issued"), done.items
     assert len(messages(site)[2].body.value) == 4
     assert messages(site)[2].body.name == "cr"
+    assert all(is_a_pair(site, openssl, name) for name in NAMES)
+
+
+def test_an_update_that_each_certificate_signs_by_its_own_key_goes_alone(ca, openssl, shift):
+    """Also where the authority has a credential: it asks for the first certificate, the certificate for the next."""
+    site = batched(ca(), MANY + "    renew_before: 30d\n")
+    assert site.apply().outcomes == dict.fromkeys(NAMES, "issued")
+    shift(timedelta(days=345))
+    assert site.apply().outcomes == dict.fromkeys(NAMES, "updated")
+    assert [len(each.body.value) for each in messages(site) if each.body.name == "kur"] == [1, 1, 1, 1]
     assert all(is_a_pair(site, openssl, name) for name in NAMES)
