@@ -22,6 +22,7 @@ from runner.execute.groundwork import Preparation, Prepared, key_for, protection
 from runner.execute.install import place_for_new
 from runner.execute.reading import read_certificates, read_request
 from runner.execute.recovering import prepare_recovery
+from runner.execute.trial import before_trial
 from runner.manifest.credentials import CertificateCredential
 from runner.manifest.model import Enrollment, Fetch, Poll, Recovery, Revocation, Update
 from runner.pki.certificates import parse_certificate
@@ -149,7 +150,8 @@ def _wanted(item: Enrollment) -> Profile:
 
 async def _prepare_update(preparation: Preparation, item: Update) -> Prepared:
     """A kur is signed with the certificate that it updates, unless the entry names another credential."""
-    chain, old_key = read_certificates(item.certificate), preparation.desk.load_key(item.key)
+    at = before_trial if preparation.resumed else str
+    chain, old_key = read_certificates(at(item.certificate)), preparation.desk.load_key(item.key, at(item.key.path))
     if item.credential is None:
         ours: Protection = signature_protection(chain, old_key)
     else:

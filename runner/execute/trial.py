@@ -49,6 +49,11 @@ def _copy(place: Path, suffix: str) -> NewFile:
     return NewFile(Path(f"{place}{suffix}"), read_file(place, _LARGEST), stat.S_IMODE(place.stat().st_mode))
 
 
+def before_trial(path: str) -> str:
+    """Where that file is which was there before a trial that was interrupted; `path` itself where none was."""
+    return f"{path}{BEFORE}" if not is_token(path) and is_taken(f"{path}{BEFORE}") else path
+
+
 async def copy_of_key(desk: Desk, key_now: str | None) -> str | None:
     """A copy of a key that waits, to be moved to its place in its stead; what is no file is left where it is."""
     if key_now is None or is_token(key_now):

@@ -70,6 +70,9 @@ class Program:
 class Site:
     """A manifest in a folder of its own, and the CA that it names."""
 
+    WEB = WEB
+    """The entry that it begins with."""
+
     def __init__(self, folder, program, *, more="", rules=None):
         self.folder, self.program = folder, program
         self.clock = ShiftedClock()
@@ -84,12 +87,13 @@ class Site:
         (self.folder / "m.yaml").write_text(text, encoding="utf-8")
         return self
 
-    def apply(self, *options, kill_at=-1):
+    def apply(self, *options, kill_at=-1, kill_in_call=-1):
         return self.program.run(
             argv=["apply", "m.yaml", "--yes", *options],
             cwd=str(self.folder),
             environ={"CA_PSK": self.peer.lab.psk, "NO_COLOR": "1"},
             kill_at=kill_at,
+            kill_in_call=kill_in_call,
             offset=self.clock.offset,
         )
 

@@ -22,8 +22,9 @@ def enrolling_implicitly(site):
     return site(more=", implicit_confirm: true")
 
 
-def renewing(site, more=""):
+def renewing(site, more="", also=""):
     made = site(more=more)
+    made.write(f"{made.WEB}{also}")
     assert made.apply()["status"] == 0
     made.clock.offset = DUE
     return made
@@ -31,6 +32,10 @@ def renewing(site, more=""):
 
 def renewing_implicitly(site):
     return renewing(site, ", implicit_confirm: true")
+
+
+def renewing_on_trial(site):
+    return renewing(site, also="    commit: after-install\n")
 
 
 def revoking(site):
@@ -41,7 +46,7 @@ def revoking(site):
 
 # What happens, how it is prepared, and how many certificates the CA has made when all is done.
 OPERATIONS = {"ir": (enrolling, 1), "ir, implicit": (enrolling_implicitly, 1), "kur": (renewing, 2)}
-OPERATIONS |= {"kur, implicit": (renewing_implicitly, 2), "rr": (revoking, 1)}
+OPERATIONS |= {"kur, implicit": (renewing_implicitly, 2), "kur, on trial": (renewing_on_trial, 2), "rr": (revoking, 1)}
 
 
 def what_must_happen(name, moments):
@@ -51,6 +56,7 @@ def what_must_happen(name, moments):
         "ir": ["keyed", "sent", "issued", "confirmed", "issued"],
         "ir, implicit": ["keyed", "sent", "confirmed", "issued"],
         "kur": ["keyed", "sent", "issued", "confirmed", "updated"],
+        "kur, on trial": ["keyed", "sent", "issued", "issued", "confirmed", "updated"],
         "kur, implicit": ["keyed", "sent", "confirmed", "updated"],
         "rr": ["sent", "revoked"],
     }
