@@ -19,6 +19,10 @@ settings.register_profile("explore", deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
 
 
+def pytest_addoption(parser):
+    parser.addoption("--kills", type=int, default=200, help="kill -9 at so many random moments (tests/crash)")
+
+
 @pytest.fixture(autouse=True)
 def _width(monkeypatch):
     """Text is laid out for no terminal; workers of pytest-xdist are told a width of their own otherwise."""

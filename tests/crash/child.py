@@ -2,12 +2,13 @@
 
 Imports once, then forks for each line of JSON on its standard input:
 
-    {"argv": [...], "cwd": …, "environ": {…}, "kill_at": 7, "offset": 0.0}
+    {"argv": [...], "cwd": …, "environ": {…}, "kill_at": 7, "kill_in_call": -1, "offset": 0.0}
 
 In the fork every durable act counts as two moments, before and after: a commit of the journal, and each system call
 that makes a file durable or gives it a name. At the moment `kill_at` the process kills itself with SIGKILL: nothing
-is flushed, closed or unwound. Answers with a line of JSON: the exit status (negative: the signal), and the moments
-that were reached, in words.
+is flushed, closed or unwound. `kill_in_call` ends it as the loop's thread enters that Python function, counted from
+the start: anywhere at all; -1 is nowhere, and not counted. Answers with a line of JSON: the exit status (negative: the
+signal), and the moments that were reached, in words; `calls 4711` is the last one where they were counted.
 """
 
 from __future__ import annotations
@@ -55,6 +56,20 @@ class Moments:
         setattr(owner, name, watched)
 
 
+class Calls:
+    """Counts the functions that are entered, and ends everything in the one that was chosen."""
+
+    def __init__(self, kill_in: int) -> None:
+        self.count = 0
+        self._kill_in = kill_in
+
+    def __call__(self, frame: object, event: str, argument: object) -> None:
+        if event == "call":
+            self.count += 1
+            if self.count == self._kill_in:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+
 def run(order: dict, report: int) -> None:
     os.chdir(order["cwd"])
     os.environ.update(order["environ"])
@@ -67,7 +82,14 @@ def run(order: dict, report: int) -> None:
         moments.around(os, name, lambda arguments, name=name: f"{name} {arguments[0]}" if name != "fsync" else name)
     real = system.SystemClock.now
     system.SystemClock.now = lambda clock: real(clock) + timedelta(seconds=order["offset"])
-    os._exit(main.main(order["argv"]))
+    if order["kill_in_call"] < 0:
+        os._exit(main.main(order["argv"]))
+    calls = Calls(order["kill_in_call"])
+    sys.setprofile(calls)
+    status = main.main(order["argv"])
+    sys.setprofile(None)
+    os.write(report, f"calls {calls.count}\n".encode())
+    os._exit(status)
 
 
 def watch(order: dict) -> dict:
