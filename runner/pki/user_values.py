@@ -1,6 +1,6 @@
 """User IDs and passwords as cryptlib writes them for people: XXXXX-XXXXX-XXXXX, with five letters more in a password.
 
-No standard describes them; this is what cryptlib's own encoder does (its manual, "PKI user", says how they are used).
+No standard describes them; this is after cryptlib's published encoder (its manual, "PKI user", says how they are used).
 32 letters, none of which is taken for another, carry five bits each. The first octet is a checksum of the others; it
 is there for the typist, and proves nothing. What goes over the wire, as senderKID and as secret, are the octets.
 """

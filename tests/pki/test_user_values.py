@@ -1,7 +1,7 @@
-"""User IDs and passwords of cryptlib become octets; its own encoder wrote the texts.
+"""User IDs and passwords as cryptlib writes them become octets.
 
-The texts were made by the encoder of cryptlib (encodePKIUserValue), compiled in C, with the checksum of each of three
-generations of its releases.
+Both ends are ours: the texts were made by a small program of our own, written after the published source of cryptlib's
+encoder (encodePKIUserValue), with the checksum of each of three generations of its releases. No cryptlib ran.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ WRITTEN = [
 
 
 @pytest.mark.parametrize(("text", "octets"), WRITTEN)
-def test_what_cryptlib_wrote_is_read(text, octets):
+def test_what_is_written_as_cryptlib_does_is_read(text, octets):
     assert user_value(text).hex() == user_value(text.lower()).hex() == octets
 
 
