@@ -57,11 +57,16 @@ def _result(finding: Diagnostic, ids: Sequence[str]) -> dict[str, Any]:
         "ruleId": rule,
         "ruleIndex": ids.index(rule),
         "level": _LEVELS[finding.severity],
-        "message": {"text": "\n".join(clean(each) for each in words if each)},
+        "message": {"text": "\n".join(_plain(each) for each in words if each)},
     }
     if finding.place is not None:
         result["locations"] = [{"physicalLocation": _location(finding.place)}]
     return result
+
+
+def _plain(text: str) -> str:
+    """Foreign text cannot steer, and makes no link: `[words](target)` would be one (§3.11.6)."""
+    return clean(text).replace("](", "] (")
 
 
 def _location(place: Place) -> dict[str, Any]:
@@ -73,6 +78,6 @@ def _location(place: Place) -> dict[str, Any]:
 
 def _uri(file: str) -> str:
     path = os.path.relpath(file) if os.path.isabs(file) else os.path.normpath(file)  # noqa: PTH117
-    if path.startswith(".."):
+    if PurePath(path).parts[:1] == ("..",):
         return PurePath(os.path.abspath(file)).as_uri()  # noqa: PTH100 - a name, no file
-    return quote(PurePath(path).as_posix())
+    return quote(os.fsencode(PurePath(path).as_posix()))  # names need not be UTF-8

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 from jsonschema import Draft7Validator
@@ -11,83 +12,55 @@ from runner.cli.main import main
 from runner.errors import Diagnostic, Place, Severity
 from runner.report.sarif import sarif
 
-ESSENTIALS = {
-    "type": "object",
-    "required": ["version", "runs", "$schema"],
-    "properties": {
-        "version": {"const": "2.1.0"},
-        "runs": {
-            "type": "array",
-            "minItems": 1,
-            "items": {
-                "type": "object",
-                "additionalProperties": False,
-                "required": ["tool", "results"],
-                "properties": {
-                    "columnKind": {"enum": ["utf16CodeUnits", "unicodeCodePoints"]},
-                    "tool": {
-                        "required": ["driver"],
-                        "properties": {
-                            "driver": {
-                                "required": ["name", "rules"],
-                                "properties": {
-                                    "rules": {
-                                        "type": "array",
-                                        "uniqueItems": True,
-                                        "items": {"required": ["id"], "properties": {"id": {"type": "string"}}},
-                                    }
-                                },
-                            }
-                        },
-                    },
-                    "results": {
-                        "type": "array",
-                        "items": {
-                            "type": "object",
-                            "additionalProperties": False,
-                            "required": ["message"],
-                            "properties": {
-                                "ruleId": {"type": "string"},
-                                "ruleIndex": {"type": "integer", "minimum": 0},
-                                "level": {"enum": ["none", "note", "warning", "error"]},
-                                "message": {
-                                    "required": ["text"],
-                                    "properties": {"text": {"type": "string", "minLength": 1}},
-                                },
-                                "locations": {
-                                    "type": "array",
-                                    "items": {
-                                        "properties": {
-                                            "physicalLocation": {
-                                                "required": ["artifactLocation", "region"],
-                                                "properties": {
-                                                    "artifactLocation": {
-                                                        "required": ["uri"],
-                                                        "properties": {
-                                                            "uri": {"type": "string", "pattern": "^[!-~]+$"}
-                                                        },
-                                                    },
-                                                    "region": {
-                                                        "required": ["startLine"],
-                                                        "properties": {
-                                                            "startLine": {"type": "integer", "minimum": 1},
-                                                            "startColumn": {"type": "integer", "minimum": 1},
-                                                        },
-                                                    },
-                                                },
-                                            }
-                                        }
-                                    },
-                                },
-                            },
-                        },
-                    },
-                },
-            },
-        },
-    },
+
+def exactly(required, **properties):
+    """An object that the OASIS schema closes: what stands there and is not ours is not listed."""
+    return {"type": "object", "additionalProperties": False, "required": required.split(), "properties": properties}
+
+
+def many(items, **more):
+    return {"type": "array", "items": items, **more}
+
+
+TEXT = {"type": "string", "minLength": 1}
+FROM_ONE = {"type": "integer", "minimum": 1}
+URI_REFERENCE = {
+    "type": "string",
+    "pattern": r"^(?:[A-Za-z][A-Za-z0-9+.-]*:)?(?:[A-Za-z0-9._~!$&'()*+,;=@/-]|%[0-9A-F]{2})+$",
 }
-"""Of sarif-schema-2.1.0.json, what we use of it."""
+"""Format uri-reference of the schema: RFC 3986 §4.1, of paths alone."""
+MESSAGE = exactly("text", text=TEXT)
+RULE = exactly("id", id=TEXT, name=TEXT, shortDescription=MESSAGE)
+DRIVER = exactly("name version rules", name=TEXT, version=TEXT, rules=many(RULE, uniqueItems=True))
+LOCATION = exactly(
+    "physicalLocation",
+    physicalLocation=exactly(
+        "artifactLocation region",
+        artifactLocation=exactly("uri", uri=URI_REFERENCE),
+        region=exactly("startLine", startLine=FROM_ONE, startColumn=FROM_ONE),
+    ),
+)
+RESULT = exactly(
+    "message ruleId ruleIndex level",
+    ruleId=TEXT,
+    ruleIndex={"type": "integer", "minimum": 0},
+    level={"enum": ["none", "note", "warning", "error"]},
+    message=MESSAGE,
+    locations=many(LOCATION),
+)
+RUN = exactly(
+    "tool results columnKind",
+    tool=exactly("driver", driver=DRIVER),
+    columnKind={"enum": ["utf16CodeUnits", "unicodeCodePoints"]},
+    results=many(RESULT),
+)
+ESSENTIALS = exactly(
+    "version runs $schema",
+    version={"const": "2.1.0"},
+    runs=many(RUN, minItems=1),
+    **{"$schema": {"type": "string", "pattern": "^https://"}},
+)
+"""Of sarif-schema-2.1.0.json, what we use of it: as strict, and stricter where we always say something."""
 
 
 @pytest.fixture
@@ -141,3 +114,37 @@ def test_foreign_text_is_cleaned():
     result = sarif([Diagnostic("bad \x1b[31m", why="w\u202e")], "1")["runs"][0]["results"][0]
     assert "\x1b" not in result["message"]["text"]
     assert "locations" not in result
+
+
+@pytest.mark.parametrize(
+    ("file", "uri"),
+    [
+        ("a b.yaml", "a%20b.yaml"),
+        ("a:b.yaml", "a%3Ab.yaml"),
+        ("..a.yaml", "..a.yaml"),
+        ("a?b#c[d]%20.yaml", "a%3Fb%23c%5Bd%5D%2520.yaml"),
+        ("a\nb.yaml", "a%0Ab.yaml"),
+        ("b\udcff.yaml", "b%FF.yaml"),
+        ("/else where/\udcff.yaml", "file:///else%20where/%FF.yaml"),
+    ],
+)
+def test_a_path_of_any_name_is_a_uri(monkeypatch, tmp_path, file, uri):
+    monkeypatch.chdir(tmp_path)
+    found = sarif([Diagnostic("x", Place(file, 0, 0), severity=Severity.WARNING)], "1")
+    Draft7Validator(ESSENTIALS).validate(found)
+    assert found["runs"][0]["results"][0]["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] == uri
+
+
+def test_a_file_whose_name_is_no_utf_8_is_told_of(monkeypatch, tmp_path, capsys):
+    monkeypatch.chdir(tmp_path)
+    Path("\udcff.yaml").write_text("apiVersion: 7\n", encoding="utf-8")
+    assert main(["validate", "--format", "sarif", "\udcff.yaml"]) == 1
+    found = json.loads(capsys.readouterr().out)
+    Draft7Validator(ESSENTIALS).validate(found)
+    assert found["runs"][0]["results"][0]["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] == "%FF.yaml"
+
+
+def test_a_text_of_a_manifest_becomes_no_link():
+    """`[words](target)` in a plain text message is a link (§3.11.6)."""
+    (result,) = sarif([Diagnostic("unknown key '[here](https://evil.example)'")], "1")["runs"][0]["results"]
+    assert "](" not in result["message"]["text"]
