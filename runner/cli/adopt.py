@@ -61,7 +61,7 @@ def run(args: Namespace) -> int:
     if not args.out.absolute().parent.is_dir():
         raise BadInput(f"there is no folder {args.out.parent}", next_step="make it first, or choose another path")
     clock = SystemClock()
-    found = search(args.folders, clock.now())
+    found = search(args.folders, args.out.absolute().parent, clock.now())
     taken = _taken(args, found, clock.now()) if found.pairs else {}
     for note in found.notes:
         console.note(note)

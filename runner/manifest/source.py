@@ -132,6 +132,11 @@ def decoded(file: str, octets: bytes) -> str:
     return text
 
 
+def can_stand(text: str) -> bool:
+    """Whether a name may stand in a manifest as it is: on one line, of characters that a file may hold."""
+    return not _REFUSED.search(text) and not set("\t\n\r") & set(text)
+
+
 def _end(file: str, text: str) -> Place:
     lines = re.split("\r\n|\r|\n", text)
     return Place(file, len(lines), len(lines[-1]) + 1)

@@ -165,6 +165,35 @@ def test_files_may_have_any_name(folder, capsys, name):
     assert "nothing to do, 1 unchanged" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("odd", ["new\nline", "esc\x1b[31m", "no utf-8 \udcff", "tab\t", "right\u202eleft"])
+@pytest.mark.parametrize("kind", ["certificate", "key", "folder", "root"])
+def test_files_whose_names_no_manifest_can_say_are_left_out(folder, capsys, odd, kind):
+    good, other = key_of(0), key_of(1)
+    (folder / "pki/good.key").write_bytes(pem(good))
+    (folder / "pki/good.crt").write_bytes(pem(certificate(good, "CN=good")))
+    place = folder / "pki" / odd if kind == "folder" else folder / "pki"
+    place.mkdir(exist_ok=True)
+    (place / (f"{odd}.key" if kind == "key" else "other.key")).write_bytes(pem(other))
+    (place / (f"{odd}.crt" if kind == "certificate" else "other.crt")).write_bytes(pem(certificate(other, "CN=other")))
+    if kind == "root":
+        (place / f"{odd}.pem").write_bytes(pem(root()))
+    status, said = adopted(capsys)
+    assert (status, list(entries())) == (0, ["good", "other"] if kind == "root" else ["good"])
+    assert "cannot stand in a manifest; left out" in said
+    assert not {"\x1b", "\t", "\u202e"} & set(said)
+    assert not any(line.startswith("line") for line in said.splitlines())
+    assert main(["plan", "adopted.yaml"]) == 0
+    assert "nothing to do" in capsys.readouterr().out
+
+
+def test_a_name_that_cannot_stand_in_a_manifest_is_no_news_of_other_files(folder, capsys):
+    (folder / "pki/good.key").write_bytes(pem(key_of(0)))
+    (folder / "pki/good.crt").write_bytes(pem(certificate(key_of(0))))
+    (folder / "pki/notes\n.txt").write_bytes(b"nothing of interest")
+    status, said = adopted(capsys)
+    assert (status, "notes" in said) == (0, False)
+
+
 text = st.text(st.characters(codec="utf-8", exclude_categories=("Cs", "Cc")), min_size=1, max_size=20)
 attributes = st.sampled_from([NameOID.COMMON_NAME, NameOID.ORGANIZATION_NAME, NameOID.ORGANIZATIONAL_UNIT_NAME])
 subjects = st.lists(st.builds(x509.NameAttribute, attributes, text), max_size=4).map(x509.Name)

@@ -12,10 +12,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from runner.cli.adopting.entries import relative
 from runner.errors import CmpBatchError
 from runner.keystores.files import read_file
 from runner.keystores.formats import is_sealed, read_any_key
 from runner.keystores.soundness import public_info
+from runner.manifest.source import can_stand
 from runner.pki.certificates import certificates_in, is_der
 from runner.pki.extensions import basic_constraints_in
 from runner.pki.profile import profile_of
@@ -59,11 +61,14 @@ class _Seen:
     certificates: list[Pair] = field(default_factory=list)
 
 
-def search(folders: Sequence[Path], now: datetime) -> Findings:
-    """Everything below some folders. Raises nothing for a file that cannot be read: it is noted."""
+def search(folders: Sequence[Path], base: Path, now: datetime) -> Findings:
+    """Everything below some folders, for a manifest in `base`; a file that cannot be read or named there is noted."""
     found, seen = Findings(), _Seen()
     for path in dict.fromkeys(path for folder in folders for path in files_below(folder)):
-        _look(path, found, seen)
+        if can_stand(relative(path, base)):
+            _look(path, found, seen)
+        elif _matters(path):
+            found.notes.append(f"{path}: its path holds a character that cannot stand in a manifest; left out")
     _match(found, seen, now)
     return found
 
@@ -79,6 +84,13 @@ def files_below(folder: Path) -> Iterator[Path]:
             path = Path(here, name)
             if not name.startswith(".") and not path.is_symlink() and path.is_file():
                 yield path
+
+
+def _matters(path: Path) -> bool:
+    """Whether anything would have been said of the file: it is a key or a certificate, or cannot be read."""
+    found, seen = Findings(), _Seen()
+    _look(path, found, seen)
+    return bool(found.notes or found.authorities or seen.keys or seen.certificates)
 
 
 def _look(path: Path, found: Findings, seen: _Seen) -> None:
