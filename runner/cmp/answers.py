@@ -144,11 +144,13 @@ def _offer(
     received: Received, pair: CertifiedKeyPair, ca_pubs: tuple[bytes, ...], status: Status
 ) -> tuple[Dialogue, Action]:
     opened = certificate_in(pair, received.parties)
+    for_conf = bool(opened.key) and received.parties.pvno == CMP_1999
     dialogue = replace(
         received.dialogue,
         state=State.OFFERED,
         certificate=opened.content,
-        symmetric_key=opened.key if received.parties.pvno == CMP_1999 else b"",
+        symmetric_key=opened.key if for_conf else b"",
+        encrypted=bytes(pair.cert_or_enc_cert.value) if for_conf else b"",
         private_key=(pair.private_key or b"") if received.order.made_by_ca else b"",
         key_is_signed_for=received.verified.signer is not None,
         granted=status.status,

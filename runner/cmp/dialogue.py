@@ -106,6 +106,8 @@ class Dialogue:
     """By whose word they came: see runner.cmp.roots."""
     symmetric_key: bytes = field(default=b"", repr=False)
     """What opened a certificate that came encrypted: the MAC key of conf (RFC 2510). It is never written down."""
+    encrypted: bytes = b""
+    """EncryptedKey: the certificate as it came, where conf needs that key: our own key opens it again."""
     polls: int = 0
     """How often the CA was asked whether it has decided on what is waited for now."""
     waits_since: str = ""

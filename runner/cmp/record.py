@@ -33,7 +33,7 @@ _PLAIN = frozenset(
 )
 """Fields that are text, numbers or truth values already."""
 _UNWRITTEN = "symmetric_key"
-"""What is never written: the message that it protects is made before anything is."""
+"""What is never written: the key of `encrypted`, which our own key opens again."""
 _DEFAULTS = tuple((field.name, field.default) for field in fields(Dialogue) if field.name != _UNWRITTEN)
 _WRITTEN = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
 

@@ -165,7 +165,9 @@ def _told(dialogues: Sequence[Dialogue], parties: Parties, now: datetime) -> tup
         ours = replace(ours, secret=SharedSecret(keys))
     message = protect(header_of(dialogues[0], parties, now), Chosen("pkiconf", None), ours)
     return tuple(
-        replace(dialogue, state=State.CONFIRMING, origin=dialogue.state, request=message, symmetric_key=b"")
+        replace(
+            dialogue, state=State.CONFIRMING, origin=dialogue.state, request=message, symmetric_key=b"", encrypted=b""
+        )
         for dialogue in dialogues
     )
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from runner.asn1.cmp import CMP_2021
+from runner.asn1.cmp import CMP_2021, CertifiedKeyPair
 from runner.asn1.infotypes import POPO_DEC_KEY_CHALL, POPO_DEC_KEY_RESP
 from runner.asn1.structures import Chosen
 from runner.cmp.dialogue import Challenged, GivenUp
@@ -19,11 +19,11 @@ from runner.pki.keyspecs import key_spec_of
 from runner.pki.private_keys import Judgement, open_private_key
 from runner.pki.proofs import answer_challenge, open_encrypted_certificate
 from runner.pki.servers import Tolerance
+from runner.values import replace
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from runner.asn1.cmp import CertifiedKeyPair
     from runner.cmp.dialogue import Dialogue, Parties
     from runner.cmp.message import Verified
     from runner.cmp.request import Order
@@ -41,6 +41,17 @@ def certificate_in(pair: CertifiedKeyPair, parties: Parties) -> OpenedValue:
     if parties.opener is None:
         raise Malformed("the certificate came encrypted, and its key cannot open it")
     return open_encrypted_certificate(pair.cert_or_enc_cert, parties.opener)
+
+
+def opened_again(dialogue: Dialogue, parties: Parties) -> Dialogue:
+    """With the symmetric key of a certificate that came encrypted: a journal has it only as the CA sent it.
+
+    Raises ProtocolError where it does not open: without that key there is no conf (RFC 2510 §3.3).
+    """
+    if not dialogue.encrypted or dialogue.symmetric_key:
+        return dialogue
+    sent = CertifiedKeyPair(cert_or_enc_cert=Chosen("encryptedCert", dialogue.encrypted))
+    return replace(dialogue, symmetric_key=certificate_in(sent, parties).key)
 
 
 def challenged(verified: Verified, parties: Parties) -> Challenged | GivenUp:

@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from runner.cmp.dialogue import Offered, Send, State, Wait
 from runner.cmp.judging import judge
-from runner.errors import BadCertificate
+from runner.cmp.unsealing import opened_again
+from runner.errors import BadCertificate, ProtocolError
+from runner.execute.endings import Unsure
+from runner.execute.results import Failure
 from runner.state.inventory import Stage
 from runner.values import frozen, replace
 
@@ -66,7 +69,16 @@ class Standing:
 
 
 def judged_again(member: Member, now: datetime) -> Offered:
-    """What certConf says, or said, stands: time and trust may have changed since, the CA's mind does not."""
+    """What certConf says, or said, stands: time and trust may have changed since, the CA's mind does not.
+
+    Where conf cannot be made any more, for want of the key that opened the certificate, the member ends in doubt.
+    """
+    try:
+        member.dialogue = opened_again(member.dialogue, member.parties)
+    except ProtocolError as problem:
+        why = f"the certificate came encrypted, and its key opens it no more: {problem.what}"
+        step = "nothing was confirmed; ask the CA what became of the certificate"
+        member.end(Unsure(Failure("the certificate can no longer be confirmed", why, step)))
     offered = judge(member.dialogue, member.order, member.parties, now)
     if member.dialogue.refused:
         return replace(offered, problem=offered.problem or BadCertificate(member.dialogue.refused))

@@ -14,6 +14,7 @@ from runner.asn1.cmp import PKIMessage
 from runner.asn1.structures import decode
 from runner.lab.manners import Manners
 from runner.lab.tcp import Office, serve_tcp
+from runner.pki.opening import cannot_open
 from runner.system import SystemClock
 
 RSA = "generate://pkcs8@rsa:2048/out/web"
@@ -96,6 +97,45 @@ def test_conf_after_an_encrypted_certificate_is_made_with_the_key_that_opened_it
     done = site.ask(entries(entry(RSA, more=asks)), more="version: 1").apply()
     assert done.outcomes == {"web": "issued"}, done.items
     assert states(site) == ["confirmed"]
+
+
+class Died(BaseException):
+    """The process, at that moment."""
+
+
+def dies(*_):
+    raise Died
+
+
+@pytest.fixture
+def interrupted(of_old, monkeypatch):
+    """A site whose apply died with a certificate opened, and on trial, and before conf was made."""
+    site = of_old(encrypted_certificates=True)
+    site.ask(entries(entry(RSA, more=", commit: after-install")), more="version: 1")
+    with monkeypatch.context() as patched:
+        patched.setattr("runner.execute.conversation.confirm", dies)
+        with pytest.raises(Died):
+            site.apply()
+    assert (kinds(site), states(site)) == (["ir"], ["unconfirmed"])
+    return site
+
+
+def test_after_a_crash_conf_is_made_with_the_key_that_opened_the_certificate(interrupted):
+    done = interrupted.apply()
+    assert done.outcomes == {"web": "issued"}, done.items
+    assert kinds(interrupted) == ["ir", "pkiconf"]
+    assert states(interrupted) == ["confirmed"]
+
+
+def test_where_that_key_cannot_be_found_again_nothing_is_sent(interrupted, monkeypatch):
+    def closed(*_):
+        raise cannot_open()
+
+    monkeypatch.setattr("runner.cmp.unsealing.open_encrypted_certificate", closed)
+    done = interrupted.apply()
+    assert done.outcomes == {"web": "unknown"}, done.items
+    assert "its key opens it no more" in done.error("web")
+    assert (kinds(interrupted), states(interrupted)) == (["ir"], ["unconfirmed"])
 
 
 def test_a_conf_by_the_shared_secret_confirms_nothing_that_came_encrypted(of_old):

@@ -18,7 +18,8 @@ from runner.cmp.message import read_message
 from runner.cmp.record import from_record, to_record
 from runner.cmp.request import REASON_FLAGS, Order
 from runner.cmp.transaction import is_told
-from runner.errors import BadCertificate, Claimed, Mismatch
+from runner.cmp.unsealing import opened_again
+from runner.errors import BadCertificate, Claimed, Mismatch, ProtocolError
 from runner.pki.encrypted_values import open_encrypted_value, seal_encrypted_value
 from runner.pki.macs import SharedSecret, verify_mac
 from runner.pki.opening import PrivateKeyDecrypter
@@ -149,6 +150,23 @@ def test_conf_is_protected_by_the_key_that_opened_the_certificate():
     assert verify_mac(SharedSecret(key), algorithm, bits, unverified.protected)
     assert not verify_mac(SharedSecret(SECRET), algorithm, bits, unverified.protected)
     assert talk.dialogue.symmetric_key == b""
+
+
+def test_the_key_is_found_again_from_what_the_journal_has():
+    opener = PrivateKeyDecrypter(KEY)
+    asked = order(public_key_info=opener.public_key_info, proof="encryption")
+    talk = Talk(order=asked, parties=by_secret(CA, pvno=1, opener=opener))
+    value, content = encrypted(issued(subject_public_key_info=opener.public_key_info), opener)
+    talk.hears("ip", content)
+    key = talk.dialogue.symmetric_key
+    found = from_record(to_record(talk.dialogue))
+    assert (found.symmetric_key, ENCRYPTED_KEY.decode(found.encrypted).value) == (b"", value)
+    assert opened_again(found, talk.parties).symmetric_key == key
+    for other in (None, PrivateKeyDecrypter(rsa.generate_private_key(65537, 2048))):
+        with pytest.raises(ProtocolError):
+            opened_again(found, by_secret(CA, pvno=1, opener=other))
+    talk.decides()
+    assert talk.dialogue.encrypted == b""
 
 
 def test_an_old_message_is_what_openssl_reads(openssl):
