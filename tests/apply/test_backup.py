@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import subprocess
+from contextlib import nullcontext
+from datetime import timedelta
+from types import SimpleNamespace
 
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from support.ambient import NOON
+from support.answering import CA, OTHER_CA
+from support.hierarchy import SIGN, entity
 from support.recipients import certificate_for, key_of, pkcs8_der
 from support.site import CREDENTIALS, entries, entry
 
@@ -14,11 +20,17 @@ from runner.asn1.cmp import PKIMessage
 from runner.asn1.cms import ENC_KEY_WITH_ID, ENVELOPED_DATA, ContentInfo
 from runner.asn1.signed import EncKeyWithID
 from runner.asn1.structures import decode, encode
+from runner.asn1.x509 import Validity
+from runner.errors import Unauthentic
+from runner.execute.backup import _judged, described
+from runner.lab.asked import Asked
 from runner.pki.certificates import to_pem
 from runner.pki.encrypted_values import open_encrypted_value
+from runner.pki.names import parse_name
 from runner.pki.opening import PrivateKeyDecrypter
 
 CONTROL = "1.3.6.1.5.5.7.5.1.4"
+OPENS = frozenset({"key_encipherment"})
 BACKUP = ", backup: true"
 
 
@@ -110,9 +122,35 @@ def test_a_key_in_a_token_stays_there(at_peer):
     assert "a key in a token does not leave it" in done.err
 
 
+def issued_to_a_keeper(lab):
+    """A certificate that leads to the root which is trusted: nothing but the protection speaks against it."""
+    office, info = lab._office, PrivateKeyDecrypter(key_of("rsa")).public_key_info
+    validity = Validity(not_before=office.now() - timedelta(hours=1), not_after=office.now() + timedelta(days=30))
+    return office.issuer.issue(Asked(parse_name("CN=Archive").der, info, (), validity), office.free_serial())
+
+
+@pytest.mark.parametrize(
+    ("keeper", "words"),
+    [
+        (entity("Archive", CA, usages=OPENS), ""),
+        (entity("Archive", OTHER_CA, usages=OPENS), "no certification path"),
+        (entity("Archive", CA, usages=SIGN), "nothing may be encrypted"),
+    ],
+    ids=["right", "of another PKI", "for signatures"],
+)
+def test_who_is_named_must_lead_to_our_root_and_may_be_encrypted_to(keeper, words):
+    access = SimpleNamespace(anchors=(CA.ours,))
+    with pytest.raises(Unauthentic, match=words) if words else nullcontext():
+        assert _judged(keeper.ours, access, NOON) == keeper.ours
+
+
+def test_whoever_is_named_is_told_with_a_fingerprint():
+    assert described(CA.ours) == f'"{CA.ours.subject}" (SHA-256 {CA.ours.fingerprint})'
+
+
 def test_an_unauthentic_answer_names_no_keeper(at_peer):
     """Whoever answers a caProtEncCert could read the key: an unprotected answer is not taken, and nothing is sent."""
-    certificate, _ = archive_of("rsa")
+    keeper = issued_to_a_keeper(at_peer.peer.lab)
 
     def behave(lab, request, number):
         asked_for = decode(PKIMessage, request)
@@ -129,7 +167,7 @@ def test_an_unauthentic_answer_names_no_keeper(at_peer):
             sender_nonce=b"another nonce of sixteen",
             recip_nonce=asked_for.header.sender_nonce,
         )
-        value = InfoTypeAndValue(info_type=asked_for.body.value[0].info_type, info_value=certificate.der)
+        value = InfoTypeAndValue(info_type=asked_for.body.value[0].info_type, info_value=keeper)
         return encode(PKIMessage(header=header, body=Chosen("genp", (value,))))
 
     at_peer.peer.behave = behave
@@ -137,6 +175,7 @@ def test_an_unauthentic_answer_names_no_keeper(at_peer):
     assert "caProtEncCert" in at_peer.plan().out
     done = at_peer.apply()
     assert "its answer cannot be used" in done.error("web")
+    assert "the message is not protected" in done.error("web")
     assert [decode(PKIMessage, each).body.name for each in at_peer.peer.requests] == ["genm"]
 
 

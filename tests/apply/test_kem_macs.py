@@ -109,6 +109,15 @@ def test_the_server_has_a_kem_key_that_we_know(at_peer):
     assert "1.3.6.1.5.5.7.4.24" not in {item.info_type for item in second.header.general_info}
 
 
+def test_a_secret_for_the_server_s_key_serves_one_transaction(at_peer):
+    kem = server(at_peer)
+    two = entries(entry(), entry("generate://pkcs8@ec:p256/out/b", name="b", output="out/b"))
+    assert at_peer.ask(two, more="kem_certificate: server-kem.pem").apply().summary == {"issued": 2}
+    items = [item for message in kem.heard for item in message.header.general_info]
+    sent = [item.info_value for item in items if item.info_type == "1.3.6.1.5.5.7.4.24"]
+    assert len(set(sent)) == len(sent) == 2
+
+
 def test_the_server_announces_its_kem_key(at_peer):
     kem = server(at_peer, announces=True)
     done = at_peer.ask(limits="timeout: 5s, retries: 1").apply()

@@ -21,13 +21,15 @@ from support.answering import (
     granted,
     issued,
     order,
+    say,
 )
 from support.hierarchy import CERT_SIGN, END, START, authority, entity, root
 
-from runner.asn1.cmp import FAIL_INFO
+from runner.asn1.cmp import FAIL_INFO, PKIMessage
+from runner.asn1.structures import decode, encode
 from runner.asn1.x509 import Extension, Validity
 from runner.cmp.dialogue import Done, Offered, Send, State
-from runner.errors import BadCertificate, Malformed
+from runner.errors import BadCertificate, Malformed, Unauthentic
 from runner.pki.extensions import extended_key_usage, key_usage, subject_alt_name
 from runner.pki.names import parse_general_name, parse_name
 from runner.pki.profile import Profile
@@ -258,6 +260,17 @@ def test_implicit_confirmation_of_a_bad_certificate_cannot_be_taken_back():
     offered = talk.offered(issued(serial_number=0), general_info=(IMPLICIT,))
     assert isinstance(talk.decides(offered.problem), Done)
     assert talk.dialogue.refused == offered.problem.what
+
+
+@pytest.mark.parametrize(("said", "forged"), [((), (IMPLICIT,)), ((IMPLICIT,), ())], ids=["added", "taken away"])
+def test_implicit_confirmation_is_what_the_ca_protected(said, forged):
+    talk = Talk(parties=by_secret(CA, implicit_confirm=True))
+    octets = say("ip", granted(issued()), request=talk.request, general_info=said)
+    message = decode(PKIMessage, octets)
+    with pytest.raises(Unauthentic, match="MAC is wrong"):
+        talk.gets(encode(replace(message, header=replace(message.header, general_info=forged))))
+    assert isinstance(talk.gets(octets), Offered)
+    assert talk.dialogue.confirmed is bool(said)
 
 
 def test_a_certificate_that_is_none_is_no_certificate():

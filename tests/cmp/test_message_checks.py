@@ -37,7 +37,7 @@ from support.requester import Secret, pbm_parameters
 from runner.asn1.algorithms import AlgorithmIdentifier
 from runner.asn1.cmp import PKIMessage
 from runner.asn1.structures import decode, encode
-from runner.asn1.x509 import Extension
+from runner.asn1.x509 import Extension, Signed, TBSCertificate
 from runner.cmp.dialogue import Done, Offered, Rejected, State, Wait
 from runner.errors import Claimed, Malformed, Mismatch, ProtocolError, Unauthentic
 from runner.pki.paths import find_path
@@ -253,6 +253,18 @@ STRANGERS = {
 @pytest.mark.parametrize(("signer", "words"), STRANGERS.values(), ids=STRANGERS.keys())
 def test_who_may_not_sign(signer, words):
     assert words in signed_in_vain(signer).what
+
+
+def test_a_certificate_that_nobody_signed_makes_no_signer():
+    """id-alg-unsigned (RFC 9925), and an empty signature, in the name of our CA (attack 28)."""
+    honest = entity("RA", CA, more=((CMC_RA, False),))
+    whole = decode(Signed, honest.der)
+    unsigned = AlgorithmIdentifier(algorithm="1.3.6.1.5.5.7.6.36")
+    tbs = encode(replace(decode(TBSCertificate, whole.tbs), signature=unsigned))
+    bare = encode(Signed(tbs=tbs, signature_algorithm=unsigned, signature=b""))
+    assert signed_in_vain(honest, extra_certs=(bare,)).what.startswith("no certification path")
+    emptied = encode(replace(whole, signature=b""))
+    assert signed_in_vain(honest, extra_certs=(emptied,)).what.startswith("no certification path")
 
 
 def test_an_end_entity_of_the_ca_whom_another_is_named_after():
