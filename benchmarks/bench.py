@@ -127,7 +127,7 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--runs", type=int, default=3, help="runs of each; the median counts (3)")
     parser.add_argument("--starts", type=int, default=10, help="starts of which the median is shown (10)")
     parser.add_argument("--parallel", type=int, default=64, help="items under way at once (64)")
-    parser.add_argument("--rsa", type=int, default=8, help="enrolments with RSA-3072 keys (8); 0: none")
+    parser.add_argument("--rsa", type=int, default=100, help="enrolments with RSA-3072 keys (100); 0: none")
     parser.add_argument("--growth", type=int, nargs=2, metavar="N", help="only compare runs of so many items")
     return parser.parse_args()
 
