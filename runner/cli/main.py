@@ -7,7 +7,6 @@ needs. A command is a module of this package with `add_arguments(parser)` and `r
 from __future__ import annotations
 
 import argparse
-import gc
 import os
 import sys
 from importlib import import_module
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from runner import __version__
 from runner.cli import console, exits
+from runner.cli.tuning import READING, seldom_collected
 from runner.errors import BadInput, CmpBatchError, Refused
 
 if TYPE_CHECKING:
@@ -38,9 +38,6 @@ COMMANDS = {
     "completion": "print a completion script, or the manual page",
 }
 """A command and what it does; its module has the same name, with underscores."""
-THRESHOLDS = (100_000, 20, 100)
-"""Of the search for objects that hang in circles: what manifests and states become stays, and looking through all of a
-hundred thousand rows again and again took a third of the time of a plan."""
 
 
 def module_of(command: str) -> str:
@@ -87,12 +84,8 @@ def _run(argv: Sequence[str]) -> int:
     console.speak(quiet=getattr(args, "quiet", False), for_programs=getattr(args, "log_format", "") == "json")
     if command is None:
         raise BadInput("a command is missing", next_step="cmp-batch --help lists them")
-    thresholds = gc.get_threshold()
-    gc.set_threshold(*THRESHOLDS)
-    try:
+    with seldom_collected(READING):
         return int(command.run(args))
-    finally:
-        gc.set_threshold(*thresholds)
 
 
 def _no_command(word: str) -> BadInput:

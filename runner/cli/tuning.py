@@ -1,4 +1,7 @@
-"""How the interpreter is set while a plan is carried out: in the parent, who may be somebody else's, and in workers."""
+"""How the interpreter is set: while manifests are read and judged, and while a plan is carried out, in workers too.
+
+Afterwards the process is as it was: runner.api runs in programs that are not ours.
+"""
 
 from __future__ import annotations
 
@@ -12,23 +15,33 @@ if TYPE_CHECKING:
 
 SWITCH_INTERVAL = 0.001
 """Seconds between hand-overs of the interpreter: a writer's thread beside a busy loop waits 1 ms instead of 15."""
-THRESHOLDS = (20_000, 20, 50)
-"""The first: objects that are made before those of them that hang in circles are looked for."""
+READING = (100_000, 20, 100)
+"""The first: objects that are made before those of them that hang in circles are looked for. What manifests and states
+become stays, and looking through all of a hundred thousand rows again and again took a third of the time of a plan."""
+CARRYING_OUT = (20_000, 20, 50)
+"""Here much is soon let go of, beside a plan that stays and is not looked through."""
+
+
+@contextmanager
+def seldom_collected(thresholds: tuple[int, int, int]) -> Iterator[None]:
+    """For work between whose collections of garbage so much may be made."""
+    usual = gc.get_threshold()
+    gc.set_threshold(*thresholds)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*usual)
 
 
 @contextmanager
 def tuned() -> Iterator[None]:
-    """For work that makes much that is soon let go of, beside a plan that stays and is not looked through.
-
-    Afterwards the process is as it was: runner.api.apply runs in programs that are not ours.
-    """
-    interval, thresholds = sys.getswitchinterval(), gc.get_threshold()
+    """For carrying out a plan."""
+    interval = sys.getswitchinterval()
     sys.setswitchinterval(SWITCH_INTERVAL)
-    gc.set_threshold(*THRESHOLDS)
     gc.freeze()
     try:
-        yield
+        with seldom_collected(CARRYING_OUT):
+            yield
     finally:
         gc.unfreeze()
-        gc.set_threshold(*thresholds)
         sys.setswitchinterval(interval)
