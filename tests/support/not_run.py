@@ -7,5 +7,6 @@ NOT_RUN = {
     ("docs/howto/ejbca.md", "$ cmp-batch doctor ra.yaml"): "takes an EJBCA",
     ("docs/howto/renewals.md", "$ sudo install -m 644 packaging/systemd/cmp-batch.service "): "takes root and systemd",
     ("docs/howto/renewals.md", "$ crontab -l"): "takes a crontab of one's own",
+    ("benchmarks/README.md", ".venv/bin/pytest -n auto tests/crash --kills 3000"): "the tests, for 20 minutes",
     ("benchmarks/README.md", "make bench"): "takes many minutes; tests try each benchmark with few items",
 }
