@@ -10,16 +10,16 @@ fields takes 0.5 µs instead of 3.4 (benchmarks/README.md). Decoding (runner/asn
 from __future__ import annotations
 
 from dataclasses import MISSING, Field, FrozenInstanceError, dataclass, field, fields
+from functools import cache
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, TypeVar, dataclass_transform, overload
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Sequence
 
 __all__ = ["compiled", "frozen", "replace", "twin_of"]
 
 T = TypeVar("T")
-_COPIERS: dict[type, Callable[[Any, dict[str, Any]], Any]] = {}
 _BECOME = object.__dict__["__class__"].__set__
 """Sets the class of an instance that is frozen."""
 
@@ -108,9 +108,9 @@ def _initializer(cls: Any) -> Callable[..., None]:
     )
     parameters = ["self", *(_parameter(each, known) for each in fields(cls) if not each.kw_only)]
     parameters += ["*", *(_parameter(each, known) for each in by_name)] if by_name else []
-    lines = [f"def __init__({', '.join(parameters)}):", "become(self, twin)"]
-    lines += [f"self.{each.name} = {_given(each, known)}" for each in fields(cls)]
-    made: Callable[..., None] = compiled("\n    ".join((*lines, "self.__class__ = cls")), "__init__", known)
+    filled = [f"self.{each.name} = {_given(each, known)}" for each in fields(cls)]
+    lines = ["become(self, twin)", *filled, "self.__class__ = cls"]
+    made: Callable[..., None] = compiled("__init__", parameters, lines, known)
     made.__qualname__ = f"{cls.__qualname__}.__init__"
     return made
 
@@ -131,6 +131,7 @@ def _given(each: Field[Any], known: dict[str, Any]) -> str:
     return f"new_{each.name}() if {each.name} is {each.name}_default else {each.name}"
 
 
+@cache
 def twin_of(cls: type) -> type:
     """A class whose instances, made by object.__new__ and filled, may become those of `cls` by way of `__class__`."""
     namespace = {"__slots__": cls.__dict__["__slots__"], "__setattr__": object.__setattr__}
@@ -139,10 +140,10 @@ def twin_of(cls: type) -> type:
     return type(f"{cls.__name__}InTheMaking", cls.__bases__, namespace)
 
 
-def compiled(source: str, name: str, known: dict[str, Any]) -> Any:
-    """The function `name` that `source` defines, which sees what is `known`, by name."""
+def compiled(name: str, parameters: Sequence[str], lines: Iterable[str], known: dict[str, Any]) -> Any:
+    """The function that these lines make; beside its parameters it sees what is `known`, by name."""
     space = dict(known)
-    exec(source, space)  # noqa: S102 - written by this house out of the names of its own fields
+    exec("\n    ".join((f"def {name}({', '.join(parameters)}):", *lines)), space)  # noqa: S102 - our own fields' names
     return space[name]
 
 
@@ -152,14 +153,14 @@ else:
 
     def replace(value: Any, /, **changes: Any) -> Any:
         """`dataclasses.replace` for @frozen data."""
-        cls = type(value)
-        return (_COPIERS.get(cls) or _copier(cls))(value, changes)
+        return _copier(type(value))(value, changes)
 
 
+@cache
 def _copier(cls: type) -> Callable[[Any, dict[str, Any]], Any]:
-    """What makes a changed copy of an instance of `cls`; kept in _COPIERS."""
+    """What makes a changed copy of an instance of `cls`."""
     names = [each.name for each in fields(cls)]
-    lines = ["def copied(value, changes):", "made = new(twin)", *(f"made.{name} = value.{name}" for name in names)]
+    lines = ["made = new(twin)", *(f"made.{name} = value.{name}" for name in names)]
     lines += ["if changes: change(made, changes)", "made.__class__ = cls", "return made"]
 
     def change(made: Any, changes: dict[str, Any]) -> None:
@@ -169,4 +170,5 @@ def _copier(cls: type) -> Callable[[Any, dict[str, Any]], Any]:
             setattr(made, name, value)
 
     known = {"new": object.__new__, "twin": twin_of(cls), "cls": cls, "change": change}
-    return _COPIERS.setdefault(cls, compiled("\n    ".join(lines), "copied", known))
+    made: Callable[[Any, dict[str, Any]], Any] = compiled("copied", ("value", "changes"), lines, known)
+    return made

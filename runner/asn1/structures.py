@@ -65,39 +65,38 @@ class _Sequence(Codec[Any]):
         self.fields = [(field.name, _annotated(hints[field.name]), field.default) for field in dataclasses.fields(made)]
 
     def body(self, value: Any) -> bytes:
-        self.body = self._compiled("body", self._writer())  # type: ignore[method-assign]  # the next one finds it made
+        # The next one finds it made.
+        self.body = self._compiled("body", ("value",), self._writer())  # type: ignore[method-assign]
         return self.body(value)
 
     def parse(self, octets: bytes, start: int, stop: int) -> Any:
-        self.parse = self._compiled("parse", self._reader())  # type: ignore[method-assign]
+        self.parse = self._compiled("parse", ("octets", "start", "stop"), self._reader())  # type: ignore[method-assign]
         return self.parse(octets, start, stop)
 
-    def _compiled(self, name: str, source: str) -> Any:
+    def _compiled(self, name: str, parameters: tuple[str, ...], lines: list[str]) -> Any:
         made = self.make
         known = {"new": object.__new__, "made_of": made, "twin": twin_of(made), "lacking": _lacking, "odd": _odd}
         for number, (_, codec, default) in enumerate(self.fields):
             known |= {f"tags{number}": codec.tags, f"default{number}": default}
             known |= {f"read{number}": codec.read, f"encode{number}": codec.encode}
-        return compiled(source, name, known)
+        return compiled(name, parameters, lines, known)
 
-    def _writer(self) -> str:
-        lines = ["def body(value):", "parts = []"]
+    def _writer(self) -> list[str]:
+        lines = ["parts = []"]
         for number, (name, _, default) in enumerate(self.fields):
             given = "" if default is dataclasses.MISSING else f"if value.{name} != default{number}: "
             given = f"if value.{name} is not None: " if default is None else given
             lines.append(f"{given}parts.append(encode{number}(value.{name}))")
-        return "\n    ".join((*lines, "return b''.join(parts)"))
+        return [*lines, "return b''.join(parts)"]
 
-    def _reader(self) -> str:
-        lines = ["def parse(octets, start, stop):", "made = new(twin)"]
+    def _reader(self) -> list[str]:
+        lines = ["made = new(twin)"]
         for number, (name, codec, default) in enumerate(self.fields):
             there = "start < stop" if codec.tags is None else f"start < stop and octets[start] in tags{number}"
             missing = f"lacking(made_of, '{name}', start)" if default is dataclasses.MISSING else f"default{number}"
             lines += [f"if {there}: made.{name}, start = read{number}(octets, start, stop)"]
             lines += [f"else: made.{name} = {missing}"]
-        return "\n    ".join(
-            (*lines, "if start != stop: odd(made_of, start)", "made.__class__ = made_of", "return made")
-        )
+        return [*lines, "if start != stop: odd(made_of, start)", "made.__class__ = made_of", "return made"]
 
 
 def _lacking(cls: type, name: str, at: int) -> None:
