@@ -146,12 +146,7 @@ class Operation:
         if before.stage is Stage.CONFIRMED and isinstance(self.item, Recovery):
             return await self._recovered(self.item, dialogue, await self._prepare(), None)
         if before.stage is Stage.CONFIRMED:
-            return await self._install(
-                dialogue,
-                self._path_of(dialogue),
-                None,
-                (),
-            )
+            return await self._install(dialogue, self._path_of(dialogue), None, ())
         await self._miss_no_key(before)
         prepared = await self._prepare()
         ticket = self._ticket(prepared, before)
@@ -203,12 +198,7 @@ class Operation:
         """The keys that came are in their files; then the new one that was certified with them, and it is over."""
         kept = await store_recovered(self.desk, item, dialogue, prepared.parties)
         if dialogue.certificate:
-            return await self._install(
-                dialogue,
-                self._path_of(dialogue),
-                status,
-                kept.remarks,
-            )
+            return await self._install(dialogue, self._path_of(dialogue), status, kept.remarks)
         await self.desk.installations.do(Installation((), (), removals=served_once(item, None)))
         self.record.key_is_at(kept.key_path)
         await self.record.close(held_as(Outcome.RECOVERED, item, self.url, self.record, "", kept.certificate))

@@ -138,24 +138,19 @@ def test_a_new_root_is_added_to_the_anchors_where_the_manifest_says_so(at_peer):
     assert at_peer.apply().outcomes == {"ask": "unchanged"}
 
 
-def test_a_new_root_that_nobody_vouches_for_is_not_written(at_peer):
-    old, _, content = roots(linked=False)
+@pytest.mark.parametrize(
+    ("made", "why"),
+    [({"linked": False}, "without newWithOld"), ({"namesake": True}, "no root of ours signed newWithOld")],
+    ids=["by nobody", "by a namesake alone"],  # who bears the name of the root that is trusted, and not its key
+)
+def test_a_new_root_that_is_not_vouched_for_is_not_written(at_peer, made, why):
+    old, _, content = roots(**made)
     at_peer.file("roots.pem").write_bytes(to_pem(old.der))
     done = ask_for_root(at_peer, old, content, ", install_trust: roots.pem")
     assert done.outcomes == {"ask": "failed"}
-    assert "without newWithOld" in done.error("ask")
+    assert why in done.error("ask")
     assert [each.der for each in certificates_in(at_peer.file("roots.pem").read_bytes())] == [old.der]
     assert not at_peer.file("out/new.pem").exists()
-
-
-def test_a_new_root_whom_only_a_namesake_vouches_for_is_not_written(at_peer):
-    """newWithOld names the root that is trusted as its issuer, and is not signed by it."""
-    old, _, content = roots(namesake=True)
-    at_peer.file("roots.pem").write_bytes(to_pem(old.der))
-    done = ask_for_root(at_peer, old, content, ", install_trust: roots.pem")
-    assert done.outcomes == {"ask": "failed"}
-    assert "no root of ours signed newWithOld" in done.error("ask")
-    assert [each.der for each in certificates_in(at_peer.file("roots.pem").read_bytes())] == [old.der]
 
 
 def test_a_template_is_written_as_an_operator_writes_it(at_peer, vectors):
