@@ -29,6 +29,10 @@ class Care:
     generation: str = ""
 
 
+_USUAL = Care()
+_KEYS = frozenset({"proof_of_possession", "key_generation", "backup"})
+
+
 @frozen
 class Circumstances:
     """What decides whether it can be: the key, whom it goes to, who asks, and (of an enrollment) for what."""
@@ -43,6 +47,8 @@ class Circumstances:
 
 def read_care(reader: Reader, given: Circumstances) -> Care:
     """`proof_of_possession`, `backup` and `key_generation`; what does not go together is noted."""
+    if _KEYS.isdisjoint(reader.part.values):
+        return _USUAL
     proof, generation = reader.part.text("proof_of_possession"), reader.part.text("key_generation")
     if generation is not None:
         given = replace(given, central=True)

@@ -19,7 +19,7 @@ from runner.manifest.model import Enrollment, Fetch, Poll, Recovery, Revocation,
 from runner.values import replace
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from runner.manifest.model import AnyItem, Template
     from runner.manifest.placing import Output
@@ -28,13 +28,13 @@ if TYPE_CHECKING:
 
 
 _BETWEEN = "."
-_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, check_circular=False)
+_CANONICAL = json.JSONEncoder(ensure_ascii=False)
 
 
 def digest_of(item: AnyItem, spellings: Mapping[str, str]) -> str:
     """The digest of what `item` asks for. `spellings`: absolute path → as the manifest spells it."""
     asked = {"authority": item.authority, "credential": item.credential, **_asked(item, spellings)}
-    named = plain = _CANONICAL.encode(_said(asked))
+    named = plain = _canonical(asked)
     for key, name in (("authority", item.authority), ("credential", item.credential)):
         plain = plain.replace(f'"{key}":{_CANONICAL.encode(name)}', f'"{key}":""', 1)
     return f"{_hash(named)}{_BETWEEN}{_hash(plain)}"
@@ -60,10 +60,19 @@ def _hash(text: str) -> str:
     return sha256(text.encode()).hexdigest()
 
 
-def _said(asked: Mapping[str, Any]) -> dict[str, Any]:
-    """What is not said is left out, so that a key of a later version does not change the digests of today."""
-    values = {key: _said(value) if isinstance(value, dict) else value for key, value in asked.items()}
-    return {key: value for key, value in values.items() if value}
+def _canonical(value: Any) -> str:
+    """The JSON of a value. Of objects, what is not said is left out: a key of a later version changes no digest."""
+    if isinstance(value, dict):
+        return f"{{{','.join(_members(value))}}}"
+    if isinstance(value, list | tuple):
+        return f"[{','.join(map(_canonical, value))}]"
+    return _CANONICAL.encode(value)
+
+
+def _members(asked: Mapping[str, Any]) -> Iterator[str]:
+    for key in sorted(asked):
+        if (value := asked[key]) and (text := _canonical(value)) != "{}":
+            yield f'"{key}":{text}'
 
 
 def _asked(item: AnyItem, spellings: Mapping[str, str]) -> dict[str, Any]:

@@ -6,7 +6,6 @@ A row is an entry with one set of variables. What the row asks for is read by ru
 from __future__ import annotations
 
 import re
-from collections import ChainMap
 from dataclasses import field
 from typing import TYPE_CHECKING
 
@@ -51,7 +50,6 @@ class Row:
     section: str
     name: str | None
     reader: Reader
-    places: Mapping[str, Place]
     record: Record = field(default=Record({}))
     """Its variables, and where they are written if that is in a table."""
 
@@ -82,19 +80,20 @@ def read_rows(
 def _rows_of(section: str, entry: Part, variables: dict[str, str], ledger: Ledger) -> Iterator[Row]:
     if not _complete(section, entry, ledger):
         ledger.partial = True
-    places = entry.places()
     records = variable_sets(entry, variables, ledger)
     if records is None:
         ledger.partial = True
         return
     for record in records:
         mark = len(ledger.diagnostics)
-        name = _name(Reader(entry, {**variables, **record.values}, ledger))
+        own = {**variables, **record.values}
+        name = _name(Reader(entry, own, ledger))
         if len(ledger.diagnostics) > mark:
             placed_at(record, (entry,), ledger, mark)
         ledger.partial |= name is None
-        own = ChainMap(record.values, {"name": name or _STAND_IN}, variables)
-        yield Row(section, name, Reader(entry, own, ledger), places, record)
+        if "name" not in record.values:
+            own["name"] = name or _STAND_IN
+        yield Row(section, name, Reader(entry, own, ledger), record)
 
 
 def _complete(section: str, entry: Part, ledger: Ledger) -> bool:

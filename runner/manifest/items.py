@@ -42,6 +42,8 @@ if TYPE_CHECKING:
 
 _SAYS_WHO = frozenset({"credential", "psk"})
 """Keys that say what a request is protected with."""
+_SAYS_WHOM = frozenset({"subject", "alt_names", "certificate", "template"})
+"""Keys that say whom a certificate is for."""
 
 
 class _Common(TypedDict):
@@ -87,11 +89,11 @@ def _enrollment(row: Row, world: World) -> Enrollment | None:
     reader, authority = row.reader, authority_of(row, world)
     credential = credential_of(row, world) or (authority.credential if authority else None)
     key, csr, output = reader.key_url("key", generate=True), reader.input("csr"), read_output(reader, "output")
-    template, places = (Template(), row.places) if "csr" in reader.part.values else _template(row, world)
+    template, places = (Template(), None) if "csr" in reader.part.values else _template(row, world)
     asking, request = _asking(row, world), reader.part.text("request")
     check_request(reader, key, asking)
     renew_before, renewal = read_renewal(reader)
-    common = _common(replace(row, places=places), authority, credential, world)
+    common = _common(row, authority, credential, world, places)
     care = read_care(reader, Circumstances(key, authority, world.declared.credentials.get(credential or ""), template))
     _need_credential(row, authority, credential, "add credential: and a name under credentials")
     check_stores(reader, key)
@@ -118,7 +120,7 @@ def _asking(row: Row, world: World) -> Asking:
     """What the entry says, and certProfile from its template where it says none itself."""
     asking, name = read_asking(row.reader), row.reader.part.text("template")
     shared = world.declared.templates.get(name.value) if name else None
-    if asking.cert_profile or shared is None:
+    if asking.cert_profile or shared is None or "cert_profile" not in shared.values:
         return asking
     return replace(asking, cert_profile=row.reader.elsewhere(shared).text("cert_profile") or "")
 
@@ -167,7 +169,7 @@ def _recovery(row: Row, world: World) -> Recovery | None:
     template, places = _template(row, world)
     output, saved = read_output(reader, "output"), read_saved(reader)
     new_key = reader.key_url("new_key", generate=True)
-    common = _common(replace(row, places=places), authority, credential, world)
+    common = _common(row, authority, credential, world, places)
     _need_credential(row, authority, credential, "add credential: and a name under credentials")
     if authority is None or output is None or saved is None or not check_recovered(reader, output):
         return None
@@ -236,17 +238,16 @@ def _revocation_credential(row: Row, authority: Authority | None, world: World) 
 def _template(row: Row, world: World) -> tuple[Template, Mapping[str, Place]]:
     """The template that the entry and what it refers to say together, and where all of it is written."""
     name = row.reader.reference("template", world.declared.templates, "template")
-    shared = [] if name is None else [world.declared.templates[name]]
-    parts = [row.reader.part, *shared]
-    if not any(key in part.values for part in parts for key in ("subject", "alt_names", "certificate", "template")):
+    part = row.reader.part
+    whole = part if name is None else part.with_template(name, world.declared.templates[name])
+    if _SAYS_WHOM.isdisjoint(whole.values):
         row.reader.ledger.warn(
             "nothing says whom this certificate is for",
-            row.reader.part.place,
+            part.place,
             why="the request goes out with an empty subject, and the CA decides",
             next_step="add template:, subject: or alt_names:",
         )
-    places = {**shared[0].places(), **row.places} if shared else row.places
-    return read_template(*(row.reader.elsewhere(part) for part in parts)), places
+    return read_template(row.reader.elsewhere(whole)), whole.places()
 
 
 def _need_credential(row: Row, authority: Authority | None, credential: str | None, step: str) -> None:
@@ -256,7 +257,13 @@ def _need_credential(row: Row, authority: Authority | None, credential: str | No
     row.reader.ledger.error("this entry has no credential", row.reader.part.place, why=why, next_step=step)
 
 
-def _common(row: Row, authority: Authority | None, credential: str | None, world: World) -> _Common:
+def _common(
+    row: Row,
+    authority: Authority | None,
+    credential: str | None,
+    world: World,
+    places: Mapping[str, Place] | None = None,
+) -> _Common:
     return {
         "name": row.name or "",
         "place": row.place,
@@ -265,13 +272,13 @@ def _common(row: Row, authority: Authority | None, credential: str | None, world
         "credential": credential,
         "depends_on": tuple(dict.fromkeys(_needs(row, world))),
         "on_remove": said.value if (said := row.reader.part.text("on_remove")) else "keep",
-        "places": row.places,
+        "places": row.reader.part.places() if places is None else places,
         "hooks": read_hooks(row.reader),
         "secret": row_secret(row, world.declared.credentials.get(credential or "")),
     }
 
 
 def _needs(row: Row, world: World) -> tuple[str, ...]:
-    if row.reader.ledger.partial:
+    if row.reader.ledger.partial or "depends_on" not in row.reader.part.values:
         return ()  # some names are not known, so that none can be called unknown
     return row.reader.references("depends_on", world.names, "item")

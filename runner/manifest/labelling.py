@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 
 def read_labels(row: Row, templates: Mapping[str, Part]) -> Mapping[str, str]:
     """The labels of an entry's template, and its own, which win."""
-    name = row.reader.part.text("template")
+    part = row.reader.part
+    name = part.text("template")
     shared = templates.get(name.value) if name else None
     found: dict[str, str] = {}
-    for part in filter(None, (shared, row.reader.part)):
-        inner = part.part("labels")
+    for inner in [each.part("labels") for each in (shared, part) if each is not None and "labels" in each.values]:
         for key in inner.values if inner else ():
             text = inner.plain(key) if inner else None
             value = expand(text, row.reader.variables, row.reader.ledger) if text else None

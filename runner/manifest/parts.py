@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from runner.manifest.variables import Text
 from runner.manifest.words import spelled
-from runner.values import frozen, replace
+from runner.values import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -31,6 +31,8 @@ class Part:
     path: ValuePath
     values: Mapping[str, Any] = field(repr=False)
     borrowed: Mapping[str, Part] = field(default_factory=dict, repr=False)
+    known: dict[object, Any] = field(default_factory=dict, compare=False, repr=False)
+    """What was found out about it that is the same for whoever reads it: every row of an entry, say."""
 
     @property
     def place(self) -> Place:
@@ -53,7 +55,15 @@ class Part:
         if not lent:
             return self
         values = {**self.values, **{key: other.values[key] for key in other.values if key in lent}}
-        return replace(self, values=values, borrowed={**self.borrowed, **lent})
+        return Part(self.source, self.path, values, {**self.borrowed, **lent})
+
+    def with_template(self, name: str, template: Part) -> Part:
+        """This entry, and what the template of that name says where it says nothing itself."""
+        key = ("template", name)
+        if key not in self.known:
+            self.known[key] = self.over(template)
+        whole: Part = self.known[key]
+        return whole
 
     def owner(self, key: str) -> Part:
         """The part in which `key` is written."""
@@ -75,15 +85,19 @@ class Part:
 
     def places(self) -> dict[str, Place]:
         """Where the value of each key is."""
-        return {key: self.place_of(key) for key in self.values}
+        if "places" not in self.known:
+            self.known["places"] = {key: self.place_of(key) for key in self.values}
+        found: dict[str, Place] = self.known["places"]
+        return found
 
     def limited(self, values: Mapping[str, Any]) -> Part:
         """The same mapping with some of its values only."""
-        return replace(self, values=values)
+        return Part(self.source, self.path, values, self.borrowed)
 
     def text(self, key: str) -> Text | None:
         """The text at `key`."""
-        return self._text(self.values.get(key), key)
+        value = self.values.get(key)
+        return Text(value, self._written(key)) if isinstance(value, str) else None
 
     def scalar(self, key: str) -> Text | None:
         """The text at `key`, or the figures there as they are written."""

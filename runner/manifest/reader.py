@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TypeVar
 from runner.manifest.inserting import into_general_name, into_key_url, into_name, into_path
 from runner.manifest.keychecks import check_key, read_sealing
 from runner.manifest.paths import absolute, folded, last_name
-from runner.manifest.variables import Text, expand
+from runner.manifest.variables import Text, expand, has_variable
 from runner.manifest.words import choose, nearest, shortened
 from runner.pki.keyurls import BadKeyUrl, KeyUrl, parse_key_url
 from runner.pki.names import parse_general_name, parse_name
@@ -32,8 +32,8 @@ T = TypeVar("T")
 _MOST_HELPED = 200
 """Findings that come with the nearest name: looking for it is slow, and one wrong name can be in every row."""
 
-_cached_name = lru_cache(maxsize=4096)(parse_name)
-_cached_general_name = lru_cache(maxsize=4096)(parse_general_name)
+_cached_name = lru_cache(maxsize=256)(parse_name)
+_cached_general_name = lru_cache(maxsize=256)(parse_general_name)
 """Rows of a for_each share much of what they say."""
 
 
@@ -82,8 +82,24 @@ class Reader:
         self, key: str, parse: Callable[[str], T], known: Collection[str] = (), insert: Insert | None = None
     ) -> tuple[T, ...]:
         """What `parse` makes of each text at `key`; those that cannot be read are left out."""
-        found = (self._parsed(key, text, parse, known, insert) for text in self.part.texts(key))
-        return tuple(each for each in found if each is not None)
+        if key not in self.part.values:
+            return ()
+        found = [self._parsed(key, text, parse, known, insert) for text in self.part.texts(key)]
+        return tuple([each for each in found if each is not None])
+
+    def once(self, key: str, read: Callable[[Reader], T]) -> T:
+        """What `read` makes of the value at `key`; where that has no variable, it is read for all rows together.
+
+        What notes anything of a row (a path, a finding) is read for each.
+        """
+        known, what = self.part.owner(key).known, (key, read)
+        if what in known:
+            return known[what]  # type: ignore[no-any-return]
+        mark = len(self.ledger.diagnostics)
+        value = read(self)
+        if len(self.ledger.diagnostics) == mark and not has_variable(self.part.values.get(key)):
+            known[what] = value
+        return value
 
     def constant(self, key: str) -> bool:
         """Whether no text at `key` uses a variable."""
@@ -91,6 +107,9 @@ class Reader:
 
     def reference(self, key: str, known: Collection[str], what: str) -> str | None:
         """The name at `key`, which must be one of `known`."""
+        said = self.part.values.get(key)
+        if isinstance(said, str) and said in known and "$" not in said:
+            return said
         text = self.part.text(key)
         return self.known(text, known, what) if text else None
 

@@ -22,7 +22,7 @@ _LAST = "24:00"
 
 def read_renewal(reader: Reader) -> tuple[RenewBefore | None, Renewal]:
     """`renew_before` and `renewal` of an entry; what does not go together is noted."""
-    before, part = reader.parsed("renew_before", parse_renew_before), reader.part.part("renewal")
+    before, part = reader.once("renew_before", _renew_before), reader.part.part("renewal")
     if part is None:
         return before, AT_ONCE
     own = reader.elsewhere(part)
@@ -36,6 +36,10 @@ def read_renewal(reader: Reader) -> tuple[RenewBefore | None, Renewal]:
         step = "add before: 30d, or 33%"
         reader.ledger.error("renewal does not say when a certificate is due", part.place, next_step=step)
     return before, Renewal(windows, timedelta(seconds=seconds))
+
+
+def _renew_before(reader: Reader) -> RenewBefore | None:
+    return reader.parsed("renew_before", parse_renew_before)
 
 
 def read_windows(reader: Reader) -> tuple[Window, ...]:

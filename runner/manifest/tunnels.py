@@ -82,7 +82,7 @@ def _tunnel(row: Row, world: World) -> Tunnel | None:
         original=reader.part.flag("original"),
         labels=read_labels(row, world.declared.templates),
         digest=_digest(row, world),
-        places=row.places,
+        places=row.reader.part.places(),
     )
     _check_together(reader, tunnel)
     return tunnel if authority is not None and row.name is not None else None

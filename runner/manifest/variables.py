@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import field
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from runner.errors import Place
@@ -63,30 +64,62 @@ def expand(
     """
     if "$" not in text.value:
         return text.value
-    missed: list[str] = []
+    uses, end = _cut(text.value)
+    said: list[str] = []
+    missed = False
+    for before, found in uses:
+        if secrets and found[2] and found[1].startswith(_SECRETS):
+            put: str | None = found[0]
+        else:
+            put = _value_of(found, text, variables, ledger, insert)
+        if put is None:
+            missed = True
+        else:
+            said += (before, put)
+    return None if missed else "".join((*said, end))
 
-    def replaced(found: re.Match[str]) -> str:
-        name = found[1]
-        if name is None:
-            return "$"
-        if secrets and found[2] and name.startswith(_SECRETS):
-            return found[0]
-        if not found[2] or name not in variables:
-            missed.append(name)
-            _miss(found, text, variables, ledger)
-            return ""
-        value = variables[name]
-        if insert is None or found.span() == (0, len(text.value)):
-            return value
-        try:
-            return insert(text.value[: found.start()], value)
-        except ValueError as problem:
-            missed.append(name)
-            _refuse(found, str(problem), text, ledger)
-            return ""
 
-    result = _DOLLAR.sub(replaced, text.value)
-    return None if missed else result
+def has_variable(value: object) -> bool:
+    """Whether a value of the manifest, or anything in it, may read otherwise from row to row."""
+    if isinstance(value, str):
+        return "$" in value
+    inside = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return any(map(has_variable, inside))
+
+
+@lru_cache(maxsize=256)
+def _cut(value: str) -> tuple[tuple[tuple[str, re.Match[str]], ...], str]:
+    """Each `${…}` of a text with what is written before it, and what is behind the last; `$$` is a dollar there.
+
+    Every row has the same texts.
+    """
+    uses: list[tuple[str, re.Match[str]]] = []
+    before, at = "", 0
+    for found in _DOLLAR.finditer(value):
+        before += value[at : found.start()]
+        at = found.end()
+        if found[1] is None:
+            before += "$"
+        else:
+            uses.append((before, found))
+            before = ""
+    return tuple(uses), before + value[at:]
+
+
+def _value_of(
+    found: re.Match[str], text: Text, variables: Mapping[str, str], ledger: Ledger, insert: Insert | None
+) -> str | None:
+    value = variables.get(found[1]) if found[2] else None
+    if value is None:
+        _miss(found, text, variables, ledger)
+        return None
+    if insert is None or found[0] == text.value:
+        return value
+    try:
+        return insert(text.value[: found.start()], value)
+    except ValueError as problem:
+        _refuse(found, str(problem), text, ledger)
+        return None
 
 
 def _refuse(found: re.Match[str], why: str, text: Text, ledger: Ledger) -> None:

@@ -29,8 +29,6 @@ from runner.pki.extensions import (
 from runner.pki.names import parse_general_name
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from runner.asn1.cmp import InfoTypeAndValue
     from runner.manifest.reader import Reader
 
@@ -142,23 +140,21 @@ def is_oid(text: str, reader: Reader) -> bool:
 
 
 ANY_TIME = ValidityWish()
+_VALIDITY = frozenset(VALIDITY_FIELDS)
 
 
-def read_validity(reader: Callable[[str], Reader]) -> ValidityWish:
-    """The validity that is asked for; `reader(key)` reads the part that has the key."""
-    end, span = reader("not_after"), reader("valid_for")
-    if not any(key in reader(key).part.values for key in VALIDITY_FIELDS):
+def read_validity(reader: Reader) -> ValidityWish:
+    """The validity that is asked for."""
+    if _VALIDITY.isdisjoint(reader.part.values):
         return ANY_TIME
     wish = ValidityWish(
-        reader("not_before").parsed("not_before", parse_moment),
-        end.parsed("not_after", parse_moment),
-        _span(span),
+        reader.parsed("not_before", parse_moment), reader.parsed("not_after", parse_moment), _span(reader)
     )
     if wish.not_after is not None and wish.valid_for is not None:
-        place, step = span.part.place_of("valid_for"), "keep one of them"
-        span.ledger.error("valid_for does not go together with not_after", place, next_step=step)
+        place, step = reader.part.place_of("valid_for"), "keep one of them"
+        reader.ledger.error("valid_for does not go together with not_after", place, next_step=step)
     if wish.not_before and wish.not_after and wish.not_after <= wish.not_before:
-        end.ledger.error("not_after is not after not_before", end.part.place_of("not_after"))
+        reader.ledger.error("not_after is not after not_before", reader.part.place_of("not_after"))
     return wish
 
 
@@ -176,7 +172,7 @@ NO_WISHES = Asking()
 def read_asking(reader: Reader) -> Asking:
     """What an entry (or an authority) says beside the template."""
     part = reader.part
-    if not (part.values.keys() & _ASKING):
+    if _ASKING.isdisjoint(part.values):
         return NO_WISHES
     return Asking(
         cert_profile=reader.text("cert_profile") or "",

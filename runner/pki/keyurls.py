@@ -262,6 +262,8 @@ def _path(path: str) -> str:
 
 def _escaped(path: str) -> str:
     """A path as it stands in a URL: what could be taken for something else is percent-encoded."""
+    if path.isprintable() and "%" not in path:
+        return path
     return "".join(char if char.isprintable() and char != "%" else _percent(char) for char in path)
 
 

@@ -6,18 +6,27 @@ Which attributes there are, and their DER, is in names.py. ValueError says what 
 from __future__ import annotations
 
 from re import compile as regex
+from typing import TYPE_CHECKING
 
 from runner.asn1.primitives import ANY
 from runner.errors import Malformed
+
+if TYPE_CHECKING:
+    import re
 
 _SPECIAL = ',+"\\<>;'
 _ESCAPED = _SPECIAL + "#= "
 _BLANKS = " \t\r\n"
 _HEX_PAIR = regex(r"[0-9A-Fa-f]{2}")
+_MARKS = regex(r'["\\]')
+"""What begins an escape or a quotation; most texts have neither."""
+_TO_ESCAPE = regex(r'[,+"\\<>;\x00-\x1f\x7f]')
 
 
 def cut(text: str, separator: str) -> list[str]:
     """The pieces of `text` between separators that are neither escaped nor quoted."""
+    if not _MARKS.search(text):
+        return text.split(separator)
     pieces, start, quoted, at = [], 0, False, 0
     while at < len(text):
         if text[at] == "\\":
@@ -51,6 +60,8 @@ def hex_element(value: str) -> bytes:
 
 def unescape(value: str) -> str:
     """What a bare value means: quotation marks around it are off, escapes are resolved."""
+    if not _MARKS.search(value):
+        return value
     if len(value) > 1 and value[0] == value[-1] == '"':
         value = value[1:-1]
     octets, at = bytearray(), 0
@@ -79,7 +90,7 @@ def _unescaped_at(value: str, at: int) -> tuple[bytes, int]:
 
 def escape(text: str) -> str:
     """A value as it is written in a name; `unescape` gives it back."""
-    escaped = "".join(map(_escaped, text))
+    escaped = _TO_ESCAPE.sub(_escaped, text)
     if escaped[:1] in ("#", " "):
         escaped = "\\" + escaped
     return escaped[:-1] + "\\ " if escaped.endswith(" ") and len(text) > 1 else escaped
@@ -87,7 +98,7 @@ def escape(text: str) -> str:
 
 def literal(text: str) -> str:
     """A text as it is written as a part of a value, wherever in it; blanks at its ends stay what they are there."""
-    escaped = "".join(map(_escaped, text))
+    escaped = _TO_ESCAPE.sub(_escaped, text)
     return "\\" + escaped if escaped.startswith("#") else escaped
 
 
@@ -107,10 +118,9 @@ def is_inside_value(text: str) -> bool:
     return inside
 
 
-def _escaped(char: str) -> str:
-    if char < " " or char == "\x7f":
-        return f"\\{ord(char):02X}"
-    return "\\" + char if char in _SPECIAL else char
+def _escaped(found: re.Match[str]) -> str:
+    char = found[0]
+    return "\\" + char if char in _SPECIAL else f"\\{ord(char):02X}"
 
 
 def common_names(name: str) -> tuple[str, ...]:

@@ -17,40 +17,13 @@ from runner.asn1.der import SEQUENCE_TAG, read_header, tlv
 from runner.asn1.primitives import OBJECT_IDENTIFIER
 from runner.asn1.x509 import RDN_SEQUENCE, AttributeTypeAndValue
 from runner.errors import Malformed
+from runner.pki.attribute_types import ATTRIBUTES, IA5, PRINTABLE, SHORT_NAMES, STRING_TAGS, UTF8, attribute_oid
 from runner.pki.name_text import bare, cut, escape, hex_element, unescape
 from runner.values import frozen
 
-_PRINTABLE, _UTF8, _IA5 = 0x13, 0x0C, 0x16
-_ATTRIBUTES = {
-    "CN": "2.5.4.3",
-    "SN": "2.5.4.4",
-    "SERIALNUMBER": "2.5.4.5",
-    "C": "2.5.4.6",
-    "L": "2.5.4.7",
-    "ST": "2.5.4.8",
-    "STREET": "2.5.4.9",
-    "O": "2.5.4.10",
-    "OU": "2.5.4.11",
-    "T": "2.5.4.12",
-    "POSTALCODE": "2.5.4.17",
-    "GN": "2.5.4.42",
-    "INITIALS": "2.5.4.43",
-    "GENERATIONQUALIFIER": "2.5.4.44",
-    "DNQ": "2.5.4.46",
-    "PSEUDONYM": "2.5.4.65",
-    "ORGANIZATIONIDENTIFIER": "2.5.4.97",
-    "DC": "0.9.2342.19200300.100.1.25",
-    "UID": "0.9.2342.19200300.100.1.1",
-    "EMAIL": "1.2.840.113549.1.9.1",
-}
-"""Short names that subjects are written with; the first spelling of an OID is the one that is printed."""
-_SYNONYMS = {"E": "EMAIL", "EMAILADDRESS": "EMAIL", "S": "ST", "TITLE": "T", "GIVENNAME": "GN", "SURNAME": "SN"}
-_SYNONYMS |= {"DNQUALIFIER": "DNQ", "USERID": "UID"}
-_SHORT_NAMES = {oid: name for name, oid in _ATTRIBUTES.items()}
-_STRING_TAGS = {_ATTRIBUTES[name]: _PRINTABLE for name in ("C", "SERIALNUMBER", "DNQ")}
-_STRING_TAGS |= {_ATTRIBUTES[name]: _IA5 for name in ("EMAIL", "DC")}
+_SET = 0x31
 _PRINTABLE_TEXT = regex(r"[A-Za-z0-9 '()+,\-./:=?]*")
-_ENCODINGS = {_UTF8: "utf-8", _PRINTABLE: "utf-8", _IA5: "utf-8", 0x12: "utf-8", 0x1A: "utf-8"}
+_ENCODINGS = {UTF8: "utf-8", PRINTABLE: "utf-8", IA5: "utf-8", 0x12: "utf-8", 0x1A: "utf-8"}
 _ENCODINGS |= {0x14: "latin-1", 0x1E: "utf-16-be", 0x1C: "utf-32-be"}
 """Tags of character strings → how their octets are read; T61String is Latin-1 in practice."""
 MAX_NAME = 16_384
@@ -89,56 +62,54 @@ def parse_name(text: str) -> Name:
     return Name(der, ", ".join(rdn.text for rdn in rdns))
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=256)
 def _rdn(text: str) -> Name:
     """One RDN by itself, its DER without the sequence around: names share their upper ends."""
-    attributes = tuple(sorted((_attribute(part) for part in cut(text, "+")), key=_der_order))
-    der = RDN_SEQUENCE.encode((attributes,))
-    _, start, stop = read_header(der, 0, len(der))
-    return Name(der[start:stop], "+".join(_printed(each) for each in attributes))
+    attributes = [_attribute(part) for part in cut(text, "+")]
+    if len(attributes) == 1:
+        return Name(tlv(_SET, attributes[0].der), attributes[0].text)
+    attributes.sort(key=_der_order)  # X.690 §11.6
+    return Name(tlv(_SET, b"".join(map(_der_order, attributes))), "+".join(each.text for each in attributes))
 
 
-def _der_order(attribute: AttributeTypeAndValue) -> bytes:
-    return RDN_SEQUENCE.encode(((attribute,),))
+def _der_order(attribute: Name) -> bytes:
+    return attribute.der
 
 
-def _attribute(text: str) -> AttributeTypeAndValue:
+def _attribute(text: str) -> Name:
+    """One attribute by itself: the DER of its AttributeTypeAndValue."""
     kind, equals, value = text.partition("=")
     if not equals:
         raise ValueError(f'"{text.strip()}" is not TYPE=value; a comma inside a value is written \\,')
-    oid, value = _attribute_oid(kind.strip()), bare(value)
+    oid, value = attribute_oid(kind.strip()), bare(value)
     if value.startswith("#"):
-        return AttributeTypeAndValue(type=oid, value=hex_element(value))
+        element = hex_element(value)
+        return Name(_typed(oid, element), _printed(AttributeTypeAndValue(type=oid, value=element)))
     content = unescape(value)
     if not content:
         raise ValueError(f'"{text.strip()}" has no value')
-    tag = _STRING_TAGS.get(oid, _UTF8)
-    if tag == _PRINTABLE and not _PRINTABLE_TEXT.fullmatch(content):
+    tag = STRING_TAGS.get(oid, UTF8)
+    if tag == PRINTABLE and not _PRINTABLE_TEXT.fullmatch(content):
         raise ValueError(f'"{content}" has characters that {kind.strip()} may not have (PrintableString)')
-    if tag == _IA5 and not content.isascii():
+    if tag == IA5 and not content.isascii():
         raise ValueError(f'"{content}" has characters that {kind.strip()} may not have (IA5String)')
-    if oid == _ATTRIBUTES["C"] and len(content) != 2:  # noqa: PLR2004 - ISO 3166
+    if oid == ATTRIBUTES["C"] and len(content) != 2:  # noqa: PLR2004 - ISO 3166
         raise ValueError(f'C is a country code of two letters, not "{content}"')
-    return AttributeTypeAndValue(type=oid, value=tlv(tag, content.encode()))
+    return Name(_typed(oid, tlv(tag, content.encode())), f"{SHORT_NAMES.get(oid, oid)}={escape(content)}")
 
 
-def _attribute_oid(kind: str) -> str:
-    name = kind.upper()
-    oid = _ATTRIBUTES.get(_SYNONYMS.get(name, name), name.removeprefix("OID."))
-    if oid.replace(".", "").isdigit() and "." in oid:
-        try:
-            OBJECT_IDENTIFIER.body(oid)
-        except Malformed as problem:
-            raise ValueError(f'"{kind}" is not an object identifier') from problem
-        return oid
-    known = ", ".join(_ATTRIBUTES)
-    raise ValueError(f'unknown attribute type "{kind}": one of {known}, or a dotted object identifier')
+def _typed(oid: str, element: bytes) -> bytes:
+    """The DER of an AttributeTypeAndValue: names are written by the thousand."""
+    return tlv(SEQUENCE_TAG, _type_der(oid) + element)
+
+
+_type_der = lru_cache(maxsize=256)(OBJECT_IDENTIFIER.encode)
 
 
 def common_name(text: str) -> Name:
     """The Name of one attribute, CN, whatever the text."""
     return name_from_der(
-        RDN_SEQUENCE.encode(((AttributeTypeAndValue(type=_ATTRIBUTES["CN"], value=tlv(_UTF8, text.encode())),),))
+        RDN_SEQUENCE.encode(((AttributeTypeAndValue(type=ATTRIBUTES["CN"], value=tlv(UTF8, text.encode())),),))
     )
 
 
@@ -157,7 +128,7 @@ def _rdns(der: bytes) -> tuple[tuple[AttributeTypeAndValue, ...], ...]:
 def _printed(attribute: AttributeTypeAndValue) -> str:
     text = _string_value(attribute.value)
     shown = "#" + attribute.value.hex() if text is None else escape(text)
-    return f"{_SHORT_NAMES.get(attribute.type, attribute.type)}={shown}"
+    return f"{SHORT_NAMES.get(attribute.type, attribute.type)}={shown}"
 
 
 def _string_value(element: bytes) -> str | None:
@@ -204,6 +175,8 @@ def _fold(text: str) -> str:
 
 _GENERAL_TAGS = {"email": 0x81, "dns": 0x82, "dn": 0xA4, "uri": 0x86, "ip": 0x87, "rid": 0x88}
 _GENERAL_KINDS = {tag: kind for kind, tag in _GENERAL_TAGS.items()}
+_VERBATIM = frozenset({"email", "dns", "uri"})
+"""Kinds whose text is printed as it was written."""
 
 
 def parse_general_name(text: str) -> GeneralName:
@@ -215,7 +188,8 @@ def parse_general_name(text: str) -> GeneralName:
         raise ValueError(f'"{text}" is not KIND=value with KIND one of {", ".join(_GENERAL_TAGS)}')
     if not value.strip():
         raise ValueError(f'"{text}" has no value')
-    return general_name_from_der(tlv(_GENERAL_TAGS[kind], _general_body(kind, value)))
+    der = tlv(_GENERAL_TAGS[kind], _general_body(kind, value))
+    return GeneralName(kind, value, der) if kind in _VERBATIM else general_name_from_der(der)
 
 
 def _general_body(kind: str, value: str) -> bytes:
@@ -294,6 +268,6 @@ def comparable(name: GeneralName) -> tuple[str, object]:
 
 def emails_in(name_der: bytes) -> tuple[GeneralName, ...]:
     """The emailAddress attributes of a Name, which count as rfc822Names to name constraints (RFC 5280 §4.2.1.10)."""
-    values = (a.value for rdn in _rdns(name_der) for a in rdn if a.type == _ATTRIBUTES["EMAIL"])
+    values = (a.value for rdn in _rdns(name_der) for a in rdn if a.type == ATTRIBUTES["EMAIL"])
     texts = ((_string_value(value) or "").encode("ascii", "replace") for value in values)
     return tuple(general_name_from_der(tlv(_GENERAL_TAGS["email"], text)) for text in texts)
