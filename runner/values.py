@@ -153,22 +153,20 @@ else:
 
     def replace(value: Any, /, **changes: Any) -> Any:
         """`dataclasses.replace` for @frozen data."""
-        return _copier(type(value))(value, changes)
+        return _copier(type(value), *changes)(value, *changes.values())
 
 
 @cache
-def _copier(cls: type) -> Callable[[Any, dict[str, Any]], Any]:
-    """What makes a changed copy of an instance of `cls`."""
+def _copier(cls: type, *changed: str) -> Callable[..., Any]:
+    """What makes a copy of an instance of `cls` in which those fields, in that order, have other values."""
     names = [each.name for each in fields(cls)]
-    lines = ["made = new(twin)", *(f"made.{name} = value.{name}" for name in names)]
-    lines += ["if changes: change(made, changes)", "made.__class__ = cls", "return made"]
-
-    def change(made: Any, changes: dict[str, Any]) -> None:
-        for name, value in changes.items():
-            if name not in names:
-                raise TypeError(f"{cls.__name__} has no field {name}")
-            setattr(made, name, value)
-
-    known = {"new": object.__new__, "twin": twin_of(cls), "cls": cls, "change": change}
-    made: Callable[[Any, dict[str, Any]], Any] = compiled("copied", ("value", "changes"), lines, known)
+    for name in changed:
+        if name not in names:
+            raise TypeError(f"{cls.__name__} has no field {name}")
+    given = {name: f"given{number}" for number, name in enumerate(changed)}
+    lines = ["made = new(twin)", *(f"made.{name} = {given.get(name, f'value.{name}')}" for name in names)]
+    known = {"new": object.__new__, "twin": twin_of(cls), "cls": cls}
+    made: Callable[..., Any] = compiled(
+        "copied", ("value", *given.values()), [*lines, "made.__class__ = cls", "return made"], known
+    )
     return made

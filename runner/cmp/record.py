@@ -6,8 +6,10 @@ Fields that have their default are left out, so a default of Dialogue never chan
 from __future__ import annotations
 
 import json
-from base64 import b64decode, b64encode
+from base64 import b64decode
+from binascii import b2a_base64
 from dataclasses import fields
+from operator import attrgetter
 from typing import Any
 
 from runner.cmp.dialogue import Dialogue, State
@@ -34,18 +36,19 @@ _PLAIN = frozenset(
 """Fields that are text, numbers or truth values already."""
 _UNWRITTEN = "symmetric_key"
 """What is never written: the key of `encrypted`, which our own key opens again."""
-_DEFAULTS = tuple((field.name, field.default) for field in fields(Dialogue) if field.name != _UNWRITTEN)
-_WRITTEN = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
+_WRITTEN = tuple(field for field in fields(Dialogue) if field.name != _UNWRITTEN)
+_NAMES, _DEFAULTS = [field.name for field in _WRITTEN], [field.default for field in _WRITTEN]
+_VALUES = attrgetter(*_NAMES)
 
 
 def to_record(dialogue: Dialogue) -> str:
     """The dialogue as one line of JSON."""
-    said = {}
-    for name, default in _DEFAULTS:
-        value = getattr(dialogue, name)
-        if value is not default and value != default:  # most are the very default
-            said[name] = _plain(value)
-    return _WRITTEN(said)
+    said = [
+        f'"{name}":{_json(value)}'
+        for name, value, default in zip(_NAMES, _VALUES(dialogue), _DEFAULTS, strict=True)
+        if value is not default and value != default  # most are the very default
+    ]
+    return f"{{{','.join(said)}}}"
 
 
 def from_record(text: str) -> Dialogue:
@@ -60,12 +63,13 @@ def from_record(text: str) -> Dialogue:
         raise ValueError("this is not the record of a dialogue") from problem
 
 
-def _plain(value: Any) -> Any:
+def _json(value: Any) -> str:
+    """A value as JSON. Most of it is base64, in which nothing is to be escaped; a general encoder would look for it."""
     if isinstance(value, bytes):
-        return b64encode(value).decode()
+        return f'"{b2a_base64(value, newline=False).decode()}"'
     if isinstance(value, tuple):
-        return [_plain(part) for part in value]
-    return value.value if isinstance(value, State) else value
+        return f"[{','.join(map(_json, value))}]"
+    return json.dumps(value.value if isinstance(value, State) else value)
 
 
 def _rich(name: str, value: Any) -> Any:

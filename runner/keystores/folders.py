@@ -35,10 +35,11 @@ class Folder:
 
     def __init__(self, base: Path, allowed: tuple[Path, ...] = (), closed: tuple[Path, ...] = ()) -> None:
         self._base = os.path.abspath(base)  # noqa: PTH100 - `..` is resolved as text here; links are looked at apart
-        self._closed = tuple(os.path.realpath(path) for path in closed)
-        named = tuple(os.path.abspath(path) for path in (base, *allowed))  # noqa: PTH100 - the same
-        self._real = tuple(os.path.realpath(path) for path in named)
-        self._named = named + self._real
+        named = [os.path.abspath(path) for path in (base, *allowed)]  # noqa: PTH100 - the same
+        real = [os.path.realpath(path) for path in named]
+        self._closed = _Roots(os.path.realpath(path) for path in closed)
+        self._real = _Roots(real)
+        self._named = _Roots([*named, *real])
 
     def check(self, path: Path, seen: dict[str, str] | None = None) -> Path:
         """The file that `path` (relative: to the base) really is, which need not exist yet.
@@ -58,11 +59,11 @@ class Folder:
         return Path(real)
 
     def _refuse_outside(self, path: Path, named: str, real: str) -> None:
-        if not _below(named, self._named):
+        if not self._named.cover(named):
             why = f"it is outside {self._base}"
-        elif not _below(real, self._real):
+        elif not self._real.cover(real):
             why = f"a symbolic link in it leads out of {self._base}"
-        elif _below(real, self._closed):
+        elif self._closed.cover(real):
             why = "cmp-batch keeps its own state there"
         else:
             return
@@ -86,15 +87,29 @@ class Folder:
 
     def _existing_root(self, parent: Path) -> Path:
         """The folder to start from: the root that `parent` is below, or what exists of the way to it."""
-        start = Path(next((root for root in self._real if _below(str(parent), (root,))), parent))
+        start = Path(self._real.above(str(parent)) or parent)
         while not start.is_dir() and start != start.parent:
             start = start.parent
         return start
 
 
-def _below(path: str, roots: Iterable[str]) -> bool:
-    """Whether a path is one of `roots` or below one; all of them are absolute and tidy."""
-    return any(path == root or path.startswith(root.rstrip(os.sep) + os.sep) for root in roots)
+class _Roots:
+    """Folders that others are below, or the very same; all paths are absolute and tidy."""
+
+    __slots__ = ("_inside", "_paths")
+
+    def __init__(self, paths: Iterable[str]) -> None:
+        self._paths = tuple(paths)
+        self._inside = tuple(path.rstrip(os.sep) + os.sep for path in self._paths)
+
+    def cover(self, path: str) -> bool:
+        """Whether a path is one of them or below one."""
+        return path.startswith(self._inside) or path in self._paths
+
+    def above(self, path: str) -> str | None:
+        """The first of them that a path is, or is below."""
+        both = zip(self._paths, self._inside, strict=True)
+        return next((root for root, inside in both if path == root or path.startswith(inside)), None)
 
 
 def _refuse_link_and_folder(path: Path, real: str) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from dataclasses import fields
 from datetime import UTC, datetime
-from enum import Enum
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
@@ -109,18 +108,18 @@ def _pragma(db: sqlite3.Connection, name: str) -> int:
     return int(db.execute(f"PRAGMA {name}").fetchone()[0])
 
 
-_HELD_ROW, _OPEN_ROW = attrgetter(*HELD), attrgetter(*OPEN)
+_HELD_ROW = attrgetter(*HELD)
+_OPEN_ROW = attrgetter(*("stage.value" if name == "stage" else name for name in OPEN))
+_HELD_MOMENTS, _OPEN_MOMENTS = (HELD.index("at"),), (OPEN.index("at"), OPEN.index("check_after"))
 
 
 def stored(value: Held | Open) -> tuple[object, ...]:
     """The row of a value, its fields in order."""
-    return tuple(map(_plain, (_HELD_ROW if isinstance(value, Held) else _OPEN_ROW)(value)))
-
-
-def _plain(value: object) -> object:
-    if isinstance(value, datetime):
-        return moment_text(value)
-    return value.value if isinstance(value, Enum) else value
+    row = list((_HELD_ROW if isinstance(value, Held) else _OPEN_ROW)(value))
+    for place in _HELD_MOMENTS if isinstance(value, Held) else _OPEN_MOMENTS:
+        if row[place] is not None:
+            row[place] = moment_text(row[place])
+    return tuple(row)
 
 
 def moment_text(moment: datetime) -> str:
