@@ -25,6 +25,9 @@ def tlv(tag: int, body: bytes) -> bytes:
     size = len(body)
     if size < LONG_FORM:
         return _OCTETS[tag] + _OCTETS[size] + body
+    if size <= 0xFFFF:  # noqa: PLR2004 - most messages: two octets, of which the first may be left out
+        high, low = size >> 8, size & 0xFF
+        return bytes((tag, 0x82, high, low) if high else (tag, 0x81, low)) + body
     length = size.to_bytes((size.bit_length() + 7) // 8, "big")
     return bytes((tag, LONG_FORM | len(length))) + length + body
 

@@ -9,6 +9,7 @@ import json
 from base64 import b64decode
 from binascii import b2a_base64
 from dataclasses import fields
+from json.encoder import encode_basestring_ascii
 from operator import attrgetter
 from typing import Any
 
@@ -69,6 +70,8 @@ def _json(value: Any) -> str:
         return f'"{b2a_base64(value, newline=False).decode()}"'
     if isinstance(value, tuple):
         return f"[{','.join(map(_json, value))}]"
+    if isinstance(value, str):
+        return encode_basestring_ascii(value)
     return json.dumps(value.value if isinstance(value, State) else value)
 
 

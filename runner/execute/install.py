@@ -109,17 +109,20 @@ def _installation(
     beside: tuple[NewFile, ...],
     marks: tuple[Mark, ...],
 ) -> Installation:
-    files = [certificate_file(output.certificate, path[0], output.format)]
+    certificates = {output.certificate: path[0]}
     if output.prefix is not None:
-        files += [
-            certificate_file(f"{output.prefix}-{n}.ca", issuer, output.format) for n, issuer in enumerate(path[1:])
-        ]
-    files = [*beside, *(replace(file, mode=output.ownership.mode) for file in files)]
-    whose = numbers_of(output.ownership.owner, output.ownership.group)
-    owned = [replace(file, owner=whose[0], group=whose[1], backup=output.ownership.backup) for file in files]
+        certificates |= {f"{output.prefix}-{number}.ca": issuer for number, issuer in enumerate(path[1:])}
+    mode, backup = output.ownership.mode, output.ownership.backup
+    owner, group = numbers_of(output.ownership.owner, output.ownership.group)
+    owned = [
+        *(replace(file, owner=owner, group=group, backup=backup) for file in beside),
+        *(
+            NewFile(Path(place), written(certificate, output.format), mode, owner, group, backup)
+            for place, certificate in certificates.items()
+        ),
+    ]
     if key_now is None or target is None or key_now == target or is_token(target):
         return Installation(tuple(owned), (), marks)
-    backup = output.ownership.backup
     waiting = tuple(replace(file, path=_beside(file.path), backup=False) for file in owned)
     moves = [Move(_beside(file.path), file.path, backup) for file in owned]
     return Installation(waiting, (Move(Path(key_now), Path(target), backup), *moves), marks)
@@ -143,13 +146,14 @@ def ca_files(output: Output) -> Iterator[str]:
 
 def aside(output: Output, certificate: Certificate) -> Installation:
     """A certificate that the CA issued and that is not in use: kept beside, under a name that is easily recognized."""
-    return Installation((certificate_file(f"{output.certificate}.unconfirmed", certificate, output.format),), ())
+    place = Path(f"{output.certificate}.unconfirmed")
+    return Installation((NewFile(place, written(certificate, output.format)),), ())
 
 
 def _beside(path: Path) -> Path:
     return path.with_name(path.name + STAGED_SUFFIX)
 
 
-def certificate_file(path: str, certificate: Certificate, form: str) -> NewFile:
-    """A certificate as a file, PEM or DER."""
-    return NewFile(Path(path), certificate.der if form == "der" else to_pem(certificate.der))
+def written(certificate: Certificate, form: str) -> bytes:
+    """A certificate as the content of a file, PEM or DER."""
+    return certificate.der if form == "der" else to_pem(certificate.der)

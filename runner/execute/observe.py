@@ -99,13 +99,13 @@ def look_at_request(path: str) -> RequestFacts:
         return RequestFacts(exists=True, problem=problem.why or problem.what)
 
 
-def look_at_key(url: KeyUrl, folder: Folder, folders: dict[str, str] | None = None) -> KeyFacts:
+def look_at_key(url: KeyUrl, folder: Folder, folders: dict[str, str]) -> KeyFacts:
     """A key file, opened only where we may also write: elsewhere it is somebody else's. Tokens show what is public."""
     if not url.is_file:
         seen = key_facts(url)
         return KeyFacts(seen.exists, unseen=seen.sealed, public_key_info=seen.public_key_info, problem=seen.problem)
     try:
-        real = folder.check(Path(url.path), folders)
+        real = Path(folder.place(url.path, folders))
     except CmpBatchError as problem:
         return KeyFacts(exists=_is_file(url.path), unseen=True, problem=problem.why)
     return _plain(key_file_facts(real))

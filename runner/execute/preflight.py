@@ -74,7 +74,7 @@ def preflight(
         if step.verb is Verb.KEEP or isinstance(step.item, TunnelRequest):
             continue
         for key, path in _outputs(step.entry):
-            findings.attempt(step.entry.at(key), lambda path=path: folder.check(Path(path), folders))  # type: ignore[misc]
+            findings.attempt(step.entry.at(key), lambda path=path: folder.place(path, folders))  # type: ignore[misc]
         findings.attempt(step.entry.at("hooks"), lambda item=step.entry: _hooks(item, keyring))  # type: ignore[misc]
         if step.verb in _AT_WORK:
             _passphrase(step.entry, maker, findings)

@@ -20,8 +20,9 @@ from runner.execute.asking import in_header
 from runner.execute.central import protocol_key, with_protocol_key
 from runner.execute.desk import Installation
 from runner.execute.groundwork import Prepared, key_for, protection_of
-from runner.execute.install import certificate_file, is_taken
+from runner.execute.install import is_taken, written
 from runner.execute.reading import read_certificates
+from runner.keystores.files import NewFile
 from runner.keystores.looking import key_file_facts
 from runner.keystores.ownership import numbers_of
 from runner.pki.keyspecs import KeySpec
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
     from runner.execute.desk import Desk
     from runner.execute.groundwork import Preparation
     from runner.keystores.base import StoredKey
-    from runner.keystores.files import NewFile
     from runner.manifest.model import Authority, Recovery
     from runner.pki.certificates import Certificate
 
@@ -128,8 +128,8 @@ async def _files(desk: Desk, item: Recovery, key: RecoveredKey, place: str) -> t
     owner, group = numbers_of(ownership.owner, ownership.group)
     path = Path(f"{place}.prv")
     _, file = await desk.in_thread(desk.maker.hold, item.saved, path, key.private_key)
-    both = (
-        replace(file, mode=ownership.key_mode),
-        replace(certificate_file(f"{place}.crt", key.certificate, item.output.format), mode=ownership.mode),
+    certificate = written(key.certificate, item.output.format)
+    return (
+        replace(file, mode=ownership.key_mode, owner=owner, group=group),
+        NewFile(Path(f"{place}.crt"), certificate, ownership.mode, owner, group),
     )
-    return tuple(replace(each, owner=owner, group=group) for each in both)

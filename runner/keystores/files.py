@@ -12,6 +12,7 @@ import os
 import stat
 from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from runner.errors import KeyStoreError
@@ -22,7 +23,6 @@ from runner.values import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
-    from pathlib import Path
     from types import TracebackType
 
     from runner.ambient import Entropy
@@ -63,13 +63,14 @@ class Mark:
 
 @dataclass(slots=True)
 class _Draft:
-    """A file under its temporary name, open until it has its own."""
+    """A file under its temporary name, open until it has its own: `name` in `folder`."""
 
-    target: Path
+    target: str
+    name: str
     folder: int
     temporary: str
     descriptor: int
-    backup: bool = False
+    backup: bool
 
 
 def write_new(folder: Folder, files: Sequence[NewFile], entropy: Entropy) -> None:
@@ -106,8 +107,8 @@ def move(folder: Folder, pairs: Sequence[tuple[Path, Path]], backed_up: Collecti
             with told("move", source):
                 here, there = group.folder_of(source), group.folder_of(target)
                 if named in backed_up:
-                    keep_previous(target.name, there)
-                os.replace(source.name, target.name, src_dir_fd=here, dst_dir_fd=there)
+                    keep_previous(_name(target), there)
+                os.replace(_name(source), _name(target), src_dir_fd=here, dst_dir_fd=there)
         group.sync_folders()
 
 
@@ -117,10 +118,10 @@ def remove(folder: Folder, paths: Sequence[Path]) -> None:
         for target in _checked(folder, paths):
             with told("remove", target):
                 here = group.folder_of(target)
-                descriptor = os.open(target.name, os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=here)
+                descriptor = os.open(_name(target), os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=here)
                 with os.fdopen(descriptor, "wb") as file:
                     file.write(bytes(os.fstat(descriptor).st_size))
-                os.unlink(target.name, dir_fd=here)
+                os.unlink(_name(target), dir_fd=here)
         group.sync_folders()
 
 
@@ -128,10 +129,10 @@ def mark(folder: Folder, marks: Sequence[Mark]) -> None:
     """Give files their permission bits, owner and group; none of them is followed through a link. KeyStoreError."""
     with _Group(folder) as group:
         for each in marks:
-            target = folder.check(each.path)
+            target = folder.place(each.path, {})
             with told("change the permissions of", target):
                 flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-                descriptor = os.open(target.name, flags, dir_fd=group.folder_of(target))
+                descriptor = os.open(_name(target), flags, dir_fd=group.folder_of(target))
                 try:
                     _own(descriptor, each.owner, each.group)
                     os.fchmod(descriptor, each.mode)
@@ -162,9 +163,13 @@ def read_file(path: Path, limit: int = 1 << 20) -> bytes:
     return octets
 
 
-def _checked(folder: Folder, paths: Iterable[Path]) -> list[Path]:
+def _checked(folder: Folder, paths: Iterable[Path]) -> list[str]:
     seen: dict[str, str] = {}
-    return [folder.check(path, seen) for path in paths]
+    return [folder.place(path, seen) for path in paths]
+
+
+def _name(target: str) -> str:
+    return os.path.basename(target)  # noqa: PTH119 - files by the thousand: a Path costs more than its question
 
 
 class _Group:
@@ -172,7 +177,7 @@ class _Group:
 
     def __init__(self, folder: Folder) -> None:
         self._folder = folder
-        self._folders: dict[Path, int] = {}
+        self._folders: dict[str, int] = {}
         self._drafts: list[_Draft] = []
 
     def __enter__(self) -> Self:
@@ -188,13 +193,14 @@ class _Group:
         for descriptor in self._folders.values():
             os.close(descriptor)
 
-    def folder_of(self, target: Path) -> int:
+    def folder_of(self, target: str) -> int:
         """A descriptor of the folder that `target` is in; one for all that share it. Raises OSError."""
-        if target.parent not in self._folders:
-            self._folders[target.parent] = self._folder.open(target.parent)
-        return self._folders[target.parent]
+        parent = os.path.dirname(target)  # noqa: PTH120 - as in _name
+        if parent not in self._folders:
+            self._folders[parent] = self._folder.open(Path(parent))
+        return self._folders[parent]
 
-    def draft(self, files: Sequence[NewFile], targets: Sequence[Path], entropy: Entropy) -> None:
+    def draft(self, files: Sequence[NewFile], targets: Sequence[str], entropy: Entropy) -> None:
         """Write every file under a temporary name; when all are written, make all of them durable.
 
         All are on their way to the disk before the first is waited for: one commit of the file system then serves
@@ -202,9 +208,8 @@ class _Group:
         """
         for file, target in zip(files, targets, strict=True):
             with told("write", target):
-                draft = _begin(target, self.folder_of(target), entropy)
+                draft = _begin(target, self.folder_of(target), entropy, backup=file.backup)
                 self._drafts.append(draft)
-                draft.backup = file.backup
                 _own(draft.descriptor, file.owner, file.group)
                 os.fchmod(draft.descriptor, file.mode)
                 _write_all(draft.descriptor, file.content)
@@ -219,7 +224,7 @@ class _Group:
         for draft in self._drafts:
             with told("write", draft.target):
                 if draft.backup:
-                    keep_previous(draft.target.name, draft.folder)
+                    keep_previous(draft.name, draft.folder)
                 _rename(draft)
         self.sync_folders()
 
@@ -235,7 +240,7 @@ class _Group:
         except BaseException:
             for draft in created:
                 with suppress(OSError):
-                    os.unlink(draft.target.name, dir_fd=draft.folder)
+                    os.unlink(draft.name, dir_fd=draft.folder)
             raise
 
     def sync_folders(self) -> None:
@@ -245,11 +250,12 @@ class _Group:
                 sync_folder(descriptor)
 
 
-def _begin(target: Path, folder: int, entropy: Entropy) -> _Draft:
+def _begin(target: str, folder: int, entropy: Entropy, *, backup: bool) -> _Draft:
     """An empty file, for our eyes only, beside its place."""
-    temporary = f".{target.name[:_NAME_IN_TEMPORARY]}{TEMPORARY_MARK}{entropy.octets(8).hex()}"
+    name = _name(target)
+    temporary = f".{name[:_NAME_IN_TEMPORARY]}{TEMPORARY_MARK}{entropy.octets(8).hex()}"
     descriptor = os.open(temporary, _DRAFT_FLAGS, KEY_MODE, dir_fd=folder)
-    return _Draft(target, folder, temporary, descriptor)
+    return _Draft(target, name, folder, temporary, descriptor, backup)
 
 
 def _send_off(descriptor: int) -> None:
@@ -270,7 +276,7 @@ def _create(draft: _Draft) -> None:
     try:
         os.link(
             draft.temporary,
-            draft.target.name,
+            draft.name,
             src_dir_fd=draft.folder,
             dst_dir_fd=draft.folder,
             follow_symlinks=False,
@@ -285,13 +291,13 @@ def _create(draft: _Draft) -> None:
 
 def _create_without_links(draft: _Draft) -> None:
     """The same on file systems without hard links (some network shares): take the name, then rename over it."""
-    os.close(os.open(draft.target.name, _DRAFT_FLAGS, KEY_MODE, dir_fd=draft.folder))
+    os.close(os.open(draft.name, _DRAFT_FLAGS, KEY_MODE, dir_fd=draft.folder))
     try:
         _rename(draft)
     except OSError:
-        os.unlink(draft.target.name, dir_fd=draft.folder)
+        os.unlink(draft.name, dir_fd=draft.folder)
         raise
 
 
 def _rename(draft: _Draft) -> None:
-    os.replace(draft.temporary, draft.target.name, src_dir_fd=draft.folder, dst_dir_fd=draft.folder)
+    os.replace(draft.temporary, draft.name, src_dir_fd=draft.folder, dst_dir_fd=draft.folder)

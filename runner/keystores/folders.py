@@ -41,24 +41,29 @@ class Folder:
         self._real = _Roots(real)
         self._named = _Roots([*named, *real])
 
-    def check(self, path: Path, seen: dict[str, str] | None = None) -> Path:
+    def check(self, path: Path) -> Path:
         """The file that `path` (relative: to the base) really is, which need not exist yet.
 
         Raises KeyStoreError where it is outside, in words or through a symbolic link, or is a link or folder itself.
-        `seen` remembers, for many files that are checked one straight after the other, where their folders really are.
+        """
+        return Path(self.place(path, {}))
+
+    def place(self, path: Path | str, seen: dict[str, str]) -> str:
+        """The same as text, for many files that are checked one straight after the other.
+
+        `seen` remembers where their folders really are.
         """
         with told("use", path):
             named = os.path.abspath(os.path.join(self._base, path))  # noqa: PTH100, PTH118 - quicker by far
             parent, name = os.path.split(named)
-            known = {} if seen is None else seen
-            if parent not in known:
-                known[parent] = os.path.realpath(parent)
-            real = os.path.join(known[parent], name)  # noqa: PTH118 - the same
+            if parent not in seen:
+                seen[parent] = os.path.realpath(parent)
+            real = os.path.join(seen[parent], name)  # noqa: PTH118 - the same
             self._refuse_outside(path, named, real)
             _refuse_link_and_folder(path, real)
-        return Path(real)
+        return real
 
-    def _refuse_outside(self, path: Path, named: str, real: str) -> None:
+    def _refuse_outside(self, path: Path | str, named: str, real: str) -> None:
         if not self._named.cover(named):
             why = f"it is outside {self._base}"
         elif not self._real.cover(real):
@@ -112,7 +117,7 @@ class _Roots:
         return next((root for root, inside in both if path == root or path.startswith(inside)), None)
 
 
-def _refuse_link_and_folder(path: Path, real: str) -> None:
+def _refuse_link_and_folder(path: Path | str, real: str) -> None:
     try:
         mode = os.lstat(real).st_mode
     except FileNotFoundError:

@@ -22,7 +22,7 @@ from runner.keystores.generate import generate_key
 from runner.keystores.sealing import Seal
 from runner.keystores.soundness import public_info
 from runner.keystores.stirring import stir
-from runner.pki.keyspecs import key_spec_of
+from runner.pki.keyspecs import spec_of_public_key
 from runner.pki.keyurls import ENV_SCHEME
 from runner.pki.opening import DecryptionKey, PrivateKeyDecrypter
 from runner.pki.signing import PrivateKey, PrivateKeySigner, SignatureChoice
@@ -169,9 +169,8 @@ def _stored(key: PrivateKeyTypes, path: Path, choice: SignatureChoice = Signatur
         signer = PrivateKeySigner(key, choice) if isinstance(key, PrivateKey) else None
     except ValueError as problem:
         raise KeyStoreError(f"{path}: {problem}", next_step="leave the choice of signature out") from None
-    info = public_info(key)
     opener = PrivateKeyDecrypter(key) if isinstance(key, DecryptionKey) else None
-    return StoredKey(signer, key_spec_of(info), info, path, opener)
+    return StoredKey(signer, spec_of_public_key(key.public_key()), public_info(key), path, opener)
 
 
 def key_is_there(url: KeyUrl, secrets: SecretReader) -> bool:

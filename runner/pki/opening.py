@@ -6,6 +6,7 @@ v1.5 never fails at all (implicit rejection): a wrong padding gives random octet
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Protocol
 
 from cryptography.hazmat.primitives import serialization
@@ -65,12 +66,16 @@ class PrivateKeyDecrypter:
 
     def __init__(self, key: DecryptionKey) -> None:
         self._key = key
-        self.public_key_info = key.public_key().public_bytes(
-            serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
-        )
 
     def __repr__(self) -> str:
         return f"<PrivateKeyDecrypter {type(self._key).__name__}>"
+
+    @cached_property
+    def public_key_info(self) -> bytes:
+        """Its SubjectPublicKeyInfo, DER."""
+        return self._key.public_key().public_bytes(
+            serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+        )
 
     def decrypt(self, algorithm: AlgorithmIdentifier, ciphertext: bytes) -> bytes:
         """As in Decrypter; ProtocolError where it cannot be opened."""

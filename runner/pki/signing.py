@@ -8,7 +8,7 @@ not: `cryptography` has no mask generation by SHAKE.
 from __future__ import annotations
 
 import hashlib
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Protocol
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
@@ -129,13 +129,17 @@ class PrivateKeySigner:
         self._key = key
         self._pss = choice.pss
         self._digest = _digest_for(key, choice)
-        self.public_key_info = key.public_key().public_bytes(
-            serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
-        )
         self.algorithm = _algorithm_for(key, self._digest, pss=choice.pss)
 
     def __repr__(self) -> str:
         return f"<PrivateKeySigner {self.algorithm.algorithm}>"
+
+    @cached_property
+    def public_key_info(self) -> bytes:
+        """Its SubjectPublicKeyInfo, DER."""
+        return self._key.public_key().public_bytes(
+            serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+        )
 
     def sign(self, data: bytes) -> bytes:
         """The signature over `data`."""

@@ -114,12 +114,12 @@ def test_a_key_outside_the_folder_is_not_opened(tmp_path, folder, monkeypatch):
     outside = tmp_path.parent / f"{tmp_path.name}-outside.prv"
     outside.write_bytes(SECRET)
     monkeypatch.setattr(observing, "key_file_facts", lambda _: pytest.fail("it was opened"))
-    facts = look_at_key(key_at(outside), folder)
+    facts = look_at_key(key_at(outside), folder, {})
     assert facts.exists
     assert facts.unseen
     assert facts.public_key_info is None
     assert "outside" in facts.problem
-    assert not look_at_key(key_at(f"{outside}-2"), folder).exists
+    assert not look_at_key(key_at(f"{outside}-2"), folder, {}).exists
 
 
 def test_a_key_behind_a_link_that_leads_out_is_not_opened(tmp_path, folder, monkeypatch):
@@ -128,18 +128,18 @@ def test_a_key_behind_a_link_that_leads_out_is_not_opened(tmp_path, folder, monk
     (outside / "k.prv").write_bytes(SECRET)
     (tmp_path / "in").symlink_to(outside)
     monkeypatch.setattr(observing, "key_file_facts", lambda _: pytest.fail("it was opened"))
-    assert look_at_key(key_at(tmp_path / "in" / "k.prv"), folder).unseen
+    assert look_at_key(key_at(tmp_path / "in" / "k.prv"), folder, {}).unseen
 
 
 def test_a_key_that_is_no_file_is_left_to_whoever_opens_it(folder):
-    assert look_at_key(KeyUrl(path="env:KEY", kept="env"), folder) == KeyFacts(exists=True, unseen=True)
+    assert look_at_key(KeyUrl(path="env:KEY", kept="env"), folder, {}) == KeyFacts(exists=True, unseen=True)
 
 
 def test_a_key_is_seen_by_its_public_half_and_a_sealed_one_from_outside(tmp_path, folder, openssl):
     for name, options in (("plain", []), ("sealed", ["-aes-256-cbc", "-pass", "pass:secret"])):
         command = [openssl, "genpkey", "-algorithm", "ed25519", *options, "-out", tmp_path / f"{name}.prv"]
         subprocess.run(command, check=True, capture_output=True)
-    plain, sealed = (look_at_key(key_at(tmp_path / f"{name}.prv"), folder) for name in ("plain", "sealed"))
+    plain, sealed = (look_at_key(key_at(tmp_path / f"{name}.prv"), folder, {}) for name in ("plain", "sealed"))
     assert plain.public_key_info
     assert plain.digest is None
     assert (sealed.sealed, sealed.public_key_info) == (True, None)
