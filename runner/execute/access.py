@@ -216,12 +216,16 @@ def parties(access: Access, protection: Protection, answers: SharedSecret | None
     """
     authority = access.authority
     secret = protection.secret if isinstance(protection, MacProtection) else answers
-    first_only = authority.send_extra_certs == "first"
-    ours = replace(protection, presentation=replace(protection.presentation, first_only=first_only))
+    if authority.send_extra_certs == "first":
+        protection = replace(protection, presentation=replace(protection.presentation, first_only=True))
     return Parties(
-        protection=ours if first_only else protection,
-        peer=replace(
-            Peer(secret, access.anchors, access.recipient, authority.accepts, authority.tolerates),
+        protection=protection,
+        peer=Peer(
+            secret,
+            access.anchors,
+            access.recipient,
+            authority.accepts,
+            authority.tolerates,
             agreed=_agreed(protection, access.dh),
         ),
         recipient=authority.addressee or access.recipient,

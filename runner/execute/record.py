@@ -64,11 +64,13 @@ class Record:
 
     def key_is_at(self, path: str | None) -> None:
         """The key is, or is about to be, at `path`; journalled with the next transition."""
-        self.last = replace(self.last, key_path=path)
+        if path != self.last.key_path:
+            self.last = replace(self.last, key_path=path)
 
     def spends(self, mark: str) -> None:
         """The next transaction uses up the one-time secret with that mark."""
-        self.last = replace(self.last, spends=mark)
+        if mark != self.last.spends:
+            self.last = replace(self.last, spends=mark)
 
     @property
     def spent(self) -> str:

@@ -6,7 +6,7 @@ Names of the standard to DER and back. Whether an extension is welcome is decide
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from runner.asn1.der import elements, open_sequence
 from runner.asn1.primitives import (
@@ -23,8 +23,10 @@ from runner.errors import Malformed
 from runner.pki.names import GeneralName, general_name_from_der
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from datetime import datetime
+
+ValueT = TypeVar("ValueT")
 
 SUBJECT_KEY_IDENTIFIER = "2.5.29.14"
 KEY_USAGE = "2.5.29.15"
@@ -149,14 +151,29 @@ def invalidity_date(moment: datetime) -> Extension:
 
 def find_extension(extensions: Iterable[Extension], oid: str) -> bytes | None:
     """The value of the extension `oid`; None where there is none."""
-    return next((extension.extn_value for extension in extensions if extension.extn_id == oid), None)
+    for extension in extensions:
+        if extension.extn_id == oid:
+            return extension.extn_value
+    return None
+
+
+_SHORT = 1024
+
+
+def _remembered(read: Callable[[bytes], ValueT]) -> Callable[[bytes], ValueT]:
+    """The same, remembered: a CA's extensions return with every certificate. Those that are huge are not kept."""
+    recent = lru_cache(maxsize=256)(read)
+    return lambda value: (recent if len(value) <= _SHORT else read)(value)
 
 
 def key_usages_in(extensions: Iterable[Extension]) -> frozenset[str] | None:
     """The names of the KeyUsage bits that are set; None where the extension is absent."""
     value = find_extension(extensions, KEY_USAGE)
-    if value is None:
-        return None
+    return None if value is None else _key_usages(value)
+
+
+@_remembered
+def _key_usages(value: bytes) -> frozenset[str]:
     return frozenset(KEY_USAGES[bit] for bit in NAMED_BITS.decode(value) if bit < len(KEY_USAGES))
 
 
@@ -169,17 +186,13 @@ def extended_key_usages_in(extensions: Iterable[Extension]) -> frozenset[str] | 
 def alt_names_in(extensions: Iterable[Extension]) -> tuple[GeneralName, ...]:
     """The names in SubjectAltName."""
     value = find_extension(extensions, SUBJECT_ALT_NAME)
-    return () if value is None else (_recent_names if len(value) <= _SHORT else _general_names)(value)
+    return () if value is None else _general_names(value)
 
 
+@_remembered
 def _general_names(value: bytes) -> tuple[GeneralName, ...]:
     start, stop = open_sequence(value)
     return tuple(general_name_from_der(element) for element in elements(value, start, stop, 256))
-
-
-_SHORT = 1024
-_recent_names = lru_cache(maxsize=256)(_general_names)
-"""A certificate's names are looked at several times in a row; those that are huge are not remembered."""
 
 
 def subject_key_identifier_in(extensions: Iterable[Extension]) -> bytes | None:
@@ -191,13 +204,23 @@ def subject_key_identifier_in(extensions: Iterable[Extension]) -> bytes | None:
 def authority_key_identifier_in(extensions: Iterable[Extension]) -> bytes | None:
     """The keyIdentifier in AuthorityKeyIdentifier."""
     value = find_extension(extensions, AUTHORITY_KEY_IDENTIFIER)
-    return None if value is None else decode(AuthorityKeyIdentifier, value).key_identifier
+    return None if value is None else _authority_key_identifier(value)
+
+
+@_remembered
+def _authority_key_identifier(value: bytes) -> bytes | None:
+    return decode(AuthorityKeyIdentifier, value).key_identifier
 
 
 def basic_constraints_in(extensions: Iterable[Extension]) -> BasicConstraints:
     """BasicConstraints; the default (no CA) where the extension is absent."""
     value = find_extension(extensions, BASIC_CONSTRAINTS)
-    return BasicConstraints() if value is None else decode(BasicConstraints, value)
+    return BasicConstraints() if value is None else _basic_constraints(value)
+
+
+@_remembered
+def _basic_constraints(value: bytes) -> BasicConstraints:
+    return decode(BasicConstraints, value)
 
 
 def policies_in(extensions: Iterable[Extension]) -> frozenset[str]:

@@ -95,8 +95,11 @@ def _subject(profile: Profile, certificate: Certificate) -> Difference | None:
 def _alt_names(profile: Profile, certificate: Certificate) -> Difference | None:
     if not profile.alt_names:
         return None
+    names = alt_names_in(certificate.extensions)
+    if names == profile.alt_names:
+        return None
     wanted = {comparable(name): str(name) for name in profile.alt_names}
-    found = {comparable(name): str(name) for name in alt_names_in(certificate.extensions)}
+    found = {comparable(name): str(name) for name in names}
     lacking = [text for name, text in wanted.items() if name not in found]
     beyond = [text for name, text in found.items() if name not in wanted]
     return _uneven("alt_names", "SAN", lacking, beyond)

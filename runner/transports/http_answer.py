@@ -7,11 +7,12 @@ is lost. What a status or a field means for CMP is in answers.py.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from re import compile as regex
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
 LONGEST_HEAD = 16 * 1024
 """Octets of status and header fields, interim answers before them and trailers included; and of a chunk's line."""
@@ -42,7 +43,7 @@ class AnswerReader:
 
     def __init__(self, limit: int) -> None:
         self.status: int | None = None
-        self.fields: dict[bytes, bytes] = {}
+        self.fields: Mapping[bytes, bytes] = {}
         self.complete = False
         self.keeps = False
         """Whether the peer lets the connection be used again, and showed where its answer ends."""
@@ -76,23 +77,20 @@ class AnswerReader:
 
     def _head(self) -> bool:
         """Status line and fields, once they are there whole; False where more has to come."""
-        lines = self._lines()
-        if lines is None:
+        octets = self._up_to_empty_line()
+        if octets is None:
             return False
-        start = _STATUS.fullmatch(lines[0]) if lines else None
-        if start is None:
-            raise BrokenAnswerError("no status line")
-        status, fields = int(start[3]), _fields(lines[1:])
-        if status in _INTERIM:
-            if status == _SWITCHING:
+        head = _read_head(octets)
+        if head.status in _INTERIM:
+            if head.status == _SWITCHING:
                 raise BrokenAnswerError("it goes on in another protocol")
             return True
-        self.status, self.fields = status, fields
-        self._step = self._framing((int(start[1]), int(start[2])))
+        self.status, self.fields = head.status, head.fields
+        self._step = self._framing(head.version)
         return True
 
-    def _lines(self) -> list[bytes] | None:
-        """The lines up to an empty one, which they are taken away with; a lone LF ends a line, too (RFC 9112 §2.2)."""
+    def _up_to_empty_line(self) -> bytes | None:
+        """The octets up to an empty line, both taken away; a lone LF ends a line, too (RFC 9112 §2.2)."""
         octets = self._octets
         ends = [(at, size) for mark, size in ((b"\n\r\n", 3), (b"\n\n", 2)) if (at := octets.find(mark)) >= 0]
         at, size = min(ends, default=(len(octets), 0))
@@ -101,9 +99,9 @@ class AnswerReader:
             raise BrokenAnswerError("its head is too long")
         if not ends:
             return None
-        lines = bytes(octets[:at]).split(b"\n")
+        head = bytes(octets[:at])
         del octets[: at + size]
-        return [line.removesuffix(b"\r") for line in lines]
+        return head
 
     def _framing(self, version: tuple[int, int]) -> Callable[[], bool]:
         """How the body ends (RFC 9112 §6.3), and whether the connection may live on (§9.3)."""
@@ -189,6 +187,22 @@ class AnswerReader:
         return bool(line)
 
 
+class _Head(NamedTuple):
+    version: tuple[int, int]
+    status: int
+    fields: Mapping[bytes, bytes]
+
+
+@lru_cache(maxsize=64)
+def _read_head(octets: bytes) -> _Head:
+    """What a head says, line by line. Within a second a server says the same again and again."""
+    first, *rest = (line.removesuffix(b"\r") for line in octets.split(b"\n"))
+    start = _STATUS.fullmatch(first)
+    if start is None:
+        raise BrokenAnswerError("no status line")
+    return _Head((int(start[1]), int(start[2])), int(start[3]), _fields(rest))
+
+
 def _fields(lines: list[bytes]) -> dict[bytes, bytes]:
     """Header fields by lower-case name, those of one name joined by commas (RFC 9110 §5.3)."""
     fields: dict[bytes, bytes] = {}
@@ -212,7 +226,7 @@ def _value(line: bytes) -> bytes:
     return match[2]
 
 
-def _length(fields: dict[bytes, bytes]) -> int | None:
+def _length(fields: Mapping[bytes, bytes]) -> int | None:
     """Content-Length, which may be said more than once, but not otherwise."""
     lengths = _list(fields, b"content-length")
     if lengths and (len(set(lengths)) > 1 or not _LENGTH.fullmatch(lengths[0])):
@@ -220,14 +234,14 @@ def _length(fields: dict[bytes, bytes]) -> int | None:
     return int(lengths[0]) if lengths else None
 
 
-def _is_chunked(fields: dict[bytes, bytes]) -> bool:
+def _is_chunked(fields: Mapping[bytes, bytes]) -> bool:
     codings = [coding for coding in _list(fields, b"transfer-encoding") if coding]
     if codings not in ([], [b"chunked"]):
         raise BrokenAnswerError("an unknown transfer coding")
     return bool(codings)
 
 
-def _list(fields: dict[bytes, bytes], name: bytes) -> list[bytes]:
+def _list(fields: Mapping[bytes, bytes], name: bytes) -> list[bytes]:
     """The elements of a field that is a list, in lower case; those that are empty, too."""
     value = fields.get(name)
     return [] if value is None else [element.strip().lower() for element in value.split(b",")]

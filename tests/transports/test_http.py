@@ -168,7 +168,7 @@ def test_interim_answers_without_end_meet_the_time_limit(peer, outcomes):
             talk.send(b"HTTP/1.1 102 Processing\r\n\r\n")
             await asyncio.sleep(0.01)
 
-    [error] = outcomes(peer(script), timeout=0.2)
+    [error] = outcomes(peer(script), timeout=1)
     assert type(error) is Unanswered
 
 
