@@ -14,7 +14,7 @@ LONG_FORM = 0x80
 """The bit of a length's first octet that says: so many octets of length follow."""
 _HIGH_TAG = 0x1F
 _MAX_LENGTH_OCTETS = 4
-
+_IN_ONE_OCTET, _IN_TWO_OCTETS = LONG_FORM | 1, LONG_FORM | 2
 
 _OCTETS = tuple(bytes((number,)) for number in range(256))
 """Each octet as bytes: headers are put together from them, which is quicker than making them from numbers."""
@@ -25,9 +25,10 @@ def tlv(tag: int, body: bytes) -> bytes:
     size = len(body)
     if size < LONG_FORM:
         return _OCTETS[tag] + _OCTETS[size] + body
-    if size <= 0xFFFF:  # noqa: PLR2004 - most messages: two octets, of which the first may be left out
-        high, low = size >> 8, size & 0xFF
-        return bytes((tag, 0x82, high, low) if high else (tag, 0x81, low)) + body
+    high = size >> 8
+    if high <= 0xFF:  # noqa: PLR2004 - an octet
+        head = (tag, _IN_TWO_OCTETS, high, size & 0xFF) if high else (tag, _IN_ONE_OCTET, size)
+        return bytes(head) + body
     length = size.to_bytes((size.bit_length() + 7) // 8, "big")
     return bytes((tag, LONG_FORM | len(length))) + length + body
 
@@ -39,7 +40,10 @@ def read_header(octets: bytes, at: int, end: int) -> tuple[int, int, int]:
     tag = octets[at]
     size = octets[at + 1]
     start = at + 2
-    if size >= LONG_FORM:
+    if size == _IN_TWO_OCTETS and start + 2 <= end:  # most messages and certificates
+        size = octets[start] << 8 | octets[start + 1]
+        start += 2
+    elif size >= LONG_FORM:
         start, size = _long_length(octets, start, size & 0x7F, end)
     if tag & _HIGH_TAG == _HIGH_TAG:
         raise Malformed("an ASN.1 tag above 30 stands where CMP has none", why=f"at octet {at}")

@@ -17,7 +17,7 @@ import dataclasses
 from types import NoneType, UnionType
 from typing import Annotated, Any, TypeVar, dataclass_transform, get_args, get_origin, get_type_hints
 
-from runner.asn1.der import SEQUENCE_TAG, read_header, tlv
+from runner.asn1.der import LONG_FORM, SEQUENCE_TAG, read_header, tlv
 from runner.asn1.primitives import Codec
 from runner.errors import Malformed
 from runner.values import compiled, frozen, twin_of
@@ -77,7 +77,7 @@ class _Sequence(Codec[Any]):
         made = self.make
         known = {"new": object.__new__, "made_of": made, "twin": twin_of(made), "lacking": _lacking, "odd": _odd}
         for number, (_, codec, default) in enumerate(self.fields):
-            known |= {f"tags{number}": codec.tags, f"default{number}": default}
+            known |= {f"codec{number}": codec, f"tags{number}": codec.tags, f"default{number}": default}
             known |= {f"read{number}": codec.read, f"encode{number}": codec.encode}
         return compiled(name, parameters, lines, known)
 
@@ -94,9 +94,22 @@ class _Sequence(Codec[Any]):
         for number, (name, codec, default) in enumerate(self.fields):
             there = "start < stop" if codec.tags is None else f"start < stop and octets[start] in tags{number}"
             missing = f"lacking(made_of, '{name}', start)" if default is dataclasses.MISSING else f"default{number}"
-            lines += [f"if {there}: made.{name}, start = read{number}(octets, start, stop)"]
-            lines += [f"else: made.{name} = {missing}"]
+            lines += [f"if {there}:", *_reads(number, name, codec), f"else: made.{name} = {missing}"]
         return [*lines, "if start != stop: odd(made_of, start)", "made.__class__ = made_of", "return made"]
+
+
+def _reads(number: int, name: str, codec: Codec[Any]) -> list[str]:
+    """What reads one field; a short element on the spot, as Codec.read would, where its codec has no way of its own."""
+    read = f"made.{name}, start = read{number}(octets, start, stop)"
+    if type(codec).read is not Codec.read:
+        return [f"    {read}"]
+    return [
+        "    at = start + 2",
+        f"    if at < stop and octets[start + 1] < {LONG_FORM} and at + octets[start + 1] <= stop:",
+        "        start = at + octets[start + 1]",
+        f"        made.{name} = codec{number}.parse(octets, at, start)",
+        f"    else: {read}",
+    ]
 
 
 def _lacking(cls: type, name: str, at: int) -> None:

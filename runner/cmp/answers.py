@@ -78,7 +78,8 @@ def _on_certificate_response(received: Received) -> tuple[Dialogue, Action]:
     response = _own_response(content, received.dialogue, received.parties.peer.tolerates)
     if response is None:
         return _not_yet(replace(received.dialogue, left_out=received.dialogue.state is not State.POLLING))
-    received = replace(received, dialogue=replace(received.dialogue, cert_req_id=response.cert_req_id))
+    if response.cert_req_id != received.dialogue.cert_req_id:
+        received = replace(received, dialogue=replace(received.dialogue, cert_req_id=response.cert_req_id))
     status = status_of(response.status)
     if status.status == "waiting":
         return _put_off(received, status, whole=False)

@@ -59,8 +59,10 @@ def as_begun(parties: Parties, dialogue: Dialogue) -> Parties:
     return replace(parties, pvno=read_message(dialogue.request).message.header.pvno)
 
 
-def header_of(dialogue: Dialogue, parties: Parties, now: datetime) -> PKIHeader:
-    """The header of the next message (RFC 9810 §5.1.1)."""
+def header_of(
+    dialogue: Dialogue, nonce: bytes, parties: Parties, now: datetime, general_info: tuple[InfoTypeAndValue, ...] = ()
+) -> PKIHeader:
+    """The header of the next message, whose senderNonce is `nonce` (RFC 9810 §5.1.1)."""
     return PKIHeader(
         pvno=parties.pvno,
         sender=sender_of(parties.protection),
@@ -68,6 +70,7 @@ def header_of(dialogue: Dialogue, parties: Parties, now: datetime) -> PKIHeader:
         message_time=now if parties.message_time else None,
         sender_kid=sender_kid_of(parties.protection),
         transaction_id=dialogue.transaction_id,
-        sender_nonce=dialogue.nonce,
+        sender_nonce=nonce,
         recip_nonce=dialogue.peer_nonce or None,
+        general_info=general_info,
     )

@@ -71,10 +71,20 @@ def start_together(
         return (_taken_over(requests[0].order, parties, now, entropy),)
     opening, nonce, kind = opening or Opening(entropy.octets(NONCE)), entropy.octets(NONCE), requests[0].order.kind
     recipient = opening.recipient or directory_name(parties.recipient.der if parties.recipient else NULL_DN)
-    blank = Dialogue(kind, State.REQUESTED, opening.transaction_id, b"", nonce, nonce, recipient=recipient)
-    blank = replace(blank, of=len(requests), peer_nonce=opening.peer_nonce, kem_ciphertext=opening.ciphertext)
+    blank = Dialogue(
+        kind,
+        State.REQUESTED,
+        opening.transaction_id,
+        b"",
+        nonce,
+        nonce,
+        peer_nonce=opening.peer_nonce,
+        recipient=recipient,
+        of=len(requests),
+        kem_ciphertext=opening.ciphertext,
+    )
     implicit = parties.implicit_confirm and kind not in ("rr", "genm") and parties.pvno > CMP_1999
-    header = replace(header_of(blank, parties, now), general_info=general_info_of(parties, implicit=implicit))
+    header = header_of(blank, nonce, parties, now, general_info_of(parties, implicit=implicit))
     message = protect(header, request_body(requests), parties.protection)
     certificates = [asked.order.certificate for asked in requests]
     return tuple(
@@ -87,11 +97,20 @@ def _taken_over(order: Order, parties: Parties, now: datetime, entropy: Entropy)
     """A transaction that another tool began: what was asked there is not known, and a pollReq is our first message."""
     nonce = entropy.octets(NONCE)
     recipient = directory_name(parties.recipient.der if parties.recipient else NULL_DN)
-    blank = Dialogue(POLL_REQ, State.POLLING, order.transaction_id, b"", nonce, nonce, recipient=recipient)
-    blank = replace(blank, polls=1, waits_since=now.isoformat())
+    blank = Dialogue(
+        POLL_REQ,
+        State.POLLING,
+        order.transaction_id,
+        b"",
+        nonce,
+        nonce,
+        recipient=recipient,
+        polls=1,
+        waits_since=now.isoformat(),
+    )
     if not order.transaction_id:  # the transport has a reference to its answer, which says the transactionID
         return blank
-    message = protect(header_of(blank, parties, now), poll_body((blank.cert_req_id,)), parties.protection)
+    message = protect(header_of(blank, nonce, parties, now), poll_body((blank.cert_req_id,)), parties.protection)
     return replace(blank, request=message)
 
 
@@ -100,7 +119,7 @@ def _next(
 ) -> tuple[Dialogue, ...]:
     """The dialogues, which share a transaction, with their next message made."""
     nonce = entropy.octets(NONCE)
-    message = protect(header_of(replace(dialogues[0], nonce=nonce), parties, now), body, parties.protection)
+    message = protect(header_of(dialogues[0], nonce, parties, now), body, parties.protection)
     return tuple(
         replace(
             dialogue,
@@ -137,7 +156,7 @@ def confirm(
 
     In the order of `decisions`. RFC 2510 has conf in its place, which is sent where nothing is rejected.
     """
-    dialogues = [replace(dialogue, refused=problem.what if problem else "") for dialogue, problem in decisions]
+    dialogues = [_decided(dialogue, problem.what if problem else "") for dialogue, problem in decisions]
     if parties.pvno == CMP_1999 and not any(dialogue.refused for dialogue in dialogues):
         return tuple((dialogue, Tell()) for dialogue in _told(dialogues, parties, now))
     if dialogues[0].confirmed or parties.pvno == CMP_1999:
@@ -148,6 +167,10 @@ def confirm(
     )
     asking = _next(dialogues, State.CONFIRMING, Chosen("certConf", statuses), parties, now, entropy)
     return tuple((dialogue, Send()) for dialogue in asking)
+
+
+def _decided(dialogue: Dialogue, refused: str) -> Dialogue:
+    return dialogue if dialogue.refused == refused else replace(dialogue, refused=refused)
 
 
 def is_told(dialogue: Dialogue, parties: Parties) -> bool:
@@ -163,7 +186,7 @@ def _told(dialogues: Sequence[Dialogue], parties: Parties, now: datetime) -> tup
     ours, keys = parties.protection, b"".join(dialogue.symmetric_key for dialogue in dialogues)
     if keys and isinstance(ours, MacProtection):
         ours = replace(ours, secret=SharedSecret(keys))
-    message = protect(header_of(dialogues[0], parties, now), Chosen("pkiconf", None), ours)
+    message = protect(header_of(dialogues[0], dialogues[0].nonce, parties, now), Chosen("pkiconf", None), ours)
     return tuple(
         replace(
             dialogue, state=State.CONFIRMING, origin=dialogue.state, request=message, symmetric_key=b"", encrypted=b""

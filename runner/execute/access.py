@@ -31,7 +31,7 @@ from runner.pki.guessing import is_guessable
 from runner.pki.kems import is_kem_key
 from runner.pki.macs import AgreedSecret, SharedSecret
 from runner.pki.names import directory_name
-from runner.pki.signing import SignatureChoice
+from runner.pki.signers import SignatureChoice
 from runner.values import frozen, replace
 
 if TYPE_CHECKING:

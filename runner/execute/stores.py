@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from runner.manifest.placing import Output, Store
     from runner.pki.certificates import Certificate
     from runner.pki.keyurls import KeyUrl
-    from runner.pki.signing import PrivateKey
+    from runner.pki.signers import PrivateKey
 
 
 @frozen

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Self
 from runner.errors import KeyStoreError
 from runner.keystores.backups import keep_previous
 from runner.keystores.folders import sync_folder
-from runner.keystores.troubles import told, trouble
+from runner.keystores.troubles import told
 from runner.values import frozen
 
 if TYPE_CHECKING:
@@ -76,9 +76,6 @@ class _Draft:
 def write_new(folder: Folder, files: Sequence[NewFile], entropy: Entropy) -> None:
     """Create files that must not exist yet, durably. KeyStoreError: none of them was created."""
     targets = _checked(folder, [file.path for file in files])
-    for target in targets:
-        if os.path.lexists(target):
-            raise trouble(FileExistsError(errno.EEXIST, ""), "create", target)
     with _Group(folder) as group:
         group.draft(files, targets, entropy)
         group.create_all()

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Protocol, cast
 from runner.errors import KeyStoreError
 from runner.keystores import pkcs8
 from runner.pki.savetypes import SAVE_TYPES, Passphrase
-from runner.pki.signing import PrivateKey
+from runner.pki.signers import PrivateKey
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -25,7 +25,7 @@ from runner.keystores.stirring import stir
 from runner.pki.keyspecs import spec_of_public_key
 from runner.pki.keyurls import ENV_SCHEME
 from runner.pki.opening import DecryptionKey, PrivateKeyDecrypter
-from runner.pki.signing import PrivateKey, PrivateKeySigner, SignatureChoice
+from runner.pki.signers import PrivateKey, PrivateKeySigner, SignatureChoice
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -21,7 +21,8 @@ from runner.keystores.tokenmodules import binding
 from runner.keystores.tokenobjects import private_key
 from runner.keystores.tokenpool import session
 from runner.pki.opening import cannot_open, rsa_padding
-from runner.pki.signing import SignatureChoice, load_public_key
+from runner.pki.signers import SignatureChoice
+from runner.pki.signing import load_public_key
 from runner.system import SystemEntropy
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ from runner.keystores.tokenobjects import everything, info_of, private_key, publ
 from runner.keystores.tokenpool import find_token, session, turn, words
 from runner.pki.key_wishes import CURVES
 from runner.pki.keyspecs import KeySpec, key_spec_of
-from runner.pki.signing import SignatureChoice
+from runner.pki.signers import SignatureChoice
 from runner.pki.tokenuris import TokenUri, parse_token_uri
 from runner.values import frozen
 

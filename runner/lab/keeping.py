@@ -34,7 +34,8 @@ from runner.pki.envelopes import (
 )
 from runner.pki.opening import PrivateKeyDecrypter
 from runner.pki.private_keys import Judgement, open_private_key, seal_private_key, seal_private_key_v2
-from runner.pki.signing import PrivateKeySigner, load_public_key
+from runner.pki.signers import PrivateKeySigner
+from runner.pki.signing import load_public_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable

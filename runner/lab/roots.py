@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, mldsa,
 from runner.errors import Malformed, StateError
 from runner.lab.issuing import Issuer, make_link, make_next_root, make_root
 from runner.pki.certificates import Certificate, certificates_in, to_pem
-from runner.pki.signing import PrivateKey, PrivateKeySigner
+from runner.pki.signers import PrivateKey, PrivateKeySigner
 from runner.values import frozen
 
 if TYPE_CHECKING:

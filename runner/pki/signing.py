@@ -8,7 +8,7 @@ not: `cryptography` has no mask generation by SHAKE.
 from __future__ import annotations
 
 import hashlib
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from typing import TYPE_CHECKING, Protocol
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
@@ -17,40 +17,31 @@ from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, m
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 
 from runner.asn1.algorithms import (
-    DER_NULL,
     DSA_SIGNATURES,
     ECDSA_SIGNATURES,
     ED448,
     ED25519,
     HASHES,
-    MGF1,
     RSA_SIGNATURES,
     RSASSA_PSS,
     AlgorithmIdentifier,
     RSASSAPSSParams,
 )
-from runner.asn1.structures import decode, encode
+from runner.asn1.structures import decode
 from runner.errors import Malformed
 from runner.values import frozen
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 
-_HASHES: dict[str, hashes.HashAlgorithm] = {
+SIGNATURE_HASHES: dict[str, hashes.HashAlgorithm] = {
     "sha1": hashes.SHA1(),  # noqa: S303 - read only, and only by those who ask
     "sha224": hashes.SHA224(),
     "sha256": hashes.SHA256(),
     "sha384": hashes.SHA384(),
     "sha512": hashes.SHA512(),
 }
-_ECDSA = {name: ec.ECDSA(digest) for name, digest in _HASHES.items()}
-_CURVE_HASHES = {
-    "secp384r1": "sha384",
-    "secp521r1": "sha512",
-    "brainpoolP384r1": "sha384",
-    "brainpoolP512r1": "sha512",
-}
-_DEFAULT_HASH = "sha256"
+ECDSA_HASHES = {name: ec.ECDSA(digest) for name, digest in SIGNATURE_HASHES.items()}
 _LONGEST_SALT = 2048
 """Octets of an RSA modulus; a salt is shorter."""
 _ECDSA_SHAKES: dict[str, tuple[str, int, hashes.HashAlgorithm]] = {
@@ -61,7 +52,7 @@ _ECDSA_SHAKES: dict[str, tuple[str, int, hashes.HashAlgorithm]] = {
 
 _MlDsaPrivate = mldsa.MLDSA44PrivateKey | mldsa.MLDSA65PrivateKey | mldsa.MLDSA87PrivateKey
 _MlDsaPublic = mldsa.MLDSA44PublicKey | mldsa.MLDSA65PublicKey | mldsa.MLDSA87PublicKey
-_ML_DSA: dict[str, tuple[type[_MlDsaPrivate], type[_MlDsaPublic]]] = {
+ML_DSA: dict[str, tuple[type[_MlDsaPrivate], type[_MlDsaPublic]]] = {
     "2.16.840.1.101.3.4.3.17": (mldsa.MLDSA44PrivateKey, mldsa.MLDSA44PublicKey),
     "2.16.840.1.101.3.4.3.18": (mldsa.MLDSA65PrivateKey, mldsa.MLDSA65PublicKey),
     "2.16.840.1.101.3.4.3.19": (mldsa.MLDSA87PrivateKey, mldsa.MLDSA87PublicKey),
@@ -72,17 +63,6 @@ _RSA_BITS = (1024, 16_384)
 """Moduli that signatures are verified with: shorter ones are broken, longer ones only cost time."""
 _LONGEST_KEY = 16_384
 """Octets of a SubjectPublicKeyInfo; keys are remembered."""
-PrivateKey = (
-    rsa.RSAPrivateKey
-    | ec.EllipticCurvePrivateKey
-    | ed25519.Ed25519PrivateKey
-    | ed448.Ed448PrivateKey
-    | dsa.DSAPrivateKey
-    | mldsa.MLDSA44PrivateKey
-    | mldsa.MLDSA65PrivateKey
-    | mldsa.MLDSA87PrivateKey
-)
-"""Private keys that sign."""
 
 
 @frozen
@@ -111,105 +91,6 @@ class Signer(Protocol):
         ...
 
 
-@frozen
-class SignatureChoice:
-    """How a signer signs: `digest` is a hash's name, empty for the one that suits the key; `pss` is for RSA keys."""
-
-    digest: str = ""
-    pss: bool = False
-
-
-class PrivateKeySigner:
-    """A Signer whose key is in memory. Its repr shows the kind of key and nothing else.
-
-    ValueError where the choice does not go with the key.
-    """
-
-    def __init__(self, key: PrivateKey, choice: SignatureChoice = SignatureChoice()) -> None:
-        self._key = key
-        self._pss = choice.pss
-        self._digest = _digest_for(key, choice)
-        self.algorithm = _algorithm_for(key, self._digest, pss=choice.pss)
-
-    def __repr__(self) -> str:
-        return f"<PrivateKeySigner {self.algorithm.algorithm}>"
-
-    @cached_property
-    def public_key_info(self) -> bytes:
-        """Its SubjectPublicKeyInfo, DER."""
-        return self._key.public_key().public_bytes(
-            serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
-        )
-
-    def sign(self, data: bytes) -> bytes:
-        """The signature over `data`."""
-        key = self._key
-        if isinstance(key, rsa.RSAPrivateKey):
-            return key.sign(data, self._padding(), _HASHES[self._digest])
-        if isinstance(key, ec.EllipticCurvePrivateKey):
-            return key.sign(data, _ECDSA[self._digest])
-        if isinstance(key, dsa.DSAPrivateKey):
-            return key.sign(data, _HASHES[self._digest])
-        return key.sign(data)
-
-    def _padding(self) -> padding.PSS | padding.PKCS1v15:
-        digest = _HASHES[self._digest]
-        return padding.PSS(padding.MGF1(digest), digest.digest_size) if self._pss else padding.PKCS1v15()
-
-
-def _digest_for(key: PrivateKey, choice: SignatureChoice) -> str:
-    """The hash to sign with: the one asked for, else that of the curve, else SHA-256; none for EdDSA and ML-DSA."""
-    if choice.pss and not isinstance(key, rsa.RSAPrivateKey):
-        raise ValueError("RSASSA-PSS needs an RSA key")
-    if not isinstance(key, rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | dsa.DSAPrivateKey):
-        if choice.digest:
-            raise ValueError("this kind of key signs without a hash of our choice")
-        return ""
-    if choice.digest and choice.digest not in _digests(key):
-        raise ValueError(f"this kind of key does not sign with {choice.digest}: one of {', '.join(_digests(key))}")
-    curve = key.curve.name if isinstance(key, ec.EllipticCurvePrivateKey) else ""
-    return choice.digest or _CURVE_HASHES.get(curve, _DEFAULT_HASH)
-
-
-def _digests(key: PrivateKey) -> tuple[str, ...]:
-    """The hashes that a kind of key can sign with; SHA-1 only if asked for by name (CMP v1)."""
-    if isinstance(key, rsa.RSAPrivateKey):
-        return tuple(RSA_SIGNATURES.values())
-    return tuple((DSA_SIGNATURES if isinstance(key, dsa.DSAPrivateKey) else ECDSA_SIGNATURES).values())
-
-
-def _algorithm_for(key: PrivateKey, digest: str, *, pss: bool) -> AlgorithmIdentifier:
-    if isinstance(key, rsa.RSAPrivateKey):
-        return _pss_algorithm(digest) if pss else _rsa_algorithm(digest)
-    if isinstance(key, ec.EllipticCurvePrivateKey):
-        return AlgorithmIdentifier(algorithm=_oid(ECDSA_SIGNATURES, digest))
-    if isinstance(key, dsa.DSAPrivateKey):
-        return AlgorithmIdentifier(algorithm=_oid(DSA_SIGNATURES, digest))
-    if isinstance(key, ed25519.Ed25519PrivateKey | ed448.Ed448PrivateKey):
-        return AlgorithmIdentifier(algorithm=ED25519 if isinstance(key, ed25519.Ed25519PrivateKey) else ED448)
-    oid = next(oid for oid, (private, _) in _ML_DSA.items() if isinstance(key, private))
-    return AlgorithmIdentifier(algorithm=oid)
-
-
-def _rsa_algorithm(digest: str) -> AlgorithmIdentifier:
-    return AlgorithmIdentifier(algorithm=_oid(RSA_SIGNATURES, digest), parameters=DER_NULL)
-
-
-def _oid(names: dict[str, str], name: str) -> str:
-    return next(oid for oid, known in names.items() if known == name)
-
-
-def _pss_algorithm(digest: str) -> AlgorithmIdentifier:
-    """RSASSA-PSS with one hash for everything and a salt of its length (RFC 4055 §3.1)."""
-    inner = AlgorithmIdentifier(algorithm=_oid(HASHES, digest), parameters=DER_NULL)
-    parameters = RSASSAPSSParams(
-        hash_algorithm=inner,
-        mask_gen_algorithm=AlgorithmIdentifier(algorithm=MGF1, parameters=encode(inner)),
-        salt_length=_HASHES[digest].digest_size,
-    )
-    return AlgorithmIdentifier(algorithm=RSASSA_PSS, parameters=encode(parameters))
-
-
 def sign(signer: Signer, data: bytes) -> SignedBits:
     """`data` signed, with the algorithm beside the signature."""
     return SignedBits(signer.algorithm, signer.sign(data))
@@ -218,7 +99,7 @@ def sign(signer: Signer, data: bytes) -> SignedBits:
 _PLAIN: dict[str, type[ed25519.Ed25519PublicKey | ed448.Ed448PublicKey | _MlDsaPublic]] = {
     ED25519: ed25519.Ed25519PublicKey,
     ED448: ed448.Ed448PublicKey,
-    **{oid: public for oid, (_, public) in _ML_DSA.items()},
+    **{oid: public for oid, (_, public) in ML_DSA.items()},
 }
 """Algorithms that take the data as it is → their public keys."""
 SIGNATURE_ALGORITHMS = frozenset(
@@ -263,7 +144,7 @@ def _verify(
     elif isinstance(key, ec.EllipticCurvePublicKey):
         _verify_ecdsa(key, oid, signature, data)
     elif isinstance(key, dsa.DSAPublicKey):
-        key.verify(signature, data, _HASHES[DSA_SIGNATURES[oid]])
+        key.verify(signature, data, SIGNATURE_HASHES[DSA_SIGNATURES[oid]])
     elif oid in _PLAIN and isinstance(key, _PLAIN[oid]):
         key.verify(signature, data)
     else:
@@ -275,12 +156,12 @@ def _rsa_padding(
 ) -> tuple[padding.PSS | padding.PKCS1v15, hashes.HashAlgorithm]:
     if algorithm.algorithm == RSASSA_PSS:
         return _pss(algorithm, allow_sha1=allow_sha1)
-    return padding.PKCS1v15(), _HASHES[RSA_SIGNATURES[algorithm.algorithm]]
+    return padding.PKCS1v15(), SIGNATURE_HASHES[RSA_SIGNATURES[algorithm.algorithm]]
 
 
 def _verify_ecdsa(key: ec.EllipticCurvePublicKey, oid: str, signature: bytes, data: bytes) -> None:
     if oid in ECDSA_SIGNATURES:
-        key.verify(signature, data, _ECDSA[ECDSA_SIGNATURES[oid]])
+        key.verify(signature, data, ECDSA_HASHES[ECDSA_SIGNATURES[oid]])
         return
     if oid not in _ECDSA_SHAKES:
         raise UnsupportedAlgorithm("no signature of this kind of key")
@@ -299,5 +180,5 @@ def _pss(algorithm: AlgorithmIdentifier, *, allow_sha1: bool) -> tuple[padding.P
         raise UnsupportedAlgorithm("RSASSA-PSS with a hash that is not accepted")
     if not 0 <= parameters.salt_length <= _LONGEST_SALT:
         raise UnsupportedAlgorithm("RSASSA-PSS with an impossible salt")
-    digest = _HASHES[named]
+    digest = SIGNATURE_HASHES[named]
     return padding.PSS(padding.MGF1(digest), parameters.salt_length), digest

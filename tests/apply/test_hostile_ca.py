@@ -13,7 +13,7 @@ from support.issuing import issued, new_key, root
 from support.peers import Reply, honestly, refused_port
 from support.site import FRESH, entries, entry
 
-from runner.pki.signing import PrivateKeySigner
+from runner.pki.signers import PrivateKeySigner
 
 PAGE = b"<!DOCTYPE html><html><head><title>Please log in</title></head></html>"
 

@@ -27,7 +27,7 @@ from runner.cmp.protection import MacProtection, Peer, SignatureProtection
 from runner.pki.mac_parameters import MacParameters
 from runner.pki.macs import SharedSecret
 from runner.pki.names import parse_name
-from runner.pki.signing import PrivateKeySigner
+from runner.pki.signers import PrivateKeySigner
 
 GOLDEN = Path(__file__).parent / "golden"
 CA = root("Golden CA", key=Ed25519PrivateKey.from_private_bytes(bytes(range(32, 64))), serial=1)

@@ -27,7 +27,7 @@ from runner.pki.certificates import parse_certificate
 from runner.pki.extensions import CRL_REASONS
 from runner.pki.names import parse_general_name, parse_name
 from runner.pki.profile import Profile
-from runner.pki.signing import PrivateKeySigner
+from runner.pki.signers import PrivateKeySigner
 
 
 def only(body: Chosen):

@@ -29,7 +29,7 @@ from runner.pki.mac_parameters import MacParameters
 from runner.pki.macs import SharedSecret
 from runner.pki.names import parse_name
 from runner.pki.profile import Profile
-from runner.pki.signing import PrivateKeySigner
+from runner.pki.signers import PrivateKeySigner
 from runner.state.inventory import Stage as At
 
 RETRIES = 1

@@ -18,7 +18,7 @@ from runner.keystores.formats import is_sealed, read_private_key, write_private_
 from runner.keystores.generate import generate_key
 from runner.keystores.sealing import ITERATIONS, Seal
 from runner.pki.keyspecs import KeySpec, key_spec_of, parse_key_spec
-from runner.pki.signing import PrivateKeySigner
+from runner.pki.signers import PrivateKeySigner
 
 SPECS = ["rsa:2048", "ec:p256", "ec:p384", "ec:p521", "ed25519", "ed448"]
 PASSPHRASE = b"correct horse: battery \xc3\xa4"

@@ -20,7 +20,8 @@ from runner.keystores.keys import KeyMaker, key_is_there, load_key, private_key_
 from runner.keystores.looking import key_facts
 from runner.keystores.secrets import SecretReader
 from runner.pki.keyurls import parse_key_url
-from runner.pki.signing import SignatureChoice, verify_signature
+from runner.pki.signers import SignatureChoice
+from runner.pki.signing import verify_signature
 
 SPECS = ["rsa:2048", "ec:p256", "ec:p384", "ec:p521", "ec:brainpoolp256r1", "ec:secp256k1", "ed25519"]
 labels = (f"key-{number}" for number in count())

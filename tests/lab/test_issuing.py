@@ -21,7 +21,7 @@ from runner.asn1.x509 import Extension
 from runner.lab.authority import open_lab
 from runner.pki.extensions import extended_key_usage, key_usage, subject_alt_name
 from runner.pki.names import parse_general_name, parse_name
-from runner.pki.signing import PrivateKeySigner
+from runner.pki.signers import PrivateKeySigner
 
 SAN = subject_alt_name((parse_general_name("dns=web-1.example"), parse_general_name("ip=10.0.0.1")), critical=False)
 USAGE = key_usage(("digitalSignature", "keyEncipherment"))

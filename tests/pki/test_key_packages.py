@@ -40,7 +40,7 @@ from runner.pki.private_keys import (
     seal_private_key,
     seal_private_key_v2,
 )
-from runner.pki.signing import PrivateKeySigner
+from runner.pki.signers import PrivateKeySigner
 
 ROOT = ec.derive_private_key(0x1001, ec.SECP256R1())
 KGA = ec.derive_private_key(0x1002, ec.SECP256R1())

@@ -34,7 +34,7 @@ from runner.pki.proofs import (
     prove_by_decryption,
     prove_by_signature,
 )
-from runner.pki.signing import PrivateKeySigner
+from runner.pki.signers import PrivateKeySigner
 
 SIGNER = PrivateKeySigner(ec.derive_private_key(0x2001, ec.SECP256R1()))
 OTHER = PrivateKeySigner(ec.derive_private_key(0x2002, ec.SECP256R1()))

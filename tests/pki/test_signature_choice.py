@@ -16,7 +16,8 @@ from support.recipients import key_of
 from runner.asn1.algorithms import RSASSA_PSS, AlgorithmIdentifier, RSASSAPSSParams
 from runner.asn1.structures import decode, encode
 from runner.pki.certificates import certificates_in
-from runner.pki.signing import PrivateKeySigner, SignatureChoice, verify_signature
+from runner.pki.signers import PrivateKeySigner, SignatureChoice
+from runner.pki.signing import verify_signature
 
 DATA = b"what is signed"
 EC_KEY = ec.derive_private_key(0x3001, ec.SECP256R1())

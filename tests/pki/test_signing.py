@@ -27,7 +27,8 @@ from runner.asn1.der import tlv
 from runner.asn1.primitives import BIT_STRING, INTEGER
 from runner.asn1.structures import encode
 from runner.errors import Malformed
-from runner.pki.signing import PrivateKeySigner, SignatureChoice, load_public_key, sign, verify_signature
+from runner.pki.signers import PrivateKeySigner, SignatureChoice
+from runner.pki.signing import load_public_key, sign, verify_signature
 
 DATA = b"what was said"
 SHA256_RSA = AlgorithmIdentifier(algorithm="1.2.840.113549.1.1.11", parameters=b"\x05\x00")

@@ -45,7 +45,7 @@ from runner.pki.mac_parameters import MacParameters
 from runner.pki.macs import SharedSecret
 from runner.pki.names import directory_name, parse_general_name, parse_name
 from runner.pki.profile import Profile
-from runner.pki.signing import PrivateKeySigner
+from runner.pki.signers import PrivateKeySigner
 
 CA = root("Plant CA", usages=CERT_SIGN | SIGN)
 OTHER_CA = root("Other CA", usages=CERT_SIGN | SIGN)

@@ -22,7 +22,7 @@ from runner.pki.certificates import parse_certificate
 from runner.pki.macs import SharedSecret
 from runner.pki.names import parse_name
 from runner.pki.profile import Profile
-from runner.pki.signing import PrivateKeySigner
+from runner.pki.signers import PrivateKeySigner
 
 
 @dataclass

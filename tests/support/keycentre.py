@@ -30,7 +30,7 @@ from runner.pki.envelopes import SecretRecipient, recipient_of, recipient_of_req
 from runner.pki.macs import SharedSecret
 from runner.pki.names import parse_name
 from runner.pki.private_keys import seal_private_key
-from runner.pki.signing import PrivateKeySigner
+from runner.pki.signers import PrivateKeySigner
 
 _REPLIES = {"ir": "ip", "cr": "cp", "kur": "kup"}
 _PROTOCOL_ENCR_KEY = "1.3.6.1.5.5.7.5.1.6"

@@ -10,7 +10,7 @@ from runner.cmp.dialogue import Parties
 from runner.cmp.protection import Peer, SignatureProtection
 from runner.pki.certificates import parse_certificate
 from runner.pki.macs import SharedSecret
-from runner.pki.signing import PrivateKeySigner
+from runner.pki.signers import PrivateKeySigner
 from runner.ra.cases import Policy
 from runner.ra.relay import Forward, take, transaction_id_in
 from runner.ra.relayed import Office, Relayed, give

@@ -1,0 +1,146 @@
+"""Private keys that sign: with which algorithm, and how (RFC 9481 §3, RFC 4055 §3.1, RFC 9881).
+
+What a signature is, and how one is judged, is in signing.py.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, mldsa, padding, rsa
+
+from runner.asn1.algorithms import (
+    DER_NULL,
+    DSA_SIGNATURES,
+    ECDSA_SIGNATURES,
+    ED448,
+    ED25519,
+    HASHES,
+    MGF1,
+    RSA_SIGNATURES,
+    RSASSA_PSS,
+    AlgorithmIdentifier,
+    RSASSAPSSParams,
+)
+from runner.asn1.structures import encode
+from runner.pki.signing import ECDSA_HASHES, ML_DSA, SIGNATURE_HASHES
+from runner.values import frozen
+
+PrivateKey = (
+    rsa.RSAPrivateKey
+    | ec.EllipticCurvePrivateKey
+    | ed25519.Ed25519PrivateKey
+    | ed448.Ed448PrivateKey
+    | dsa.DSAPrivateKey
+    | mldsa.MLDSA44PrivateKey
+    | mldsa.MLDSA65PrivateKey
+    | mldsa.MLDSA87PrivateKey
+)
+"""Private keys that sign."""
+_CURVE_HASHES = {
+    "secp384r1": "sha384",
+    "secp521r1": "sha512",
+    "brainpoolP384r1": "sha384",
+    "brainpoolP512r1": "sha512",
+}
+_DEFAULT_HASH = "sha256"
+
+
+@frozen
+class SignatureChoice:
+    """How a signer signs: `digest` is a hash's name, empty for the one that suits the key; `pss` is for RSA keys."""
+
+    digest: str = ""
+    pss: bool = False
+
+
+class PrivateKeySigner:
+    """A Signer whose key is in memory. Its repr shows the kind of key and nothing else.
+
+    ValueError where the choice does not go with the key.
+    """
+
+    def __init__(self, key: PrivateKey, choice: SignatureChoice = SignatureChoice()) -> None:
+        self._key = key
+        self._pss = choice.pss
+        self._digest = _digest_for(key, choice)
+        self.algorithm = _algorithm_for(key, self._digest, pss=choice.pss)
+
+    def __repr__(self) -> str:
+        return f"<PrivateKeySigner {self.algorithm.algorithm}>"
+
+    @cached_property
+    def public_key_info(self) -> bytes:
+        """Its SubjectPublicKeyInfo, DER."""
+        return self._key.public_key().public_bytes(
+            serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+        )
+
+    def sign(self, data: bytes) -> bytes:
+        """The signature over `data`."""
+        key = self._key
+        if isinstance(key, rsa.RSAPrivateKey):
+            return key.sign(data, self._padding(), SIGNATURE_HASHES[self._digest])
+        if isinstance(key, ec.EllipticCurvePrivateKey):
+            return key.sign(data, ECDSA_HASHES[self._digest])
+        if isinstance(key, dsa.DSAPrivateKey):
+            return key.sign(data, SIGNATURE_HASHES[self._digest])
+        return key.sign(data)
+
+    def _padding(self) -> padding.PSS | padding.PKCS1v15:
+        digest = SIGNATURE_HASHES[self._digest]
+        return padding.PSS(padding.MGF1(digest), digest.digest_size) if self._pss else padding.PKCS1v15()
+
+
+def _digest_for(key: PrivateKey, choice: SignatureChoice) -> str:
+    """The hash to sign with: the one asked for, else that of the curve, else SHA-256; none for EdDSA and ML-DSA."""
+    if choice.pss and not isinstance(key, rsa.RSAPrivateKey):
+        raise ValueError("RSASSA-PSS needs an RSA key")
+    if not isinstance(key, rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | dsa.DSAPrivateKey):
+        if choice.digest:
+            raise ValueError("this kind of key signs without a hash of our choice")
+        return ""
+    if choice.digest and choice.digest not in _digests(key):
+        raise ValueError(f"this kind of key does not sign with {choice.digest}: one of {', '.join(_digests(key))}")
+    curve = key.curve.name if isinstance(key, ec.EllipticCurvePrivateKey) else ""
+    return choice.digest or _CURVE_HASHES.get(curve, _DEFAULT_HASH)
+
+
+def _digests(key: PrivateKey) -> tuple[str, ...]:
+    """The hashes that a kind of key can sign with; SHA-1 only if asked for by name (CMP v1)."""
+    if isinstance(key, rsa.RSAPrivateKey):
+        return tuple(RSA_SIGNATURES.values())
+    return tuple((DSA_SIGNATURES if isinstance(key, dsa.DSAPrivateKey) else ECDSA_SIGNATURES).values())
+
+
+def _algorithm_for(key: PrivateKey, digest: str, *, pss: bool) -> AlgorithmIdentifier:
+    if isinstance(key, rsa.RSAPrivateKey):
+        return _pss_algorithm(digest) if pss else _rsa_algorithm(digest)
+    if isinstance(key, ec.EllipticCurvePrivateKey):
+        return AlgorithmIdentifier(algorithm=_oid(ECDSA_SIGNATURES, digest))
+    if isinstance(key, dsa.DSAPrivateKey):
+        return AlgorithmIdentifier(algorithm=_oid(DSA_SIGNATURES, digest))
+    if isinstance(key, ed25519.Ed25519PrivateKey | ed448.Ed448PrivateKey):
+        return AlgorithmIdentifier(algorithm=ED25519 if isinstance(key, ed25519.Ed25519PrivateKey) else ED448)
+    oid = next(oid for oid, (private, _) in ML_DSA.items() if isinstance(key, private))
+    return AlgorithmIdentifier(algorithm=oid)
+
+
+def _rsa_algorithm(digest: str) -> AlgorithmIdentifier:
+    return AlgorithmIdentifier(algorithm=_oid(RSA_SIGNATURES, digest), parameters=DER_NULL)
+
+
+def _oid(names: dict[str, str], name: str) -> str:
+    return next(oid for oid, known in names.items() if known == name)
+
+
+def _pss_algorithm(digest: str) -> AlgorithmIdentifier:
+    """RSASSA-PSS with one hash for everything and a salt of its length (RFC 4055 §3.1)."""
+    inner = AlgorithmIdentifier(algorithm=_oid(HASHES, digest), parameters=DER_NULL)
+    parameters = RSASSAPSSParams(
+        hash_algorithm=inner,
+        mask_gen_algorithm=AlgorithmIdentifier(algorithm=MGF1, parameters=encode(inner)),
+        salt_length=SIGNATURE_HASHES[digest].digest_size,
+    )
+    return AlgorithmIdentifier(algorithm=RSASSA_PSS, parameters=encode(parameters))
