@@ -102,14 +102,13 @@ def apply(  # noqa: PLR0913 - the options of the command, each with its usual va
     refuse_against_policy(situation)
     workshop = Workshop.open(situation, args, clock)
     hears = _Hears(on_result)
-    return carry_out(
-        workshop, args, clock, Hearers(lambda _total: nullcontext(hears), lambda _run: None, asyncio.Event)
-    )
+    hearers = Hearers(lambda _total: nullcontext(hears), lambda _run: None, asyncio.Event)
+    return carry_out(workshop, args, clock, hearers).run
 
 
 def render(run: Run, form: str = "json") -> str:
     """A Run as text: `json`, `junit`, `markdown`, `html`, `csv` or `openmetrics`. KeyError for any other name."""
-    return rendered(run_to_json(run), form)
+    return "".join(rendered(run_to_json(run), form))
 
 
 @frozen

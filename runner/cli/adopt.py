@@ -118,7 +118,7 @@ def _write(path: Path, head: Mapping[str, Any], entries: list[dict[str, Any]]) -
     from runner.cli.adopting.entries import manifest_text
     from runner.report.files import replace_file
 
-    replace_file(path, manifest_text(head, entries, COMMENTS).encode())
+    replace_file(path, [manifest_text(head, entries, COMMENTS).encode()])
 
 
 def _remember(args: Namespace, taken: Mapping[str, Held], now: datetime) -> None:

@@ -16,10 +16,10 @@ from runner.cli import console, exits, options
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
 
+    from runner.cli.carrying import Done
     from runner.cli.progress import Progress
     from runner.cli.surveying import Situation
     from runner.cmp.protection import SignatureProtection
-    from runner.execute.results import Run
     from runner.plan.steps import Plan
     from runner.system import SystemClock
 
@@ -35,7 +35,13 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(args: Namespace) -> int:
-    """Plan, ask, carry out, report."""
+    """Plan, ask, carry out, report. What the plan was made from has been let go of when the report is made."""
+    ended = _carried_out(args)
+    return ended if isinstance(ended, int) else _reported(*ended, args)
+
+
+def _carried_out(args: Namespace) -> tuple[Done, SignatureProtection | None] | int:
+    """The run, and who signs its report; an exit status where it came to none."""
     from runner.cli.carrying import Hearers, carry_out
     from runner.cli.permitting import refuse_against_policy
     from runner.cli.saved import saved_plan_in
@@ -63,11 +69,10 @@ def run(args: Namespace) -> int:
     workshop.approvals = approved(situation.plan)
     hearing = _Hearing(args)
     try:
-        done = carry_out(workshop, args, clock, Hearers(hearing, console.speak_of, _stop_on_signals))
+        return carry_out(workshop, args, clock, Hearers(hearing, console.speak_of, _stop_on_signals)), signer
     except StateError as problem:
         console.error(problem)
         return exits.FAILED if hearing.begun else exits.ERROR
-    return _reported(done, args, signer)
 
 
 def _refuse_closed_windows(situation: Situation, clock: SystemClock) -> None:
@@ -152,15 +157,14 @@ def _stop_on_signals() -> asyncio.Event:
     return stop
 
 
-def _reported(done: Run, args: Namespace, signer: SignatureProtection | None) -> int:
+def _reported(done: Done, signer: SignatureProtection | None, args: Namespace) -> int:
     from runner.cli.signing import sign_report
     from runner.errors import CmpBatchError
     from runner.report.files import write_report
-    from runner.report.json_report import run_to_json
     from runner.report.record import read_record
     from runner.report.results_text import results_table
 
-    report, status = run_to_json(done), exits.exit_code(done)
+    report, status = done.report, exits.exit_code(done.run)
     if status or not args.quiet:
         console.show(results_table(read_record(report), console.layout(verbose=args.verbose)))
     for path in args.report:

@@ -8,13 +8,13 @@ from __future__ import annotations
 import asyncio
 from contextlib import AbstractContextManager, closing
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from runner.values import frozen
 
 if TYPE_CHECKING:
     from argparse import Namespace
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from runner.cli.hiring import Hired
     from runner.cli.wiring import Workshop
@@ -42,7 +42,14 @@ class Hearers:
     stop: Callable[[], asyncio.Event]
 
 
-def carry_out(workshop: Workshop, args: Namespace, clock: SystemClock, hearers: Hearers) -> Run:
+class Done(NamedTuple):
+    """A run that came to its end, and its report (runner.report.json_report)."""
+
+    run: Run
+    report: Mapping[str, Any]
+
+
+def carry_out(workshop: Workshop, args: Namespace, clock: SystemClock, hearers: Hearers) -> Done:
     """Under the lock: look again, since another apply may have come between, carry the plan out, and keep the report.
 
     Raises Refused where somebody else has the lock or a saved plan is stale, StateError where nothing can be kept.
@@ -85,19 +92,20 @@ class Crew(NamedTuple):
     hired: list[Hired]
 
 
-def _carried_out(workshop: Workshop, journal: Journal, args: Namespace, hearers: Hearers, crew: Crew) -> Run:
+def _carried_out(workshop: Workshop, journal: Journal, args: Namespace, hearers: Hearers, crew: Crew) -> Done:
     from runner.cli.tuning import tuned
-    from runner.report.canonical import compact_json
     from runner.report.json_report import run_to_json
+    from runner.report.keeping import kept_of
 
     workshop.open_lab()
     try:
         with tuned():
-            done = asyncio.run(_run(workshop, journal, args, hearers, crew))
+            run = asyncio.run(_run(workshop, journal, args, hearers, crew))
     finally:
         workshop.close_lab()
-    journal.finish_run(done.id, done.finished, compact_json(run_to_json(done)))
-    return done
+    report = run_to_json(run)
+    journal.finish_run(run.id, run.finished, *kept_of(report))
+    return Done(run, report)
 
 
 async def _run(workshop: Workshop, journal: Journal, args: Namespace, hearers: Hearers, crew: Crew) -> Run:

@@ -96,9 +96,9 @@ def layout(*, verbose: bool = False) -> Layout:
     return Layout(width, terminal=terminal, colour=terminal and not os.environ.get("NO_COLOR"), verbose=verbose)
 
 
-def show(text: str) -> None:
-    """Print a result that runner.report rendered; it ends in a newline."""
-    sys.stdout.write(text)
+def show(text: str | Iterable[str]) -> None:
+    """Print a result that runner.report rendered, whole or in pieces; it ends in a newline."""
+    sys.stdout.writelines([text] if isinstance(text, str) else text)
 
 
 def say(line: str) -> None:

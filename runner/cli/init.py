@@ -36,7 +36,7 @@ def run(args: Namespace) -> int:
     _write_new(path, resource_text("manifests", "starter.yaml").replace("../schemas/manifest.schema.json", SCHEMA, 1))
     schema = path.parent / SCHEMA
     schema.parent.mkdir(mode=0o700, exist_ok=True)
-    replace_file(schema, resource_text("schemas", "manifest.schema.json").encode())
+    replace_file(schema, [resource_text("schemas", "manifest.schema.json").encode()])
     console.say(f"wrote {path}")
     console.note(f"next: cmp-batch plan {shlex.quote(str(path))}")
     return exits.OK

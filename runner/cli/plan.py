@@ -60,7 +60,7 @@ def _write(args: Namespace, situation: Situation) -> None:
 
     asked, plan = asked_of(args), situation.plan
     text = saved_plan(plan, asked, situation.document, situation.facts, situation.inventory)
-    replace_file(args.out, text.encode())
+    replace_file(args.out, [text.encode()])
 
 
 def _rendered(plan: Plan, args: Namespace) -> str:

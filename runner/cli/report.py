@@ -78,17 +78,18 @@ def _runs(args: Namespace) -> tuple[PastRun, ...]:
 
 def _report_of(args: Namespace, name: str) -> dict[str, Any]:
     """The report of a run by the beginning of its id; of the last one where `name` is empty."""
+    from runner.report.keeping import report_from
     from runner.state.reading import read_report
 
     found = [each for each in _runs(args) if each.id.startswith(name)]
     if not found or (name and len(found) > 1):
         what = f"{len(found)} runs begin with {name}" if found else f"there is no run {name}"
         raise BadInput(what, next_step="cmp-batch report --list lists them")
-    text = read_report(_state(args), found[-1].id)
-    if text is None:
+    kept = read_report(_state(args), found[-1].id)
+    if kept is None:
         why = "it was killed, or is still at work"
         raise BadInput(f"run {found[-1].id} has no report", why=why, next_step="apply again: it goes on from there")
-    return dict(json.loads(text))
+    return report_from(kept.head, kept.items)
 
 
 def _listed(args: Namespace) -> int:

@@ -63,6 +63,6 @@ def sign_report(path: str, signer: SignatureProtection) -> None:
     """Write the signature of a report that is on the disk beside it. CmpBatchError where the disk refuses."""
     try:
         octets = Path(path).read_bytes()
-        replace_file(Path(path + SUFFIX), signature(octets, signer.signer, signer.chain))
+        replace_file(Path(path + SUFFIX), [signature(octets, signer.signer, signer.chain)])
     except OSError as problem:
         raise CmpBatchError(f"the report {path} cannot be signed", why=problem.strerror or "") from problem

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from runner.execute.desk import Desk
     from runner.execute.endings import Ending
     from runner.execute.groundwork import Prepared
+    from runner.execute.line import Tally
     from runner.state.inventory import Open
 
 PATIENCE = 0.25
@@ -133,7 +134,7 @@ async def _talk(desk: Desk, tickets: list[Ticket], tell: Callable[[int, Told], N
         polling=desk.access(tickets[0].authority).authority.polling,
     )
     for number, member in enumerate(members):
-        member.ended = partial(_told, tell, number, conversation)
+        member.ended = partial(_told, tell, number, conversation.tally)  # not all of it: it holds its members
     problem: Exception = AssertionError("a conversation is over when every member has an ending")
     try:
         await (conversation.resume(standings) if standings else conversation.begin())
@@ -144,8 +145,8 @@ async def _talk(desk: Desk, tickets: list[Ticket], tell: Callable[[int, Told], N
             tell(number, Told(problem, conversation.tally.attempts))
 
 
-def _told(tell: Callable[[int, Told], None], number: int, conversation: Conversation, what: Ending) -> None:
-    tell(number, Told(what, conversation.tally.attempts))
+def _told(tell: Callable[[int, Told], None], number: int, tally: Tally, what: Ending) -> None:
+    tell(number, Told(what, tally.attempts))
 
 
 async def _begun(desk: Desk, tickets: list[Ticket]) -> list[Member]:

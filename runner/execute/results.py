@@ -46,6 +46,19 @@ class Failure:
 
 
 @frozen
+class CertificateSummary:
+    """What reports say of a certificate: text and numbers alone, so that no result keeps its DER in memory."""
+
+    subject: str
+    issuer: str
+    serial: int
+    not_before: datetime
+    not_after: datetime
+    fingerprint: str
+    """SHA-256 over the DER, in lower-case hex."""
+
+
+@frozen
 class Result:
     """The end of one item in this run."""
 
@@ -53,7 +66,7 @@ class Result:
     operation: str
     """The verb of the plan's step."""
     outcome: Outcome
-    certificate: Certificate | None = None
+    certificate: CertificateSummary | None = None
     certificate_path: str | None = None
     key_path: str | None = None
     key_spec: KeySpec | None = None
@@ -92,6 +105,20 @@ class Run:
         return {outcome.value: outcomes.count(outcome) for outcome in Outcome}
 
 
+def summary_of(certificate: Certificate | None) -> CertificateSummary | None:
+    """A certificate in short; None where there is none."""
+    if certificate is None:
+        return None
+    return CertificateSummary(
+        subject=certificate.subject.text,
+        issuer=certificate.issuer.text,
+        serial=certificate.serial,
+        not_before=certificate.not_before,
+        not_after=certificate.not_after,
+        fingerprint=certificate.fingerprint,
+    )
+
+
 def spec_of(certificate: Certificate | None) -> KeySpec | None:
     """The kind of a certificate's key; None where there is none that we know."""
     try:
@@ -108,7 +135,7 @@ def answered_result(
         name=name,
         operation=verb.value,
         outcome=outcome,
-        certificate=certificate,
+        certificate=summary_of(certificate),
         key_spec=spec_of(certificate),
         pki_status=status.status if status else None,
         fail_info=status.fail_info if status else (),
@@ -124,7 +151,7 @@ def unchanged_result(
         name=step.item.name,
         operation=step.verb.value,
         outcome=Outcome.UNCHANGED,
-        certificate=certificate,
+        certificate=summary_of(certificate),
         certificate_path=certificate_path_of(step.item),
         key_path=key_path_of(step.item),
         key_spec=spec_of(certificate),

@@ -49,12 +49,13 @@ class Schedule:
         self._steps = {step.item.name: step for step in steps}
         self._rollout = rollout
         self._held_back: list[Step] = []
-        self._missing = {name: {n for n in step.needs if n in self._steps} for name, step in self._steps.items()}
+        wanted = ((name, self._steps.keys() & step.needs) for name, step in self._steps.items() if step.needs)
+        self._missing = {name: needs for name, needs in wanted if needs}
         self._followers: dict[str, list[str]] = {}
         for name, needs in self._missing.items():
             for need in needs:
                 self._followers.setdefault(need, []).append(name)
-        self._ready = deque(step for name, step in self._steps.items() if not self._missing[name])
+        self._ready = deque(step for name, step in self._steps.items() if name not in self._missing)
         self._tolerance = tolerance
         self._failures = 0
         self.results: dict[str, Result] = {}

@@ -6,6 +6,7 @@ Text to KeySpec and back, and the KeySpec of a public key. Making keys is left t
 from __future__ import annotations
 
 from difflib import get_close_matches
+from functools import lru_cache
 
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, rsa
 from cryptography.hazmat.primitives.serialization import load_der_public_key
@@ -135,11 +136,17 @@ def key_spec_of(public_key_info: bytes) -> KeySpec:
 def spec_of_public_key(key: object) -> KeySpec:
     """The KeySpec of a public key of `cryptography`."""
     if isinstance(key, rsa.RSAPublicKey):
-        return KeySpec("rsa", str(key.key_size))
+        return _one("rsa", str(key.key_size))
     if isinstance(key, dsa.DSAPublicKey):
-        return KeySpec("dsa", str(key.key_size))
+        return _one("dsa", str(key.key_size))
     if isinstance(key, ec.EllipticCurvePublicKey):
         names = {full: short for short, full in CURVES.items()}
-        return KeySpec("ec", names.get(key.curve.name, key.curve.name))
+        return _one("ec", names.get(key.curve.name, key.curve.name))
     name = type(key).__name__.removesuffix("PublicKey").lower()
-    return KeySpec(_ML.get(name, name))
+    return _one(_ML.get(name, name))
+
+
+@lru_cache(maxsize=64)
+def _one(kind: str, detail: str = "") -> KeySpec:
+    """One KeySpec for all keys of a kind: results of ten thousand items share it."""
+    return KeySpec(kind, detail)

@@ -7,7 +7,7 @@ and where something was, the digests say which record. Reading and writing files
 
 from __future__ import annotations
 
-import hashlib
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from runner.asn1.cms import SIGNED_DATA, ContentInfo
@@ -18,6 +18,7 @@ from runner.pki.certificates import parse_certificate
 from runner.pki.paths import find_path
 from runner.pki.signed_data import DATA, Content, sign, signed_by
 from runner.report.canonical import compact_json
+from runner.report.rows import Rows
 from runner.values import frozen
 
 if TYPE_CHECKING:
@@ -31,6 +32,8 @@ SUFFIX = ".p7s"
 """What the name of a signature ends with, behind that of the report."""
 _HEAD = ("schema_version", "tool", "run", "summary")
 _NOUN = "report"
+_OCTETS = 32
+"""Of a SHA-256."""
 
 
 @frozen
@@ -41,8 +44,11 @@ class Touched:
 
 
 def with_digests(report: Mapping[str, Any]) -> dict[str, Any]:
-    """The report with its digests in `digests`."""
-    head, items = _digest({key: report[key] for key in _HEAD}), [_digest(item) for item in report["items"]]
+    """The report with its digests in `digests`; its items are gone through once, and not kept."""
+    head, found = _digest({key: report[key] for key in _HEAD}), bytearray()
+    for item in report["items"]:
+        found += sha256(compact_json(item).encode()).digest()
+    items = Rows(range(0, len(found), _OCTETS), lambda at: found[at : at + _OCTETS].hex())
     return {**report, "digests": {"algorithm": "sha256", "head": head, "items": items, "all": _all(head, items)}}
 
 
@@ -65,12 +71,20 @@ def touched(report: Mapping[str, Any]) -> Touched:
     return Touched(tuple(parts))
 
 
+def digest_of(text: str) -> str:
+    """The digest of a part of a report, of which `text` is the compact JSON."""
+    return sha256(text.encode()).hexdigest()
+
+
 def _digest(part: object) -> str:
-    return hashlib.sha256(compact_json(part).encode()).hexdigest()
+    return digest_of(compact_json(part))
 
 
 def _all(head: str, items: Iterable[str]) -> str:
-    return hashlib.sha256("".join((head, *items)).encode()).hexdigest()
+    whole = sha256(head.encode())
+    for item in items:
+        whole.update(item.encode())
+    return whole.hexdigest()
 
 
 def signature(octets: bytes, signer: Signer, chain: tuple[Certificate, ...]) -> bytes:

@@ -11,7 +11,7 @@ from runner.errors import BadInput, CmpBatchError
 from runner.report.formats import SUFFIXES, rendered
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 
 def check_report_path(path: str) -> None:
@@ -38,9 +38,9 @@ def check_folder_of(target: Path, what: str) -> None:
 
 def write_report(path: str, report: Mapping[str, object]) -> None:
     """Write a report (json_report) to a `path` that check_report_path lets by. CmpBatchError where the disk refuses."""
-    text = rendered(report, SUFFIXES[Path(path).suffix.lower()])
+    pieces = rendered(report, SUFFIXES[Path(path).suffix.lower()])
     try:
-        replace_file(Path(path), text.encode())
+        replace_file(Path(path), map(str.encode, pieces))
     except OSError as problem:
         raise CmpBatchError(
             f"the report {path} cannot be written",
@@ -49,12 +49,12 @@ def write_report(path: str, report: Mapping[str, object]) -> None:
         ) from problem
 
 
-def replace_file(path: Path, octets: bytes) -> None:
-    """Put `octets` at `path`, by way of a file beside it. OSError leaves what was there, and nothing else."""
+def replace_file(path: Path, pieces: Iterable[bytes]) -> None:
+    """Put these octets at `path`, by way of a file beside it. OSError leaves what was there, and nothing else."""
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         with beside.open("xb") as file:
-            file.write(octets)
+            file.writelines(pieces)
             file.flush()
             os.fsync(file.fileno())
         beside.replace(path)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from runner.report.canonical import canonical_json
+from runner.report.canonical import canonical_pieces
 from runner.report.record import read_record
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 FORMATS = {
     "junit": ("runner.report.junit", "junit"),
@@ -30,12 +30,13 @@ SUFFIXES = {
 """The suffix of a report's file → the format."""
 
 
-def rendered(report: Mapping[str, object], name: str) -> str:
+def rendered(report: Mapping[str, object], name: str) -> Iterator[str]:
     """A report (json_report, or read back from a file or the state) in the format of that name: `json`, or of FORMATS.
 
-    ValueError where it is no report.
+    It comes in pieces, for JSON item by item. ValueError where it is no report.
     """
     if name == "json":
-        return canonical_json(report)
-    module, function = FORMATS[name]
-    return str(getattr(import_module(module), function)(read_record(report)))
+        yield from canonical_pieces(report)
+    else:
+        module, function = FORMATS[name]
+        yield getattr(import_module(module), function)(read_record(report))

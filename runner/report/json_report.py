@@ -6,21 +6,21 @@ the CA and the manifest: whoever shows it cleans it.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from runner import __version__
 from runner.report.canonical import rfc3339
 from runner.report.evidence import with_digests
+from runner.report.rows import Rows
 
 if TYPE_CHECKING:
-    from runner.execute.results import Failure, Result, Run
-    from runner.pki.certificates import Certificate
+    from runner.execute.results import CertificateSummary, Failure, Result, Run
 
 SCHEMA_VERSION = 1
 
 
-def run_to_json(run: Run) -> dict[str, object]:
-    """The whole report as plain data, ready for canonical_json."""
+def run_to_json(run: Run) -> dict[str, Any]:
+    """The whole report as plain data, ready for canonical_json; its items are made when they are looked at."""
     return with_digests(
         {
             "schema_version": SCHEMA_VERSION,
@@ -33,7 +33,7 @@ def run_to_json(run: Run) -> dict[str, object]:
                 "interrupted": run.interrupted,
             },
             "summary": run.counts(),
-            "items": [_item(result) for result in run.results],
+            "items": Rows(run.results, _item),
         }
     )
 
@@ -67,13 +67,13 @@ def _item(result: Result) -> dict[str, object]:
     }
 
 
-def certificate_to_json(certificate: Certificate | None, path: str | None) -> dict[str, object] | None:
+def certificate_to_json(certificate: CertificateSummary | None, path: str | None) -> dict[str, object] | None:
     """What reports and `status` say of a certificate, which lies at `path`; None where there is none."""
     if certificate is None:
         return None
     return {
-        "subject": certificate.subject.text,
-        "issuer": certificate.issuer.text,
+        "subject": certificate.subject,
+        "issuer": certificate.issuer,
         "serial": serial_text(certificate.serial),
         "not_before": rfc3339(certificate.not_before),
         "not_after": rfc3339(certificate.not_after),

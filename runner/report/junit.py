@@ -24,6 +24,7 @@ _TAGS = {"failed": "failure", "unknown": "error", "pending": "skipped", "skipped
 
 def junit(run: RunRecord) -> str:
     """The whole document."""
+    run = run.in_hand()
     count = {tag: sum(_TAGS.get(item.outcome) == tag for item in run.items) for tag in ("failure", "error", "skipped")}
     numbers = {
         "tests": str(len(run.items)),

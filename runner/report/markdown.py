@@ -28,6 +28,7 @@ _LONGEST = 500
 
 def markdown_report(run: RunRecord) -> str:
     """The whole comment, at most LIMIT characters."""
+    run = run.in_hand()
     lines = [MARKER, f"### Run {_code(run.id)} of {_code(run.manifest)}", "", f"**{summary(run)}**", ""]
     room = LIMIT - _RESERVE - sum(len(line) + 1 for line in lines)
     body = list(_causes(run))

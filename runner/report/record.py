@@ -9,10 +9,11 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from runner.values import frozen
+from runner.report.rows import Rows
+from runner.values import frozen, replace
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
 TROUBLE = ("failed", "unknown")
 """Outcomes that somebody has to see to."""
@@ -90,7 +91,11 @@ class ItemRecord:
 
 @frozen
 class RunRecord:
-    """One run. `counts` has every outcome, zeros included, in the order in which people want to see them."""
+    """One run. `counts` has every outcome, zeros included, in the order in which people want to see them.
+
+    `items` of a record that was just read are made when they are looked at: who looks at them once needs no memory for
+    them, and who looks at them again and again takes them `in_hand`.
+    """
 
     id: str
     manifest: str
@@ -99,7 +104,11 @@ class RunRecord:
     finished: datetime
     interrupted: bool
     counts: Mapping[str, int]
-    items: tuple[ItemRecord, ...]
+    items: Sequence[ItemRecord]
+
+    def in_hand(self) -> RunRecord:
+        """The same record with all items in memory."""
+        return replace(self, items=tuple(self.items))
 
     @property
     def seconds(self) -> float:
@@ -128,7 +137,10 @@ def rank(outcome: str) -> int:
 
 
 def read_record(report: Mapping[str, Any]) -> RunRecord:
-    """A report's JSON (schemas/report.schema.json) as data. ValueError where it is not that."""
+    """A report's JSON (schemas/report.schema.json) as data.
+
+    ValueError where it is not that; about an item, when that is looked at.
+    """
     try:
         run = report["run"]
         return RunRecord(
@@ -139,10 +151,21 @@ def read_record(report: Mapping[str, Any]) -> RunRecord:
             finished=datetime.fromisoformat(run["finished"]),
             interrupted=run["interrupted"],
             counts=dict(sorted(report["summary"].items(), key=lambda entry: (rank(entry[0]), entry[0]))),
-            items=tuple(_item(item) for item in report["items"]),
+            items=Rows(report["items"], _read_item),
         )
     except (KeyError, TypeError, AttributeError) as problem:
-        raise ValueError(f"this is not a report of cmp-batch: {problem}") from problem
+        raise _no_report(problem) from problem
+
+
+def _no_report(problem: Exception) -> ValueError:
+    return ValueError(f"this is not a report of cmp-batch: {problem}")
+
+
+def _read_item(item: Mapping[str, Any]) -> ItemRecord:
+    try:
+        return _item(item)
+    except (KeyError, TypeError, AttributeError) as problem:
+        raise _no_report(problem) from problem
 
 
 def _item(item: Mapping[str, Any]) -> ItemRecord:

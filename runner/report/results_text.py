@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from runner.report.record import causes
+from runner.report.record import causes, rank
 from runner.report.sanitise import clean
-from runner.report.tables import TIED, Layout, Row, render, wrapped
+from runner.report.tables import TIED, Layout, Row, rendered_lines, wrapped
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from runner.report.record import ItemRecord, RunRecord
 
@@ -22,18 +22,24 @@ _NAMED = 5
 """How many items are named where one cause befell many."""
 
 
-def results_table(run: RunRecord, layout: Layout) -> str:
-    """The whole account of a run as text, ready to print."""
-    shown = [result for result in run.sorted() if layout.verbose or _is_news(result)]
-    rows = [Row(_cells(result), _STYLES.get(result.outcome, "")) for result in shown]
-    parts = (
-        _summary(run, layout),
-        render(_HEADERS, rows, layout),
-        folded_note(len(run.items) - len(shown)),
-        *(_cause(befallen, layout) for befallen in causes(shown)),
-        _warnings(shown, layout),
-    )
-    return "\n".join(part for part in parts if part)
+def results_table(run: RunRecord, layout: Layout) -> Iterator[str]:
+    """The whole account of a run as text, ready to print, line by line. Items are gone through once, and let go of."""
+    rows: dict[int, list[Row]] = {}
+    telling: list[ItemRecord] = []
+    for item in run.items:
+        if not (layout.verbose or _is_news(item)):
+            continue
+        rows.setdefault(rank(item.outcome), []).append(Row(_cells(item), _STYLES.get(item.outcome, "")))
+        if item.error is not None or item.fail_info or item.warnings:
+            telling.append(item)
+    shown = [row for place in sorted(rows) for row in rows[place]]
+    telling.sort(key=lambda item: rank(item.outcome))
+    yield _summary(run, layout)
+    if shown:
+        yield "\n"
+        yield from rendered_lines(_HEADERS, shown, layout)
+    parts = [folded_note(len(run.items) - len(shown)), *(_cause(each, layout) for each in causes(telling))]
+    yield from (f"\n{part}" for part in (*parts, _warnings(telling, layout)) if part)
 
 
 def _is_news(result: ItemRecord) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from runner.execute.results import summary_of
 from runner.report.canonical import rfc3339
 from runner.report.json_report import certificate_to_json
 
@@ -33,5 +34,5 @@ def _row(row: Row) -> dict[str, object]:
         "reasons": [{"code": reason.code, "text": reason.text} for reason in row.reasons],
         "next": row.verb.value if row.verb else None,
         "renewal": rfc3339(row.renewal) if row.renewal else None,
-        "certificate": certificate_to_json(row.certificate, row.path),
+        "certificate": certificate_to_json(summary_of(row.certificate), row.path),
     }

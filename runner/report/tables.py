@@ -53,11 +53,19 @@ class Row:
 
 def render(headers: Sequence[str], rows: Sequence[Row], layout: Layout) -> str:
     """The table as text; empty where there are no rows."""
+    return "".join(rendered_lines(headers, rows, layout))
+
+
+def rendered_lines(headers: Sequence[str], rows: Sequence[Row], layout: Layout) -> Iterator[str]:
+    """The same line by line."""
     if not rows:
-        return ""
+        return
     if layout.terminal and len(rows) < _MANY:
-        return _drawn(headers, rows, layout)
-    return _plain([tuple(headers), *(row.cells for row in rows)], layout.columns)
+        lines = iter(_drawn(headers, rows, layout).splitlines())
+    else:
+        lines = _plain([tuple(headers), *(row.cells for row in rows)], layout.columns)
+    for line in lines:
+        yield line.rstrip() + "\n"
 
 
 def wrapped(text: str, layout: Layout, *, first: str, rest: str) -> str:
@@ -86,12 +94,12 @@ def _drawn(headers: Sequence[str], rows: Sequence[Row], layout: Layout) -> str:
         no_color=not layout.colour,
     )
     console.print(table)
-    return _trimmed(out.getvalue().splitlines())
+    return out.getvalue()
 
 
-def _plain(rows: Sequence[tuple[str, ...]], width: int) -> str:
-    widths = _fitted([max(map(len, cells)) for cells in zip(*rows, strict=True)], width)
-    return _trimmed([line for row in rows for line in _lines(row, widths)])
+def _plain(rows: Sequence[tuple[str, ...]], width: int) -> Iterator[str]:
+    widths = _fitted([max(len(row[column]) for row in rows) for column in range(len(rows[0]))], width)
+    return (line for row in rows for line in _lines(row, widths))
 
 
 def _fitted(widths: list[int], width: int) -> list[int]:
@@ -128,7 +136,3 @@ def _pieces(word: str, width: int) -> Iterator[str]:
         yield word[:at]
         word = word[at:]
     yield word
-
-
-def _trimmed(lines: Sequence[str]) -> str:
-    return "".join(line.rstrip() + "\n" for line in lines)

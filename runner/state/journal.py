@@ -30,7 +30,7 @@ from runner.values import frozen
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from datetime import datetime
     from pathlib import Path
 
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 _SET_HELD, _SET_OPEN = upsert("held", HELD), upsert("open", OPEN)
 _SPEND = "INSERT OR IGNORE INTO spent (mark, item, operation, at) VALUES (?, ?, ?, ?)"
 _ADD_TRANSITION = "INSERT INTO transition (operation, item, run, stage, at, note) VALUES (?, ?, ?, ?, ?, ?)"
+_ADD_ITEM = "INSERT INTO report_item (run, number, item) VALUES (?, ?, ?)"
 
 
 @frozen
@@ -145,10 +146,11 @@ class Journal:
                 "INSERT INTO run (id, started, manifest) VALUES (?, ?, ?)", (run, moment_text(started), manifest)
             )
 
-    def finish_run(self, run: str, finished: datetime, report: str) -> None:
-        """Note that an apply came to its end, with its report (JSON text)."""
+    def finish_run(self, run: str, finished: datetime, head: str, items: Iterable[str]) -> None:
+        """Note that an apply came to its end, with its report: the head and each item, JSON text."""
         with self._writing() as db:
-            db.execute("UPDATE run SET finished = ?, report = ? WHERE id = ?", (moment_text(finished), report, run))
+            db.execute("UPDATE run SET finished = ?, report = ? WHERE id = ?", (moment_text(finished), head, run))
+            db.executemany(_ADD_ITEM, ((run, number, item) for number, item in enumerate(items)))
 
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:

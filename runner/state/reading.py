@@ -34,6 +34,14 @@ class PastRun:
     manifest: str
 
 
+@frozen
+class KeptReport:
+    """The report of an apply, JSON text: its head, and each item. Before schema version 10 all of it is in the head."""
+
+    head: str
+    items: tuple[str, ...]
+
+
 def read_inventory(path: Path) -> Inventory:
     """What the journal at `path` holds; empty where there is none. Raises StateError."""
     return _read(path, load_inventory, Inventory())
@@ -44,8 +52,8 @@ def read_runs(path: Path) -> tuple[PastRun, ...]:
     return _read(path, _load_runs, ())
 
 
-def read_report(path: Path, run: str) -> str | None:
-    """The report of an apply (JSON text); None where there is no such run, or it did not come to its end."""
+def read_report(path: Path, run: str) -> KeptReport | None:
+    """The report of an apply; None where there is no such run, or it did not come to its end."""
     return _read(path, lambda db: _load_report(db, run), None)
 
 
@@ -54,9 +62,10 @@ def _load_runs(db: sqlite3.Connection) -> tuple[PastRun, ...]:
     return tuple(PastRun(name, _moment(start), _moment(end) if end else None, text) for name, start, end, text in rows)
 
 
-def _load_report(db: sqlite3.Connection, run: str) -> str | None:
+def _load_report(db: sqlite3.Connection, run: str) -> KeptReport | None:
     row = db.execute("SELECT report FROM run WHERE id = ?", (run,)).fetchone()
-    return None if row is None else row[0]
+    items = db.execute("SELECT item FROM report_item WHERE run = ? ORDER BY number", (run,))
+    return KeptReport(row[0], tuple(item for (item,) in items)) if row and row[0] is not None else None
 
 
 def _read(path: Path, load: Callable[[sqlite3.Connection], T], nothing: T) -> T:

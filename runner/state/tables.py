@@ -57,6 +57,10 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             mark TEXT NOT NULL PRIMARY KEY, item TEXT NOT NULL, operation TEXT NOT NULL, at TEXT NOT NULL)""",
     ),
     (),  # digests got a second half (runner.manifest.digests), which a version before this would take for a change
+    (
+        """CREATE TABLE report_item (
+            run TEXT NOT NULL, number INTEGER NOT NULL, item TEXT NOT NULL, PRIMARY KEY (run, number))""",
+    ),  # before this, the column `report` of `run` had the whole report, and now only its head
 )
 """The statements that lead from each schema version to the next; PRAGMA user_version counts those that were done."""
 HELD = tuple(field.name for field in fields(Held))

@@ -54,7 +54,8 @@ class AnswerReader:
         self._body = bytearray()
         self._left = 0
         self._heads = 0
-        self._step: Callable[[], bool] = self._head
+        self._step: Callable[[AnswerReader], bool] = AnswerReader._head
+        """What reads on. Not bound: it would hold the reader, which holds it, until garbage is collected."""
 
     @property
     def body(self) -> bytes:
@@ -64,7 +65,7 @@ class AnswerReader:
     def feed(self, octets: bytes) -> None:
         """Take what came. Raises BrokenAnswerError and TooLargeError."""
         self._octets += octets
-        while not self.complete and self._step():
+        while not self.complete and self._step(self):
             pass
         if self.complete and self._octets:
             self.keeps = False  # more than was asked for
@@ -103,7 +104,7 @@ class AnswerReader:
         del octets[: at + size]
         return head
 
-    def _framing(self, version: tuple[int, int]) -> Callable[[], bool]:
+    def _framing(self, version: tuple[int, int]) -> Callable[[AnswerReader], bool]:
         """How the body ends (RFC 9112 §6.3), and whether the connection may live on (§9.3)."""
         length, chunked = _length(self.fields), _is_chunked(self.fields)
         options = _list(self.fields, b"connection")
@@ -113,13 +114,13 @@ class AnswerReader:
         self.framed = chunked or length is not None or self.status in _NO_BODY
         if chunked and self.status not in _NO_BODY:
             self.keeps = self.keeps and length is None  # RFC 9112 §6.1: somebody on the way may have read it otherwise
-            return self._chunk
+            return AnswerReader._chunk
         if self.framed:
             self._left = 0 if self.status in _NO_BODY else length or 0
             self._bounded(self._left)
-            return self._counted
+            return AnswerReader._counted
         self.keeps = False
-        return self._unbounded
+        return AnswerReader._unbounded
 
     def _bounded(self, more: int) -> None:
         if len(self._body) + more > self._limit:
@@ -163,7 +164,7 @@ class AnswerReader:
             raise BrokenAnswerError("no chunk where one should be")
         self._left = int(size[1], 16)
         self._bounded(self._left)
-        self._step = self._chunk_data if self._left else self._trailer
+        self._step = AnswerReader._chunk_data if self._left else AnswerReader._trailer
         return True
 
     def _chunk_data(self) -> bool:
@@ -172,7 +173,7 @@ class AnswerReader:
             return False
         if self._line() != b"":
             raise BrokenAnswerError("a chunk is longer than it said")
-        self._step = self._chunk
+        self._step = AnswerReader._chunk
         return True
 
     def _trailer(self) -> bool:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+import sqlite3
+from contextlib import closing
+from pathlib import Path
 
 import pytest
 
 from runner.cli.main import main
+from runner.report.canonical import compact_json
 
 MANIFEST = """\
 apiVersion: cmp-batch/v1
@@ -46,6 +50,23 @@ def test_the_json_is_what_apply_wrote(applied, capsys):
     assert capsys.readouterr().out == (applied / "r1.json").read_text()
     assert main(["report", first, "--out", "again.json"]) == 0
     assert (applied / "again.json").read_text() == (applied / "r1.json").read_text()
+
+
+def test_a_report_that_an_older_version_kept_in_one_piece_is_the_same(applied, capsys):
+    """Schema version 9 had all of it in one column; the next apply brings such a state to today's."""
+    first, _ = listed(capsys)
+    with closing(sqlite3.connect(".cmp-batch/state.db")) as db, db:
+        db.execute(
+            "UPDATE run SET report = ? WHERE id = ?", (compact_json(json.loads(Path("r1.json").read_text())), first)
+        )
+        db.execute("DROP TABLE report_item")
+        db.execute("PRAGMA user_version = 9")
+    for number in (3, 4):
+        assert main(["report", first, "--out", "again.json"]) == 0
+        assert Path("again.json").read_text() == Path("r1.json").read_text()
+        assert main(["apply", "--yes", "m.yaml", "--report", f"r{number}.json"]) == 0
+    assert main(["report", "--out", "again.json"]) == 0
+    assert Path("again.json").read_text() == Path("r4.json").read_text()
 
 
 @pytest.mark.parametrize("form", ["junit", "markdown", "html", "csv", "openmetrics"])

@@ -58,7 +58,7 @@ def test_where_the_disk_refuses_the_old_file_stays_and_nothing_else(tmp_path, mo
 def test_a_file_gets_the_permissions_that_the_umask_leaves(tmp_path):
     mask = os.umask(0o027)
     try:
-        replace_file(tmp_path / "f", b"text")
+        replace_file(tmp_path / "f", [b"text"])
     finally:
         os.umask(mask)
     assert (tmp_path / "f").stat().st_mode & 0o777 == 0o640

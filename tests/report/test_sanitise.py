@@ -9,14 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from support.harm import harmful
-from support.samples import HOSTILE, hostile_plan, hostile_run, record_of
+from support.samples import HOSTILE, hostile_plan, hostile_run, table_of, whole
 
 from runner.report.canonical import canonical_json
 from runner.report.json_report import run_to_json
 from runner.report.plan_json import plan_to_json
 from runner.report.plan_markdown import plan_markdown
 from runner.report.plan_text import plan_text
-from runner.report.results_text import results_table
 from runner.report.sanitise import clean, markdown_code
 from runner.report.tables import Layout
 
@@ -58,7 +57,7 @@ def test_a_markdown_renderer_shows_code_as_it_is(text):
 
 @pytest.mark.parametrize("layout", [Layout(60), Layout(200), Layout(100, terminal=True, verbose=True)])
 def test_no_table_lets_harm_by(layout):
-    text = results_table(record_of(hostile_run()), layout) + plan_text(hostile_plan(), layout)
+    text = table_of(hostile_run(), layout) + plan_text(hostile_plan(), layout)
     assert not harmful(text)
     assert "\\x1b[31mred" in text
     assert "[bold]" in text
@@ -66,7 +65,7 @@ def test_no_table_lets_harm_by(layout):
 
 def test_colour_comes_from_us_alone():
     ours = {"\x1b"}
-    assert harmful(results_table(record_of(hostile_run()), Layout(100, terminal=True, colour=True))) <= ours
+    assert harmful(table_of(hostile_run(), Layout(100, terminal=True, colour=True))) <= ours
 
 
 def test_markdown_lets_no_harm_by():
@@ -79,7 +78,7 @@ def test_markdown_lets_no_harm_by():
 
 
 def test_json_keeps_the_text_and_escapes_it():
-    for data in (run_to_json(hostile_run()), plan_to_json(hostile_plan())):
+    for data in (whole(run_to_json(hostile_run())), plan_to_json(hostile_plan())):
         text = canonical_json(data)
         assert text.isascii()
         assert not harmful(text)

@@ -7,13 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from support.samples import full_plan, full_run, issued, record_of, result, run_of
+from support.samples import full_plan, full_run, issued, result, run_of, table_of
 
 from runner.execute.results import Failure, Outcome
 from runner.plan.steps import Plan
 from runner.report.plan_markdown import plan_markdown
 from runner.report.plan_text import plan_text
-from runner.report.results_text import results_table
 from runner.report.tables import Layout
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -31,7 +30,7 @@ def expect(name: str, text: str) -> None:
 
 @pytest.mark.parametrize("width", WIDTHS)
 def test_results_read_as_before(width):
-    expect(f"results-{width}.txt", results_table(record_of(full_run()), Layout(width)))
+    expect(f"results-{width}.txt", table_of(full_run(), Layout(width)))
 
 
 @pytest.mark.parametrize("width", WIDTHS)
@@ -42,7 +41,7 @@ def test_a_plan_reads_as_before(width):
 @pytest.mark.parametrize("width", WIDTHS)
 def test_a_terminal_gets_a_table(width):
     layout = Layout(width, terminal=True, verbose=True)
-    expect(f"terminal-{width}.txt", results_table(record_of(full_run()), layout) + plan_text(full_plan(), layout))
+    expect(f"terminal-{width}.txt", table_of(full_run(), layout) + plan_text(full_plan(), layout))
 
 
 def test_a_plan_in_markdown_reads_as_before():
@@ -53,48 +52,46 @@ def test_a_plan_in_markdown_reads_as_before():
 @pytest.mark.parametrize("width", WIDTHS)
 def test_no_line_is_wider_than_asked(width, terminal):
     layout = Layout(width, terminal=terminal, verbose=True)
-    text = results_table(record_of(full_run()), layout) + plan_text(full_plan(), layout)
+    text = table_of(full_run(), layout) + plan_text(full_plan(), layout)
     assert max(map(len, text.splitlines())) <= width
 
 
 def test_widths_are_kept_within_reason():
-    assert results_table(record_of(full_run()), Layout(7)) == results_table(record_of(full_run()), Layout(60))
-    assert results_table(record_of(full_run()), Layout(9999)) == results_table(record_of(full_run()), Layout(200))
+    assert table_of(full_run(), Layout(7)) == table_of(full_run(), Layout(60))
+    assert table_of(full_run(), Layout(9999)) == table_of(full_run(), Layout(200))
 
 
 def test_colour_only_where_it_is_asked_for():
-    coloured = results_table(record_of(full_run()), Layout(100, terminal=True, colour=True))
-    plain = results_table(record_of(full_run()), Layout(100, terminal=True, colour=False))
+    coloured = table_of(full_run(), Layout(100, terminal=True, colour=True))
+    plain = table_of(full_run(), Layout(100, terminal=True, colour=False))
     assert "\x1b[31m" in coloured
     assert "\x1b" not in plain
 
 
 def test_what_needs_attention_comes_first():
-    lines = results_table(record_of(full_run()), Layout(100)).splitlines()
+    lines = table_of(full_run(), Layout(100)).splitlines()
     outcomes = [line.split()[0] for line in lines[lines.index("") + 2 :][:7]]
     assert outcomes == ["failed", "failed", "unknown", "pending", "skipped", "issued", "updated"]
 
 
 def test_unchanged_items_are_counted_unless_asked_for():
-    assert "kept-1" not in results_table(record_of(full_run()), Layout(100))
-    assert "2 unchanged (--verbose lists them)" in results_table(record_of(full_run()), Layout(100))
-    assert "kept-1" in results_table(record_of(full_run()), Layout(100, verbose=True))
-    assert "--verbose" not in results_table(record_of(full_run()), Layout(100, verbose=True))
+    assert "kept-1" not in table_of(full_run(), Layout(100))
+    assert "2 unchanged (--verbose lists them)" in table_of(full_run(), Layout(100))
+    assert "kept-1" in table_of(full_run(), Layout(100, verbose=True))
+    assert "--verbose" not in table_of(full_run(), Layout(100, verbose=True))
     assert "web-3" not in plan_text(full_plan(), Layout(100))
     assert "web-3" in plan_text(full_plan(), Layout(100, verbose=True))
 
 
 def test_one_cause_is_told_once_for_all_that_it_befell():
     failure = Failure("the CA is not reachable", next_step="look at the network")
-    text = results_table(
-        record_of(run_of(*(result(f"i-{n}", Outcome.FAILED, failure=failure) for n in range(8)))), Layout(100)
-    )
+    text = table_of(run_of(*(result(f"i-{n}", Outcome.FAILED, failure=failure) for n in range(8))), Layout(100))
     assert text.count("the CA is not reachable") == 1
     assert "failed: i-0, i-1, i-2, i-3, i-4 and 3 more" in text
 
 
 def test_an_interrupted_run_says_so():
-    assert "was interrupted" in results_table(record_of(replace(full_run(), interrupted=True)), Layout(100))
+    assert "was interrupted" in table_of(replace(full_run(), interrupted=True), Layout(100))
 
 
 def test_nothing_to_do_is_said():
@@ -102,7 +99,7 @@ def test_nothing_to_do_is_said():
     plan = Plan("plant-7", full_plan().at, kept)
     assert plan_text(plan, Layout(100)).startswith("plan of plant-7: nothing to do, 2 unchanged\n")
     assert "| item |" not in plan_markdown(plan)
-    assert "no items" in results_table(record_of(run_of()), Layout(100))
+    assert "no items" in table_of(run_of(), Layout(100))
 
 
 def test_a_passphrase_is_in_no_plan():
@@ -111,6 +108,6 @@ def test_a_passphrase_is_in_no_plan():
 
 def test_ten_thousand_rows_are_plain_even_on_a_terminal():
     many = run_of(*(issued(f"web-{n}") for n in range(2000)))
-    text = results_table(record_of(many), Layout(100, terminal=True, colour=True))
+    text = table_of(many, Layout(100, terminal=True, colour=True))
     assert "\x1b" not in text
     assert "web-1999" in text

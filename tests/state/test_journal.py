@@ -22,7 +22,7 @@ from runner.errors import StateError
 from runner.state import tables
 from runner.state.inventory import Held, Inventory, Open, Stage
 from runner.state.journal import Change, Journal
-from runner.state.reading import PastRun, read_inventory, read_report, read_runs
+from runner.state.reading import KeptReport, PastRun, read_inventory, read_report, read_runs
 
 ROOT = Path(__file__).resolve().parents[2]
 OPEN = Open("web-1", "op-1", "ir", "d1", Stage.SENT, NOON, attempts=2, transaction_id="a1b2", key_path="out/web-1.prv")
@@ -157,12 +157,13 @@ def test_a_group_is_one_durable_commit(journal, path):
 def test_runs_are_remembered_with_their_reports(journal, path):
     journal.start_run("run-1", NOON, "plant-7")
     journal.start_run("run-2", NOON + timedelta(hours=1), "plant-7")
-    journal.finish_run("run-1", NOON + timedelta(minutes=5), '{"items": []}')
+    journal.finish_run("run-1", NOON + timedelta(minutes=5), "{}", ('{"name": "b"}', '{"name": "a"}'))
     assert read_runs(path) == (
         PastRun("run-1", NOON, NOON + timedelta(minutes=5), "plant-7"),
         PastRun("run-2", NOON + timedelta(hours=1), None, "plant-7"),
     )
-    assert [read_report(path, run) for run in ("run-1", "run-2", "run-3")] == ['{"items": []}', None, None]
+    kept = KeptReport("{}", ('{"name": "b"}', '{"name": "a"}'))
+    assert [read_report(path, run) for run in ("run-1", "run-2", "run-3")] == [kept, None, None]
 
 
 def test_the_folder_and_all_files_are_ours_alone(journal, path):

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from datetime import timedelta
+from typing import TYPE_CHECKING, Any
 
 from support.ambient import NOON
 from support.certificates import certificate_der
 
 from runner.errors import Place
-from runner.execute.results import Failure, Outcome, Result, Run
+from runner.execute.results import Failure, Outcome, Result, Run, summary_of
 from runner.manifest.model import Enrollment, Revocation, Template, Update
 from runner.manifest.placing import Output
 from runner.pki.certificates import parse_certificate
@@ -19,6 +20,10 @@ from runner.plan.steps import Plan, Reason, Step, Verb
 from runner.report.canonical import canonical_json
 from runner.report.json_report import run_to_json
 from runner.report.record import RunRecord, read_record
+from runner.report.results_text import results_table
+
+if TYPE_CHECKING:
+    from runner.report.tables import Layout
 
 HOSTILE = (
     "\x1b[31mred\x1b[0m \x07bell\r\nnext line\x9b2J \u202egnp.exe \u2066 \u2028 \ud800 \U000e0041 zero\u200bwidth\x7f"
@@ -35,7 +40,7 @@ def issued(name: str, **more: object) -> Result:
     return result(
         name,
         Outcome.ISSUED,
-        certificate=parse_certificate(certificate_der()),
+        certificate=summary_of(parse_certificate(certificate_der())),
         certificate_path=f"out/{name}-0.crt",
         key_path=f"out/{name}.prv",
         key_spec=KeySpec("ec", "p256"),
@@ -54,6 +59,17 @@ def run_of(*results: Result, interrupted: bool = False) -> Run:
 def record_of(run: Run) -> RunRecord:
     """The run as every renderer gets it: read back from its JSON."""
     return read_record(json.loads(canonical_json(run_to_json(run))))
+
+
+def whole(report: dict[str, Any]) -> dict[str, Any]:
+    """The report with all that is made as it is looked at, made and kept."""
+    digests = report["digests"]
+    return {**report, "items": list(report["items"]), "digests": {**digests, "items": list(digests["items"])}}
+
+
+def table_of(run: Run, layout: Layout) -> str:
+    """What a person is shown of a run."""
+    return "".join(results_table(record_of(run), layout))
 
 
 def full_run() -> Run:

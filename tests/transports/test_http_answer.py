@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from itertools import pairwise
 
 import h11
@@ -158,3 +159,19 @@ def test_a_body_that_is_too_large_is_refused_as_soon_as_that_is_known(octets):
     answer = AnswerReader(LIMIT)
     with pytest.raises(TooLargeError):
         answer.feed(octets)
+
+
+@pytest.mark.parametrize(
+    "octets",
+    [
+        b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    ],
+)
+def test_an_answer_that_was_read_goes_without_a_collection_of_garbage(octets):
+    answer = AnswerReader(LIMIT)
+    answer.feed(octets)
+    assert answer.complete
+    gone = weakref.ref(answer)
+    del answer
+    assert gone() is None

@@ -33,6 +33,7 @@ _NUMBERS = ("valid until", "seconds")
 
 def html_report(run: RunRecord) -> str:
     """The whole document."""
+    run = run.in_hand()
     style, script = (_HERE / name for name in ("page.css", "page.js"))
     css, js = style.read_text(encoding="utf-8"), script.read_text(encoding="utf-8")
     return "\n".join(

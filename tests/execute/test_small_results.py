@@ -1,0 +1,67 @@
+"""What a run remembers of an item that has ended: a few words, and nothing that was on the wire."""
+
+from __future__ import annotations
+
+import gc
+import sys
+from enum import Enum
+from types import FunctionType, ModuleType
+
+from runner.execute.conversation import Conversation
+from runner.execute.members import Member
+
+LARGEST = 900
+"""Octets of memory that one more result may take."""
+MANY = """
+enrollments:
+  - name: web-${n}
+    for_each: {n: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]}
+    subject: C=FI, CN=web-${n}
+    key: generate://pkcs8@ec:p256/out/web-${n}
+    output: out/web-${n}
+"""
+BOTH = """
+enrollments:
+  - {name: web, subject: "C=FI, CN=web", key: "generate://pkcs8@ec:p256/out/web", output: out/web}
+revocations:
+  - {name: rev, certificate: out/web-0.crt, credential: psk, reason: superseded}
+"""
+
+
+def reachable(value):
+    """Everything that a value keeps alive, itself included; what belongs to the program is not looked into."""
+    found, left = {}, [value]
+    while left:
+        each = left.pop()
+        if id(each) in found or isinstance(each, type | FunctionType | ModuleType | Enum):
+            continue
+        found[id(each)] = each
+        left.extend(gc.get_referents(each))
+    return list(found.values())
+
+
+def test_no_result_keeps_der_alive(stage):
+    """Of certificates that come, that are revoked, and that stay."""
+    results = [*stage.apply().results, *stage.write(BOTH).apply().results, *stage.apply().results]
+    assert {each.operation for each in results} == {"enroll", "keep", "revoke"}
+    for result in results:
+        assert result.certificate is not None
+        assert not [each for each in reachable(result) if isinstance(each, bytes | bytearray | memoryview)]
+
+
+def test_a_result_is_small(stage):
+    results = stage.write(MANY).apply().results
+    assert all(result.certificate for result in results)
+    one, all_of_them = (sum(map(sys.getsizeof, reachable(few))) for few in (results[:1], results))
+    assert (all_of_them - one) / (len(results) - 1) <= LARGEST
+
+
+def test_what_an_item_said_and_heard_goes_at_once_and_waits_for_no_collection_of_garbage(stage):
+    stage.write(MANY)
+    gc.collect()
+    gc.disable()
+    try:
+        stage.apply()
+        assert [each for each in gc.get_objects() if isinstance(each, Conversation | Member)] == []
+    finally:
+        gc.enable()
