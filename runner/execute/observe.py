@@ -27,9 +27,14 @@ if TYPE_CHECKING:
     from runner.manifest.model import AnyItem, Document
     from runner.pki.keyurls import KeyUrl
 
+_NO_KEY = KeyFacts()
+
 
 def observe(document: Document, folder: Folder) -> Facts:
-    """The facts about every file that the document's items name. Raises nothing for a bad file: its facts say so."""
+    """The facts about every file that the document's items name. Raises nothing for a bad file: its facts say so.
+
+    Where nothing is, nothing is noted: a plan of ten thousand new certificates has none of the files yet.
+    """
     certificates = {path for item in document.items for path in _certificates(item)}
     certificates |= {authority.keeper for authority in document.authorities.values() if authority.keeper}
     keys = {url.path: url for item in document.items for url in _keys(item)}
@@ -37,9 +42,10 @@ def observe(document: Document, folder: Folder) -> Facts:
     folders: dict[str, str] = {}
     anchors = look_at_anchors(document.authorities)
     return Facts(
-        certificates={path: look_at_certificate(path) for path in certificates},
-        keys={path: look_at_key(url, folder, folders) for path, url in keys.items()} | dict(_beside(document)),
-        requests={path: look_at_request(path) for path in requests},
+        certificates={path: found for path in certificates if (found := look_at_certificate(path)).exists},
+        keys={path: seen for path, url in keys.items() if (seen := look_at_key(url, folder, folders)) != _NO_KEY}
+        | dict(_beside(document)),
+        requests={path: asked for path in requests if (asked := look_at_request(path)).exists},
         files=look_outside(document, folder),
         anchors=anchors,
         crls=look_at_crls(document.authorities, anchors),

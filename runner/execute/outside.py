@@ -38,7 +38,7 @@ MOST_CAS = 16
 
 
 def look_outside(document: Document, folder: Folder) -> dict[str, FileFacts]:
-    """FileFacts by path, of everything that outputs name."""
+    """FileFacts by path, of everything that outputs name. Certificates and keys that are missing are known as such."""
     return {path: facts for item in document.items for path, facts in _files_of(item, folder)}
 
 
@@ -46,12 +46,12 @@ def _files_of(item: AnyItem, folder: Folder) -> Iterator[tuple[str, FileFacts]]:
     if isinstance(item, Revocation | Fetch):
         return
     output, url = item.output, key_url_of(item)
-    seen = look_at(output.certificate, _formed)
-    yield output.certificate, seen
-    if url is not None and url.generates and url.is_file:
-        yield url.path, look_at(url.path)
-    if seen is not MISSING:
+    certificate = output.certificate
+    if (seen := look_at(certificate, _formed)) is not MISSING:
+        yield certificate, seen
         yield from _cas(output)
+    if url is not None and url.generates and url.is_file and (seen := look_at(url.path)) is not MISSING:
+        yield url.path, seen
     for path in filter(None, (output.chain, output.full_chain, output.trust)):
         yield path, look_at(path, _certified)
     for store in output.stores:

@@ -99,9 +99,9 @@ class RelayFacts:
 
 @frozen
 class Facts:
-    """Files by path. A path that is not in `certificates` or `keys` was not looked at: nothing is there.
+    """Files by path. Where a path is not in `certificates`, `keys` or `requests`, nothing is there.
 
-    One that is not in `files` was not looked at, and nothing is held against it. `anchors` and `crls` go by the name
+    Where it is not in `files`, nothing is held against it. `anchors` and `crls` go by the name
     of the authority; one whose anchors cannot be known (the embedded lab's) is not in it.
     """
 

@@ -157,13 +157,20 @@ def test_everything_that_the_items_name_is_looked_at(stage):
           - {name: rev, certificate: gone.crt}
         """
     )
-    for name in ("old.crt", "in.crt", "in.prv", "gone.crt"):
+    stage.path("out").mkdir()
+    for name in ("old.crt", "in.crt", "in.prv", "gone.crt", "out/web-0.crt", "new-0.crt", "out/web.prv", "new.prv"):
         stage.path(name).touch()
     facts = observe(stage.document(), stage.guard)
     assert {Path(path).name for path in facts.certificates} == {
         *("web-0.crt", "old.crt", "new-0.crt", "in.crt", "gone.crt")
     }
     assert {Path(path).name for path in facts.keys} == {"web.prv", "new.prv"}
+
+
+def test_where_nothing_is_nothing_is_noted(stage):
+    """A plan of ten thousand new certificates has none of the files yet."""
+    facts = observe(stage.document(), stage.guard)
+    assert (facts.certificates, facts.keys, facts.requests, facts.files) == ({}, {}, {}, {})
 
 
 def test_no_secret_is_read(stage, monkeypatch):
