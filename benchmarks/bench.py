@@ -60,7 +60,7 @@ enrollments:
     subject: C=FI, O=Example, CN=${{name}}
     alt_names: ["dns=${{name}}.example.com"]
     key: generate://pkcs8@{key}/out/${{name}}
-    output: out/${{name}}
+    output: {{file: "out/${{name}}.crt"}}
 """
 
 
