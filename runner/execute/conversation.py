@@ -121,19 +121,10 @@ class Conversation:
     async def _talk(self) -> None:
         """What has ended, ends; then answers are heard, offers decided, and last the CA is waited for."""
         self._deadline = self.clock.monotonic() + self.max_wait
-        steps = (
-            (_OVER, self._end),
-            (_OUT, self._ask),
-            (Challenged, self._prove),
-            (Offered, self._decide),
-            (Wait, self._wait),
-        )
-        while live := [member for member in self.members if member.ending is None]:
-            for kind, step in steps:
-                concerned = [member for member in live if isinstance(member.action, kind)]
-                if concerned:
-                    await step(concerned)
-                    break
+        steps = (self._end, self._ask, self._prove, self._decide, self._wait)
+        while live := [(_TURNS[type(member.action)], member) for member in self.members if member.ending is None]:
+            first = min(turn for turn, _ in live)
+            await steps[first]([member for turn, member in live if turn == first])
 
     async def _end(self, members: Sequence[Member]) -> None:
         """What is over, ends. Where others go on, the journal has it first: the CA forgets what was said before."""
@@ -298,3 +289,5 @@ class Conversation:
 
 _OVER = (Done, Rejected, GivenUp)
 _OUT = (Send, Tell)
+_TURNS = {kind: turn for turn, kinds in enumerate((_OVER, _OUT, (Challenged,), (Offered,), (Wait,))) for kind in kinds}
+"""Whose turn comes first, by what is to be done with them."""

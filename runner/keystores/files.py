@@ -166,7 +166,7 @@ def _checked(folder: Folder, paths: Iterable[Path]) -> list[str]:
 
 
 def _name(target: str) -> str:
-    return os.path.basename(target)  # noqa: PTH119 - files by the thousand: a Path costs more than its question
+    return target.rpartition(os.sep)[2]
 
 
 class _Group:
@@ -192,7 +192,7 @@ class _Group:
 
     def folder_of(self, target: str) -> int:
         """A descriptor of the folder that `target` is in; one for all that share it. Raises OSError."""
-        parent = os.path.dirname(target)  # noqa: PTH120 - as in _name
+        parent = target.rpartition(os.sep)[0] or os.sep
         if parent not in self._folders:
             self._folders[parent] = self._folder.open(Path(parent))
         return self._folders[parent]

@@ -54,11 +54,12 @@ class Folder:
         `seen` remembers where their folders really are.
         """
         with told("use", path):
-            named = os.path.abspath(os.path.join(self._base, path))  # noqa: PTH100, PTH118 - quicker by far
-            parent, name = os.path.split(named)
+            text = os.fspath(path)  # as text: a Path, and os.path, cost more than all of the rest
+            named = os.path.normpath(text if text[:1] == os.sep else f"{self._base}{os.sep}{text}")
+            parent, _, name = named.rpartition(os.sep)
             if parent not in seen:
-                seen[parent] = os.path.realpath(parent)
-            real = os.path.join(seen[parent], name)  # noqa: PTH118 - the same
+                seen[parent] = os.path.realpath(parent or os.sep).rstrip(os.sep)
+            real = f"{seen[parent]}{os.sep}{name}"
             self._refuse_outside(path, named, real)
             _refuse_link_and_folder(path, real)
         return real

@@ -28,6 +28,7 @@ CURVES = {
     "secp256k1": "secp256k1",
 }
 """Our name of a curve → the name in SEC 2 or RFC 5639, which `cryptography` uses."""
+_SHORT_NAMES = {full: short for short, full in CURVES.items()}
 _ALIASES = {"p-256": "p256", "p-384": "p384", "p-521": "p521", "secp256r1": "p256", "prime256v1": "p256"}
 _ALIASES |= {"secp384r1": "p384", "secp521r1": "p521", "256": "p256", "384": "p384", "521": "p521"}
 _ALIASES |= {
@@ -135,13 +136,12 @@ def key_spec_of(public_key_info: bytes) -> KeySpec:
 
 def spec_of_public_key(key: object) -> KeySpec:
     """The KeySpec of a public key of `cryptography`."""
+    if isinstance(key, ec.EllipticCurvePublicKey):
+        return _one("ec", _SHORT_NAMES.get(key.curve.name, key.curve.name))
     if isinstance(key, rsa.RSAPublicKey):
         return _one("rsa", str(key.key_size))
     if isinstance(key, dsa.DSAPublicKey):
         return _one("dsa", str(key.key_size))
-    if isinstance(key, ec.EllipticCurvePublicKey):
-        names = {full: short for short, full in CURVES.items()}
-        return _one("ec", names.get(key.curve.name, key.curve.name))
     name = type(key).__name__.removesuffix("PublicKey").lower()
     return _one(_ML.get(name, name))
 

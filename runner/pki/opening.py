@@ -22,8 +22,8 @@ from runner.pki.derivation import hash_name, hash_object
 from runner.pki.signing import load_public_key
 
 DecryptionKey = (
-    rsa.RSAPrivateKey
-    | ec.EllipticCurvePrivateKey
+    ec.EllipticCurvePrivateKey
+    | rsa.RSAPrivateKey
     | x25519.X25519PrivateKey
     | x448.X448PrivateKey
     | mlkem.MLKEM768PrivateKey

@@ -27,12 +27,11 @@ from runner.asn1.structures import encode
 from runner.pki.signing import ECDSA_HASHES, ML_DSA, SIGNATURE_HASHES
 from runner.values import frozen
 
+_Hashing = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey | dsa.DSAPrivateKey
 PrivateKey = (
-    rsa.RSAPrivateKey
-    | ec.EllipticCurvePrivateKey
+    _Hashing
     | ed25519.Ed25519PrivateKey
     | ed448.Ed448PrivateKey
-    | dsa.DSAPrivateKey
     | mldsa.MLDSA44PrivateKey
     | mldsa.MLDSA65PrivateKey
     | mldsa.MLDSA87PrivateKey
@@ -80,10 +79,10 @@ class PrivateKeySigner:
     def sign(self, data: bytes) -> bytes:
         """The signature over `data`."""
         key = self._key
-        if isinstance(key, rsa.RSAPrivateKey):
-            return key.sign(data, self._padding(), SIGNATURE_HASHES[self._digest])
         if isinstance(key, ec.EllipticCurvePrivateKey):
             return key.sign(data, ECDSA_HASHES[self._digest])
+        if isinstance(key, rsa.RSAPrivateKey):
+            return key.sign(data, self._padding(), SIGNATURE_HASHES[self._digest])
         if isinstance(key, dsa.DSAPrivateKey):
             return key.sign(data, SIGNATURE_HASHES[self._digest])
         return key.sign(data)
@@ -97,7 +96,7 @@ def _digest_for(key: PrivateKey, choice: SignatureChoice) -> str:
     """The hash to sign with: the one asked for, else that of the curve, else SHA-256; none for EdDSA and ML-DSA."""
     if choice.pss and not isinstance(key, rsa.RSAPrivateKey):
         raise ValueError("RSASSA-PSS needs an RSA key")
-    if not isinstance(key, rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | dsa.DSAPrivateKey):
+    if not isinstance(key, _Hashing):
         if choice.digest:
             raise ValueError("this kind of key signs without a hash of our choice")
         return ""
@@ -115,10 +114,10 @@ def _digests(key: PrivateKey) -> tuple[str, ...]:
 
 
 def _algorithm_for(key: PrivateKey, digest: str, *, pss: bool) -> AlgorithmIdentifier:
-    if isinstance(key, rsa.RSAPrivateKey):
-        return _pss_algorithm(digest) if pss else _rsa_algorithm(digest)
     if isinstance(key, ec.EllipticCurvePrivateKey):
         return AlgorithmIdentifier(algorithm=_oid(ECDSA_SIGNATURES, digest))
+    if isinstance(key, rsa.RSAPrivateKey):
+        return _pss_algorithm(digest) if pss else _rsa_algorithm(digest)
     if isinstance(key, dsa.DSAPrivateKey):
         return AlgorithmIdentifier(algorithm=_oid(DSA_SIGNATURES, digest))
     if isinstance(key, ed25519.Ed25519PrivateKey | ed448.Ed448PrivateKey):

@@ -139,10 +139,10 @@ def _verify(
 ) -> None:
     """Return where the signature is good; raise one of many things where it is not."""
     oid = algorithm.algorithm
-    if isinstance(key, rsa.RSAPublicKey) and _RSA_BITS[0] <= key.key_size <= _RSA_BITS[1]:
-        key.verify(signature, data, *_rsa_padding(algorithm, allow_sha1=allow_sha1))
-    elif isinstance(key, ec.EllipticCurvePublicKey):
+    if isinstance(key, ec.EllipticCurvePublicKey):
         _verify_ecdsa(key, oid, signature, data)
+    elif isinstance(key, rsa.RSAPublicKey) and _RSA_BITS[0] <= key.key_size <= _RSA_BITS[1]:
+        key.verify(signature, data, *_rsa_padding(algorithm, allow_sha1=allow_sha1))
     elif isinstance(key, dsa.DSAPublicKey):
         key.verify(signature, data, SIGNATURE_HASHES[DSA_SIGNATURES[oid]])
     elif oid in _PLAIN and isinstance(key, _PLAIN[oid]):
