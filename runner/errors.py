@@ -24,7 +24,6 @@ Nothing here imports anything of ours: errors are the ground floor.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
 
 from runner.values import frozen
@@ -37,7 +36,7 @@ class Severity(Enum):
     WARNING = "warning"
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@frozen
 class Place:
     """A spot in a text file; line and column count from 1. Of a table's row, `cell` is the name of its column."""
 
@@ -48,6 +47,9 @@ class Place:
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line}:{self.cell or self.column}"
+
+    def __lt__(self, other: Place) -> bool:
+        return (self.file, self.line, self.column, self.cell) < (other.file, other.line, other.column, other.cell)
 
 
 @frozen

@@ -18,7 +18,7 @@ from runner.keystores.looking import KeyFile, key_facts, key_file_facts
 from runner.manifest.model import Enrollment, Fetch, Revocation, Update
 from runner.pki.profile import profile_of
 from runner.plan.case import certificate_path_of, key_url_of
-from runner.plan.facts import CertificateFacts, Facts, KeyFacts, RequestFacts
+from runner.plan.facts import NO_CERTIFICATE, NO_KEY, NO_REQUEST, CertificateFacts, Facts, KeyFacts, RequestFacts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,26 +27,25 @@ if TYPE_CHECKING:
     from runner.manifest.model import AnyItem, Document
     from runner.pki.keyurls import KeyUrl
 
-_NO_KEY = KeyFacts()
-
 
 def observe(document: Document, folder: Folder) -> Facts:
     """The facts about every file that the document's items name. Raises nothing for a bad file: its facts say so.
 
     Where nothing is, nothing is noted: a plan of ten thousand new certificates has none of the files yet.
     """
-    certificates = {path for item in document.items for path in _certificates(item)}
-    certificates |= {authority.keeper for authority in document.authorities.values() if authority.keeper}
-    keys = {url.path: url for item in document.items for url in _keys(item)}
+    paths = {path for item in document.items for path in _certificates(item)}
+    paths |= {authority.keeper for authority in document.authorities.values() if authority.keeper}
+    urls = {url.path: url for item in document.items for url in _keys(item)}
     requests = {item.csr for item in document.items if isinstance(item, Enrollment) and item.csr is not None}
     folders: dict[str, str] = {}
     anchors = look_at_anchors(document.authorities)
+    certificates = {path: found for path in paths if (found := look_at_certificate(path)).exists}
+    keys = {path: seen for path, url in urls.items() if (seen := look_at_key(url, folder, folders)) is not NO_KEY}
     return Facts(
-        certificates={path: found for path in certificates if (found := look_at_certificate(path)).exists},
-        keys={path: seen for path, url in keys.items() if (seen := look_at_key(url, folder, folders)) != _NO_KEY}
-        | dict(_beside(document)),
+        certificates=certificates,
+        keys=keys | dict(_beside(document)),
         requests={path: asked for path in requests if (asked := look_at_request(path)).exists},
-        files=look_outside(document, folder),
+        files=look_outside(document, folder, certificates, keys),
         anchors=anchors,
         crls=look_at_crls(document.authorities, anchors),
     )
@@ -82,7 +81,7 @@ def _further_files(item: AnyItem) -> tuple[str, ...]:
 def look_at_certificate(path: str) -> CertificateFacts:
     """The first certificate in a file. A device or a pipe is not even opened: that may do something."""
     if not os.path.lexists(path):
-        return CertificateFacts()
+        return NO_CERTIFICATE
     if not _is_file(path):
         return CertificateFacts(exists=True, problem="it is not a file that can be looked at")
     try:
@@ -96,7 +95,7 @@ def look_at_certificate(path: str) -> CertificateFacts:
 def look_at_request(path: str) -> RequestFacts:
     """The PKCS #10 request in a file. What is no plain file is not even opened."""
     if not os.path.lexists(path):
-        return RequestFacts()
+        return NO_REQUEST
     if not _is_file(path):
         return RequestFacts(exists=True, problem="it is not a file that can be looked at")
     try:
@@ -111,10 +110,10 @@ def look_at_key(url: KeyUrl, folder: Folder, folders: dict[str, str]) -> KeyFact
         seen = key_facts(url)
         return KeyFacts(seen.exists, unseen=seen.sealed, public_key_info=seen.public_key_info, problem=seen.problem)
     try:
-        real = Path(folder.place(url.path, folders))
+        real = folder.place(url.path, folders)
     except CmpBatchError as problem:
         return KeyFacts(exists=_is_file(url.path), unseen=True, problem=problem.why)
-    return _plain(key_file_facts(real))
+    return _plain(key_file_facts(Path(real))) if os.path.lexists(real) else NO_KEY
 
 
 def _is_file(path: str) -> bool:

@@ -24,7 +24,7 @@ from runner.plan.case import key_url_of
 from runner.plan.facts import MISSING, CrlFacts, FileFacts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterator, Mapping
 
     from runner.keystores.folders import Folder
     from runner.manifest.model import AnyItem, Authority, Document
@@ -37,21 +37,23 @@ MOST_CAS = 16
 """PREFIX-N.ca files that are looked at."""
 
 
-def look_outside(document: Document, folder: Folder) -> dict[str, FileFacts]:
-    """FileFacts by path, of everything that outputs name. Certificates and keys that are missing are known as such."""
-    return {path: facts for item in document.items for path, facts in _files_of(item, folder)}
+def look_outside(
+    document: Document, folder: Folder, certificates: Collection[str], keys: Collection[str]
+) -> dict[str, FileFacts]:
+    """FileFacts by path, of everything that outputs name; `certificates` and `keys`: paths where something is."""
+    there = {*certificates, *keys}
+    return {path: facts for item in document.items for path, facts in _files_of(item, folder, there)}
 
 
-def _files_of(item: AnyItem, folder: Folder) -> Iterator[tuple[str, FileFacts]]:
+def _files_of(item: AnyItem, folder: Folder, there: Collection[str]) -> Iterator[tuple[str, FileFacts]]:
     if isinstance(item, Revocation | Fetch):
         return
     output, url = item.output, key_url_of(item)
-    certificate = output.certificate
-    if (seen := look_at(certificate, _formed)) is not MISSING:
-        yield certificate, seen
+    if (path := output.certificate) in there:
+        yield path, look_at(path, _formed)
         yield from _cas(output)
-    if url is not None and url.generates and url.is_file and (seen := look_at(url.path)) is not MISSING:
-        yield url.path, seen
+    if url is not None and url.generates and url.is_file and url.path in there:
+        yield url.path, look_at(url.path)
     for path in filter(None, (output.chain, output.full_chain, output.trust)):
         yield path, look_at(path, _certified)
     for store in output.stores:

@@ -37,6 +37,8 @@ def check_items(items: Sequence[AnyItem], declared: Declared, ledger: Ledger) ->
 
 
 def _check_circles(items: Sequence[AnyItem], ledger: Ledger) -> None:
+    if not any(item.depends_on for item in items):
+        return
     needs = {item.name: list(item.depends_on) for item in items}
     by_name = {item.name: item for item in items}
     order = {name: index for index, name in enumerate(by_name)}
@@ -90,9 +92,11 @@ def _check_writers(items: Sequence[AnyItem], ledger: Ledger) -> None:
     for item in items:
         told: set[Place] = set()
         for path, place in writes(item):
-            name, before = writers.setdefault(same_file_key(path), (item.name, place))
-            if place in told or (name, before) == (item.name, place):
+            mine = (item.name, place)
+            first = writers.setdefault(same_file_key(path), mine)
+            if first is mine or first == mine or place in told:
                 continue
+            name, before = first
             told.add(place)
             summary = f"two items write {shortened(short(path))}"
             if name == item.name:
@@ -106,13 +110,19 @@ def _apart(place: Place, before: Place) -> str:
 
 def _check_files(items: Sequence[AnyItem], declared: Declared, ledger: Ledger) -> None:
     """Files that are read must be there, or be made by an item; anchors may come with the first enrolment."""
-    made: set[str | None] = {path for item in items for path, _ in writes(item)}
-    made |= {authority.trust_file for authority in declared.authorities.values() if authority is not None}
+    made: set[str | None] = set()
     for (path, place), written in ledger.expected.items():
         if is_folder(path):
             ledger.error(f"{shortened(written)} is a folder, not a file", place)
-        elif not ledger.partial and path not in made and not exists(path):
-            ledger.error(f"file not found: {written}", place, why=f"there is no {path}, and no item makes it")
+        elif not ledger.partial and not exists(path):
+            made = made or _made(items, declared)
+            if path not in made:
+                ledger.error(f"file not found: {written}", place, why=f"there is no {path}, and no item makes it")
+
+
+def _made(items: Sequence[AnyItem], declared: Declared) -> set[str | None]:
+    made: set[str | None] = {path for item in items for path, _ in writes(item)}
+    return made | {authority.trust_file for authority in declared.authorities.values() if authority is not None}
 
 
 def _check_trust(items: Sequence[AnyItem], declared: Declared, ledger: Ledger) -> None:

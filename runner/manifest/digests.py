@@ -12,14 +12,17 @@ author's own and may be changed: what follows from that is decided where both ma
 from __future__ import annotations
 
 import json
+from functools import lru_cache
 from hashlib import sha256
+from json.encoder import encode_basestring
 from typing import TYPE_CHECKING, Any
 
 from runner.manifest.model import Enrollment, Fetch, Poll, Recovery, Revocation, Update
+from runner.manifest.wishes import ANY_TIME, NO_WISHES
 from runner.values import replace
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Mapping
 
     from runner.manifest.model import AnyItem, Template
     from runner.manifest.placing import Output
@@ -29,6 +32,8 @@ if TYPE_CHECKING:
 
 _BETWEEN = "."
 _CANONICAL = json.JSONEncoder(ensure_ascii=False)
+_ENCODED = lru_cache(maxsize=256)(_CANONICAL.encode)
+"""Names of authorities, and whatever else is in every row."""
 
 
 def digest_of(item: AnyItem, spellings: Mapping[str, str]) -> str:
@@ -36,7 +41,7 @@ def digest_of(item: AnyItem, spellings: Mapping[str, str]) -> str:
     asked = {"authority": item.authority, "credential": item.credential, **_asked(item, spellings)}
     named = plain = _canonical(asked)
     for key, name in (("authority", item.authority), ("credential", item.credential)):
-        plain = plain.replace(f'"{key}":{_CANONICAL.encode(name)}', f'"{key}":""', 1)
+        plain = plain.replace(f'"{key}":{_ENCODED(name)}', f'"{key}":""', 1)
     return f"{_hash(named)}{_BETWEEN}{_hash(plain)}"
 
 
@@ -62,17 +67,29 @@ def _hash(text: str) -> str:
 
 def _canonical(value: Any) -> str:
     """The JSON of a value. Of objects, what is not said is left out: a key of a later version changes no digest."""
+    if isinstance(value, str):
+        return encode_basestring(value)
     if isinstance(value, dict):
-        return f"{{{','.join(_members(value))}}}"
-    if isinstance(value, list | tuple):
-        return f"[{','.join(map(_canonical, value))}]"
-    return _CANONICAL.encode(value)
+        return _object(value)
+    if isinstance(value, tuple):
+        return _shared_list(value)
+    return f"[{','.join(map(_canonical, value))}]" if isinstance(value, list) else _CANONICAL.encode(value)
 
 
-def _members(asked: Mapping[str, Any]) -> Iterator[str]:
-    for key in sorted(asked):
-        if (value := asked[key]) and (text := _canonical(value)) != "{}":
-            yield f'"{key}":{text}'
+def _object(asked: Mapping[str, Any]) -> str:
+    members = []
+    for key in sorted(filter(asked.get, asked)):
+        value = asked[key]
+        text = encode_basestring(value) if isinstance(value, str) else _canonical(value)
+        if text != "{}":
+            members.append(f'"{key}":{text}')
+    return f"{{{','.join(members)}}}"
+
+
+@lru_cache(maxsize=256)
+def _shared_list(values: tuple[Any, ...]) -> str:
+    """Key usages, say, which are the same in every row."""
+    return _canonical(list(values))
 
 
 def _asked(item: AnyItem, spellings: Mapping[str, str]) -> dict[str, Any]:
@@ -165,6 +182,8 @@ _BY_KIND: dict[type, Callable[[Any, Mapping[str, str]], dict[str, Any]]] = {
 
 def _asking(asking: Asking) -> dict[str, Any]:
     """Controls, regInfo and generalInfo; of secrets, that there is one."""
+    if asking is NO_WISHES:
+        return {}
     publication = asking.publication
     return {
         "cert_profile": asking.cert_profile,
@@ -184,7 +203,7 @@ def _template(template: Template, spellings: Mapping[str, str]) -> dict[str, Any
         "key_usage": template.key_usage,
         "extended_key_usage": template.extended_key_usage,
         "further": [f"{e.extn_id} {e.critical} {e.extn_value.hex()}" for e in template.further],
-        "validity": _validity(template.validity),
+        "validity": {} if template.validity is ANY_TIME else _validity(template.validity),
         "reference": spellings[template.reference] if template.reference else None,
     }
 
@@ -205,6 +224,7 @@ def _output(output: Output, spellings: Mapping[str, str]) -> dict[str, Any]:
     """What is written where; whose the files are is not part of what is asked for."""
     places = {"prefix": output.prefix, "file": output.file, "chain": output.chain}
     places |= {"full_chain": output.full_chain, "trust": output.trust}
-    spelled = {key: spellings[path] if path else None for key, path in places.items()}
-    stores = {store.kind: f"{spellings[store.path]} {store.name} {store.profile}" for store in output.stores}
-    return {**spelled, "format": output.format, "stores": stores}
+    said: dict[str, Any] = {key: spellings[path] for key, path in places.items() if path}
+    if output.stores:
+        said["stores"] = {each.kind: f"{spellings[each.path]} {each.name} {each.profile}" for each in output.stores}
+    return {**said, "format": output.format}

@@ -26,6 +26,7 @@ MAX_REPEATED = 200_000
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _STARTS = (yaml.MappingStartEvent, yaml.SequenceStartEvent)
 _ENDS = (yaml.MappingEndEvent, yaml.SequenceEndEvent)
+_NODES = (yaml.NodeEvent, yaml.CollectionEndEvent)
 
 
 def place_of(file: str, mark: Any) -> Place:
@@ -75,7 +76,7 @@ class _Expander:
                 yield event
             elif isinstance(event, yaml.AliasEvent):
                 yield from self._answer(event)
-            elif isinstance(event, yaml.NodeEvent | yaml.CollectionEndEvent):
+            elif isinstance(event, _NODES):
                 yield self._passed(event)
 
     def _answer(self, alias: yaml.AliasEvent) -> Iterator[yaml.Event]:
@@ -112,6 +113,8 @@ class _Expander:
                 why=f"it has more than {MAX_NODES} keys and values",
                 next_step="divide it; a folder of manifests can be given instead",
             )
+        if not self.open:
+            return event
         change = isinstance(event, _STARTS) - isinstance(event, _ENDS)
         for recording in self.open:
             recording.depth += change

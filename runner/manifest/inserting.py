@@ -53,7 +53,7 @@ def into_url(before: str, value: str) -> str:
 
 def into_path(before: str, value: str) -> str:
     """Into a path: it does not climb out of the folder that is written before it."""
-    if before and ".." in re.split(r"[/\\]", value):
+    if before and ".." in value and ".." in re.split(r"[/\\]", value):
         raise ValueError("it would lead out of the folder that is written before it")
     return value
 

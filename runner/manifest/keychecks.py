@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from runner.manifest.paths import last_name
-from runner.pki.keyurls import KEY_SUFFIX, Sealing
+from runner.pki.keyurls import KEY_SUFFIX, UNSAID, Sealing
 from runner.pki.savetypes import SAVE_TYPES
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 _LEAST_ROUNDS = {"pbkdf2": 1000, "scrypt": 2}
 _MOST_SCRYPT = 1 << 20
+_SEALING = frozenset({"kdf", "kdf_rounds"})
 
 
 def check_key(reader: Reader, key: str, url: KeyUrl, place: Place, *, generate: bool) -> None:
@@ -51,9 +52,11 @@ def _warn_of_weakness(reader: Reader, key: str, url: KeyUrl, place: Place) -> No
 
 def read_sealing(reader: Reader, url: KeyUrl) -> Sealing:
     """`kdf` and `kdf_rounds` beside the key, where it is sealed by us."""
+    if not (url.generates and url.passphrase) or _SEALING.isdisjoint(reader.part.values):
+        return UNSAID
     kdf, rounds = reader.part.text("kdf"), int(reader.part.number("kdf_rounds", 0))
-    if not (url.generates and url.passphrase) or (kdf is None and not rounds):
-        return Sealing()
+    if kdf is None and not rounds:
+        return UNSAID
     name = kdf.value if kdf else "pbkdf2"
     place = reader.part.place_of("kdf_rounds" if rounds else "kdf")
     if url.savetype != "pkcs8s" and kdf is not None:

@@ -15,7 +15,7 @@ from runner.manifest.hooks import NO_HOOKS, Hooks
 from runner.manifest.polling import USUAL
 from runner.manifest.reach import Reach
 from runner.manifest.rollout import ALL_AT_ONCE
-from runner.manifest.wishes import Asking, ValidityWish
+from runner.manifest.wishes import ANY_TIME, NO_WISHES, Asking, ValidityWish
 from runner.pki.servers import STRICT
 from runner.values import frozen
 
@@ -74,7 +74,7 @@ class Authority:
     """The CA's DN as the manifest gives it (`name:`); otherwise the subject of `certificate`."""
     addressee: Name | None = None
     """Whom messages are addressed to where that is not the CA itself (`recipient:`)."""
-    asking: Asking = field(default_factory=Asking)
+    asking: Asking = NO_WISHES
     """certProfile, generalInfo and oldCertID for all requests that do not say their own."""
     manners: tuple[str, ...] = ()
     """How the embedded lab CA behaves: `name=value` each (`lab:`)."""
@@ -133,7 +133,7 @@ class Template:
     """Dotted OIDs."""
     further: tuple[Extension, ...] = ()
     """Every other extension, as it is to be."""
-    validity: ValidityWish = field(default_factory=ValidityWish)
+    validity: ValidityWish = ANY_TIME
     reference: str | None = None
 
 
@@ -176,7 +176,7 @@ class Enrollment(Item):
     renewal: Renewal = AT_ONCE
     request: str = ""
     """`ir`, `cr` or `p10cr`; empty: follows from the credential."""
-    asking: Asking = field(default_factory=Asking)
+    asking: Asking = NO_WISHES
     held_back: bool = False
     """CertConf waits until the files are in their places and `hooks.verify` is content (`commit: after-install`)."""
     proof: str = ""
@@ -200,7 +200,7 @@ class Update(Item):
     proof: str = ""
     backup: bool = False
     generation: str = ""
-    asking: Asking = field(default_factory=Asking)
+    asking: Asking = NO_WISHES
 
 
 @frozen(kw_only=True)
@@ -230,7 +230,7 @@ class Recovery(Item):
     saved: KeyUrl
     """How each recovered key is kept: format and passphrase; its path is not used."""
     output: Output
-    asking: Asking = field(default_factory=Asking)
+    asking: Asking = NO_WISHES
 
 
 @frozen(kw_only=True)
@@ -249,7 +249,7 @@ class Fetch(Item):
     trust_file: str | None = None
     refresh: timedelta | None = None
     about: tuple[str, ...] = ()
-    asking: Asking = field(default_factory=Asking)
+    asking: Asking = NO_WISHES
 
     @property
     def files(self) -> tuple[str, ...]:
@@ -269,7 +269,7 @@ class Poll(Item):
     output: Output
     key: KeyUrl | None = None
     certificate: None = None
-    asking: Asking = field(default_factory=Asking)
+    asking: Asking = NO_WISHES
 
 
 AnyItem = Enrollment | Update | Revocation | Recovery | Fetch | Poll

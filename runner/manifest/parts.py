@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from runner.manifest.source import Source, ValuePath, Written
 
 
+_PLACES = ("places",)
+"""Among what is known of a part; texts are there by their keys."""
+
+
 @frozen
 class Part:
     """The mapping at `path` of a source.
@@ -85,9 +89,9 @@ class Part:
 
     def places(self) -> dict[str, Place]:
         """Where the value of each key is."""
-        if "places" not in self.known:
-            self.known["places"] = {key: self.place_of(key) for key in self.values}
-        found: dict[str, Place] = self.known["places"]
+        if _PLACES not in self.known:
+            self.known[_PLACES] = {key: self.place_of(key) for key in self.values}
+        found: dict[str, Place] = self.known[_PLACES]
         return found
 
     def limited(self, values: Mapping[str, Any]) -> Part:
@@ -96,8 +100,11 @@ class Part:
 
     def text(self, key: str) -> Text | None:
         """The text at `key`."""
-        value = self.values.get(key)
-        return Text(value, self._written(key)) if isinstance(value, str) else None
+        if key not in self.known:
+            value = self.values.get(key)
+            self.known[key] = Text(value, self._written(key)) if isinstance(value, str) else None
+        found: Text | None = self.known[key]
+        return found
 
     def scalar(self, key: str) -> Text | None:
         """The text at `key`, or the figures there as they are written."""

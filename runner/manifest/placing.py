@@ -67,7 +67,10 @@ class Output:
     @property
     def extras(self) -> tuple[str, ...]:
         """The paths of everything beside the certificate whose name is known beforehand."""
-        return (*filter(None, (self.chain, self.full_chain, self.trust)), *(store.path for store in self.stores))
+        named = (self.chain, self.full_chain, self.trust)
+        if named == (None, None, None) and not self.stores:
+            return ()
+        return (*filter(None, named), *(store.path for store in self.stores))
 
 
 @frozen

@@ -90,14 +90,13 @@ class Reader:
     def once(self, key: str, read: Callable[[Reader], T]) -> T:
         """What `read` makes of the value at `key`; where that has no variable, it is read for all rows together.
 
-        What notes anything of a row (a path, a finding) is read for each.
+        What is wrong with it is then told of the first. What notes paths is for each row to read.
         """
         known, what = self.part.owner(key).known, (key, read)
         if what in known:
             return known[what]  # type: ignore[no-any-return]
-        mark = len(self.ledger.diagnostics)
         value = read(self)
-        if len(self.ledger.diagnostics) == mark and not has_variable(self.part.values.get(key)):
+        if not has_variable(self.part.values.get(key)):
             known[what] = value
         return value
 

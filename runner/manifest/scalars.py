@@ -11,6 +11,7 @@ import re
 _WORDS = {"": None, "~": None, "null": None, "true": True, "false": False}
 _INTEGER = re.compile(r"-?(?:0|[1-9][0-9]{0,17})")
 _DECIMAL = re.compile(r"-?(?:0|[1-9][0-9]{0,17})\.[0-9]{1,17}")
+_FIGURES = frozenset("-0123456789")
 _UNFIT = re.compile("[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
 """Control characters and halves of surrogate pairs: nothing that a manifest says needs them."""
 
@@ -21,6 +22,8 @@ def plain_value(text: str) -> Scalar:
     """The value of a plain (unquoted) scalar."""
     if text in _WORDS:
         return _WORDS[text]
+    if text[0] not in _FIGURES:
+        return text
     if _INTEGER.fullmatch(text):
         return int(text)
     return float(text) if _DECIMAL.fullmatch(text) else text

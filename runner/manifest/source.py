@@ -172,7 +172,7 @@ class _Builder:
     def _scalar(self, event: yaml.ScalarEvent, text: str) -> Scalar:
         if event.tag not in _STRING_TAGS:
             self._refuse_tag(event)
-        if character := unfit_character(text):
+        if not text.isprintable() and (character := unfit_character(text)):
             self._note("text with a control character", event, why=f"it holds {character}")
         plain = not event.style and event.tag is None
         return plain_value(text) if plain else text

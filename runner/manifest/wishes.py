@@ -31,6 +31,10 @@ class ValidityWish:
         return (self.not_before, self.not_after, self.valid_for) != (None, None, None)
 
 
+ANY_TIME = ValidityWish()
+"""What most entries ask for."""
+
+
 @frozen
 class Publication:
     """Whether and where the certificate is to be published: `please` or `dont`, a method, a place."""
@@ -64,3 +68,7 @@ class Asking:
             "reg_info": self.reg_info,
         }
         return tuple(key for key, value in said.items() if value)
+
+
+NO_WISHES = Asking()
+"""What most entries say."""

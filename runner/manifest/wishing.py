@@ -16,7 +16,7 @@ from runner.errors import Malformed
 from runner.manifest.durations import parse_duration
 from runner.manifest.inserting import into_general_name
 from runner.manifest.secrets import literal_token, read_secret
-from runner.manifest.wishes import Asking, Publication, ValidityWish
+from runner.manifest.wishes import ANY_TIME, NO_WISHES, Asking, Publication, ValidityWish
 from runner.pki.extensions import (
     BASIC_CONSTRAINTS,
     CERTIFICATE_POLICIES,
@@ -139,7 +139,6 @@ def is_oid(text: str, reader: Reader) -> bool:
     return True
 
 
-ANY_TIME = ValidityWish()
 _VALIDITY = frozenset(VALIDITY_FIELDS)
 
 
@@ -165,8 +164,6 @@ def _span(reader: Reader) -> timedelta | None:
 
 _ASKING = frozenset({"cert_profile", "reg_token", "authenticator", "publication"})
 _ASKING |= {"reg_info", "general_info", "old_cert_id"}
-NO_WISHES = Asking()
-"""What most entries say."""
 
 
 def read_asking(reader: Reader) -> Asking:

@@ -77,6 +77,7 @@ class KeySpec:
         return self.kind in ("rsa", "ec", *AGREEING)
 
 
+@lru_cache(maxsize=64)
 def parse_key_spec(text: str) -> KeySpec:
     """`rsa:3072` → KeySpec. Sizes have defaults (rsa:3072, dsa:2048, ec:p256). ValueError says what fits."""
     kind, _, detail = text.strip().lower().partition(":")

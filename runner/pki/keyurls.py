@@ -53,6 +53,10 @@ class Sealing:
     rounds: int = 0
 
 
+UNSAID = Sealing()
+"""As we see fit."""
+
+
 @frozen
 class KeyUrl:
     """A parsed key URL. `spec` is set where the key is to be generated; `passphrase` never appears in `str` or `repr`.
@@ -67,7 +71,7 @@ class KeyUrl:
     spec: KeySpec | None = None
     passphrase: str = field(default="", repr=False)
     kept: str = "file"
-    sealing: Sealing = Sealing()
+    sealing: Sealing = UNSAID
 
     @property
     def generates(self) -> bool:
@@ -137,24 +141,24 @@ def _generate(rest: str) -> KeyUrl:
     parts = _HEAD.fullmatch(rest, 2) if rest.startswith("//") else None
     if parts is None:
         raise BadKeyUrl(f"a key to generate is written {_FORM}", *_nearest_form(rest, start))
-    at = {name: start + parts.start(name) for name in ("savetype", "kind", "prefix")}
-    passphrase = _secret(parts["passphrase"] or "", start + max(parts.start("passphrase"), 0))
-    if "@" in parts["kind"] or (passphrase and "@" in parts["prefix"] and not _is_spec(parts["kind"])):
-        raise BadKeyUrl("there are two @ in it", at["kind"], "an @ inside the passphrase is written %40")
+    at, kind, prefix = parts.start, parts["kind"], parts["prefix"]
+    passphrase = _secret(parts["passphrase"], start + at("passphrase")) if parts["passphrase"] else ""
+    if "@" in kind or (passphrase and "@" in prefix and not _is_spec(kind)):
+        raise BadKeyUrl("there are two @ in it", start + at("kind"), "an @ inside the passphrase is written %40")
     try:
         save_type = find_save_type(parts["savetype"])
     except ValueError as problem:
-        raise BadKeyUrl(str(problem), at["savetype"], f"for example {_example(parts['kind'])}") from None
+        raise BadKeyUrl(str(problem), start + at("savetype"), f"for example {_example(kind)}") from None
     try:
-        spec = parse_key_spec(unquote(parts["kind"]))
+        spec = parse_key_spec(unquote(kind))
     except ValueError as problem:
-        raise BadKeyUrl(str(problem), at["kind"], f"for example {_example('')}") from None
+        raise BadKeyUrl(str(problem), start + at("kind"), f"for example {_example('')}") from None
     if refusal := why_not(save_type, spec, sealed=bool(passphrase)):
         fitting = "pkcs8s:${env:PASS}" if passphrase else "pkcs8"
-        raise BadKeyUrl(refusal, at["savetype"], f"for example generate://{fitting}@{spec}/PREFIX")
+        raise BadKeyUrl(refusal, start + at("savetype"), f"for example generate://{fitting}@{spec}/PREFIX")
     if save_type.name == "pkcs11":
-        return _generated_token(parts["prefix"], spec, passphrase, at["prefix"])
-    path = _path(_decoded(parts["prefix"], at["prefix"])) + KEY_SUFFIX
+        return _generated_token(prefix, spec, passphrase, start + at("prefix"))
+    path = _path(_decoded(prefix, start + at("prefix"))) + KEY_SUFFIX
     return KeyUrl(path=path, savetype=save_type.name, spec=spec, passphrase=passphrase)
 
 
@@ -237,6 +241,8 @@ def _secret(text: str, at: int) -> str:
 
 def _decoded(text: str, at: int) -> str:
     """What percent-encoded text means. BadKeyUrl where a percent sign begins no escape: a guess would be wrong."""
+    if "%" not in text:
+        return text
     if (broken := _BROKEN.search(text)) is not None:
         words = "two hexadecimal digits have to follow a percent sign"
         raise BadKeyUrl(words, at + broken.start(), "a percent sign itself is written %25")

@@ -8,7 +8,7 @@ attribute demands them.
 from __future__ import annotations
 
 from functools import lru_cache
-from ipaddress import ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from re import compile as regex
 from re import split
 from unicodedata import normalize
@@ -175,8 +175,6 @@ def _fold(text: str) -> str:
 
 _GENERAL_TAGS = {"email": 0x81, "dns": 0x82, "dn": 0xA4, "uri": 0x86, "ip": 0x87, "rid": 0x88}
 _GENERAL_KINDS = {tag: kind for kind, tag in _GENERAL_TAGS.items()}
-_VERBATIM = frozenset({"email", "dns", "uri"})
-"""Kinds whose text is printed as it was written."""
 
 
 def parse_general_name(text: str) -> GeneralName:
@@ -188,17 +186,16 @@ def parse_general_name(text: str) -> GeneralName:
         raise ValueError(f'"{text}" is not KIND=value with KIND one of {", ".join(_GENERAL_TAGS)}')
     if not value.strip():
         raise ValueError(f'"{text}" has no value')
-    der = tlv(_GENERAL_TAGS[kind], _general_body(kind, value))
-    return GeneralName(kind, value, der) if kind in _VERBATIM else general_name_from_der(der)
-
-
-def _general_body(kind: str, value: str) -> bytes:
-    if kind == "dn":
-        return parse_name(value).der
+    tag = _GENERAL_TAGS[kind]
     if kind == "ip":
-        return _address(value)
-    if kind == "rid":
-        return _oid_body(value)
+        address = _address(value)
+        return GeneralName(kind, str(address), tlv(tag, address.packed))
+    if kind in ("dn", "rid"):
+        return general_name_from_der(tlv(tag, parse_name(value).der if kind == "dn" else _oid_body(value)))
+    return GeneralName(kind, value, tlv(tag, _characters(kind, value)))
+
+
+def _characters(kind: str, value: str) -> bytes:
     if not value.isascii() or not value.isprintable():
         raise ValueError(f'{kind}="{value}" has characters beyond ASCII; write international names as A-labels (xn--)')
     if kind == "dns" and not _DNS.fullmatch(value):
@@ -210,10 +207,10 @@ def _general_body(kind: str, value: str) -> bytes:
     return value.encode()
 
 
-def _address(value: str) -> bytes:
+def _address(value: str) -> IPv4Address | IPv6Address:
     if "%" in value:
         raise ValueError(f'"{value}" names a zone, which no certificate can hold')
-    return ip_address(value).packed
+    return ip_address(value)
 
 
 def _oid_body(value: str) -> bytes:

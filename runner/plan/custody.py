@@ -26,7 +26,7 @@ def with_custody(item: AnyItem, decision: Decision, document: Document, facts: F
     if not isinstance(item, Enrollment | Update) or decision.verb not in _REQUESTS:
         return decision
     more = (*_custody(item, document, facts), *_trust(item, document.authorities[item.authority]))
-    return replace(decision, reasons=(*decision.reasons, *more))
+    return replace(decision, reasons=(*decision.reasons, *more)) if more else decision
 
 
 def _trust(item: Enrollment | Update, authority: Authority) -> Iterator[Reason]:

@@ -31,6 +31,9 @@ class KeyFacts:
     problem: str = ""
 
 
+NO_KEY = KeyFacts()
+
+
 @frozen
 class CertificateFacts:
     """A certificate file: its certificate, or why there is none in it."""
@@ -40,6 +43,9 @@ class CertificateFacts:
     problem: str = ""
 
 
+NO_CERTIFICATE = CertificateFacts()
+
+
 @frozen
 class RequestFacts:
     """A file with a PKCS #10 request: the request, or why there is none in it."""
@@ -47,6 +53,9 @@ class RequestFacts:
     exists: bool = False
     request: CertificationRequest | None = None
     problem: str = ""
+
+
+NO_REQUEST = RequestFacts()
 
 
 @frozen
@@ -116,7 +125,7 @@ class Facts:
 
     def certificate(self, path: str | None) -> CertificateFacts:
         """What is known of a certificate file."""
-        return self.certificates.get(path or "", CertificateFacts())
+        return self.certificates.get(path or "", NO_CERTIFICATE)
 
     def relay(self, name: str) -> RelayFacts:
         """What is known of somebody else's request."""
@@ -124,8 +133,8 @@ class Facts:
 
     def key(self, path: str | None) -> KeyFacts:
         """What is known of a key file."""
-        return self.keys.get(path or "", KeyFacts())
+        return self.keys.get(path or "", NO_KEY)
 
     def request(self, path: str | None) -> RequestFacts:
         """What is known of a file with a PKCS #10 request."""
-        return self.requests.get(path or "", RequestFacts())
+        return self.requests.get(path or "", NO_REQUEST)

@@ -17,9 +17,8 @@ if TYPE_CHECKING:
     from runner.manifest.model import AnyItem, Document
 
 
-def needs_of(document: Document) -> Mapping[str, tuple[str, ...]]:
+def needs_of(document: Document, makers: Mapping[str, str]) -> Mapping[str, tuple[str, ...]]:
     """Item name → names of the items that must be done before it. BadInput names a cycle."""
-    makers = makers_of(document)
     updaters = _updaters_of(document)
     needs = {}
     for item in document.items:
@@ -29,7 +28,8 @@ def needs_of(document: Document) -> Mapping[str, tuple[str, ...]]:
         waits.update(dict.fromkeys(item.depends_on))
         waits.pop(item.name, None)
         needs[item.name] = tuple(waits)
-    _refuse_cycles(needs, {item.name: item for item in document.items})
+    if any(needs.values()):
+        _refuse_cycles(needs, {item.name: item for item in document.items})
     return needs
 
 

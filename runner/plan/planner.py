@@ -50,12 +50,13 @@ def make_plan(
 
     Raises BadInput where items wait for each other in a circle.
     """
-    needs = needs_of(document)
+    makers = makers_of(document)
+    needs = needs_of(document, makers)
     known = Known(
         facts=facts,
         inventory=inventory,
         now=now,
-        makers=makers_of(document),
+        makers=makers,
         overwriters=overwriters_of(document),
         updated=inventory.updated(),
         revoked=inventory.revoked(),
@@ -69,7 +70,7 @@ def make_plan(
     steps = with_spent(steps, inventory)
     left = left_over(document, facts, inventory, now, {request.name for request in requests})
     steps += pruning(left) if prune else ()
-    relayed = relay_steps(requests, document, known, known.makers)
+    relayed = relay_steps(requests, document, known, makers)
     orphans = _orphans(document, requests, inventory)
     return Plan(document.name, now, (*steps, *relayed), orphans, left, prune, crl_notes(facts, now))
 
