@@ -7,6 +7,8 @@ and structures.py.
 
 from __future__ import annotations
 
+from functools import cache
+
 from runner.errors import Malformed
 
 SEQUENCE_TAG = 0x30
@@ -16,15 +18,18 @@ _HIGH_TAG = 0x1F
 _MAX_LENGTH_OCTETS = 4
 _IN_ONE_OCTET, _IN_TWO_OCTETS = LONG_FORM | 1, LONG_FORM | 2
 
-_OCTETS = tuple(bytes((number,)) for number in range(256))
-"""Each octet as bytes: headers are put together from them, which is quicker than making them from numbers."""
+
+@cache
+def short_headers(tag: int) -> tuple[bytes, ...]:
+    """The identifier octet `tag` and the length, for each length below 128."""
+    return tuple(bytes((tag, size)) for size in range(LONG_FORM))
 
 
 def tlv(tag: int, body: bytes) -> bytes:
     """One element in DER: the identifier octet `tag`, the shortest length, `body`."""
     size = len(body)
     if size < LONG_FORM:
-        return _OCTETS[tag] + _OCTETS[size] + body
+        return short_headers(tag)[size] + body
     high = size >> 8
     if high <= 0xFF:  # noqa: PLR2004 - an octet
         head = (tag, _IN_TWO_OCTETS, high, size & 0xFF) if high else (tag, _IN_ONE_OCTET, size)

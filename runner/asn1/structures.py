@@ -17,7 +17,7 @@ import dataclasses
 from types import NoneType, UnionType
 from typing import Annotated, Any, TypeVar, dataclass_transform, get_args, get_origin, get_type_hints
 
-from runner.asn1.der import LONG_FORM, SEQUENCE_TAG, read_header, tlv
+from runner.asn1.der import LONG_FORM, SEQUENCE_TAG, read_header, short_headers, tlv
 from runner.asn1.primitives import Codec
 from runner.errors import Malformed
 from runner.values import compiled, frozen, twin_of
@@ -79,14 +79,15 @@ class _Sequence(Codec[Any]):
         for number, (_, codec, default) in enumerate(self.fields):
             known |= {f"codec{number}": codec, f"tags{number}": codec.tags, f"default{number}": default}
             known |= {f"read{number}": codec.read, f"encode{number}": codec.encode}
+            known |= {f"short{number}": short_headers(codec.tag), "tlv": tlv}
         return compiled(name, parameters, lines, known)
 
     def _writer(self) -> list[str]:
         lines = ["parts = []"]
-        for number, (name, _, default) in enumerate(self.fields):
-            given = "" if default is dataclasses.MISSING else f"if value.{name} != default{number}: "
-            given = f"if value.{name} is not None: " if default is None else given
-            lines.append(f"{given}parts.append(encode{number}(value.{name}))")
+        for number, (name, codec, default) in enumerate(self.fields):
+            given = f"value.{name} is not None" if default is None else f"value.{name} != default{number}"
+            given = "True" if default is dataclasses.MISSING else given
+            lines += [f"if {given}:", *_writes(number, name, codec)]
         return [*lines, "return b''.join(parts)"]
 
     def _reader(self) -> list[str]:
@@ -98,8 +99,19 @@ class _Sequence(Codec[Any]):
         return [*lines, "if start != stop: odd(made_of, start)", "made.__class__ = made_of", "return made"]
 
 
+def _writes(number: int, name: str, codec: Codec[Any]) -> list[str]:
+    """What writes one field; a short one on the spot, as Codec.encode would, where its codec has no way of its own."""
+    if type(codec).encode is not Codec.encode:
+        return [f"    parts.append(encode{number}(value.{name}))"]
+    return [
+        f"    body = codec{number}.body(value.{name})",
+        f"    if len(body) < {LONG_FORM}: parts += short{number}[len(body)], body",
+        f"    else: parts.append(tlv({codec.tag}, body))",
+    ]
+
+
 def _reads(number: int, name: str, codec: Codec[Any]) -> list[str]:
-    """What reads one field; a short element on the spot, as Codec.read would, where its codec has no way of its own."""
+    """What reads one field; a short one on the spot, as Codec.read would, where its codec has no way of its own."""
     read = f"made.{name}, start = read{number}(octets, start, stop)"
     if type(codec).read is not Codec.read:
         return [f"    {read}"]

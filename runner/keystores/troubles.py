@@ -56,6 +56,8 @@ class told:  # noqa: N801 - a verb to whoever uses it; a class is entered in a t
     def __exit__(
         self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if problem is None:
+            return
         if isinstance(problem, OSError):
             raise trouble(problem, self._doing, self._path) from problem
         if isinstance(problem, ValueError):
