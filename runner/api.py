@@ -98,9 +98,7 @@ def apply(  # noqa: PLR0913 - the options of the command, each with its usual va
     args.max_failures = None if max_failures is None else FailureLimit(count=max_failures)
     args.allow_path, args.allow_commands = tuple(map(str, allow_paths)), allow_commands
     clock = SystemClock()
-    situation = _situation(document, args)
-    refuse_against_policy(situation)
-    workshop = Workshop.open(situation, args, clock)
+    workshop = _opened(document, args, clock)
     hears = _Hears(on_result)
     hearers = Hearers(lambda _total: nullcontext(hears), lambda _run: None, asyncio.Event)
     return carry_out(workshop, args, clock, hearers).run
@@ -140,3 +138,9 @@ def _asked(state: str | Path | None, targets: Sequence[str], *, retry_unknown: b
 
 def _situation(document: Document, args: Namespace) -> Situation:
     return look(document, args, SystemClock().now())
+
+
+def _opened(document: Document, args: Namespace, clock: SystemClock) -> Workshop:
+    situation = _situation(document, args)
+    refuse_against_policy(situation)
+    return Workshop.open(situation, args, clock)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from runner.cli.carrying import Done
     from runner.cli.progress import Progress
     from runner.cli.surveying import Situation
+    from runner.cli.wiring import Workshop
     from runner.cmp.protection import SignatureProtection
     from runner.plan.steps import Plan
     from runner.system import SystemClock
@@ -43,17 +44,33 @@ def run(args: Namespace) -> int:
 def _carried_out(args: Namespace) -> tuple[Done, SignatureProtection | None] | int:
     """The run, and who signs its report; an exit status where it came to none."""
     from runner.cli.carrying import Hearers, carry_out
+    from runner.errors import StateError
+    from runner.system import SystemClock
+
+    clock = SystemClock()
+    opened = _opened(args, clock)
+    if opened is None:
+        console.note("nothing was done")
+        return exits.REFUSED
+    workshop, signer = opened
+    hearing = _Hearing(args)
+    try:
+        return carry_out(workshop, args, clock, Hearers(hearing, console.speak_of, _stop_on_signals)), signer
+    except StateError as problem:
+        console.error(problem)
+        return exits.FAILED if hearing.begun else exits.ERROR
+
+
+def _opened(args: Namespace, clock: SystemClock) -> tuple[Workshop, SignatureProtection | None] | None:
+    """The means, and who signs; None where the person does not agree. They alone have the plan from then on."""
     from runner.cli.permitting import refuse_against_policy
     from runner.cli.saved import saved_plan_in
     from runner.cli.signing import signer_for
     from runner.cli.wiring import Workshop
-    from runner.errors import StateError
     from runner.report.files import check_report_path
-    from runner.system import SystemClock
 
     for path in args.report:
         check_report_path(path)
-    clock = SystemClock()
     args.saved = saved_plan_in(args)
     situation = _situation(args, clock)
     console.warn(situation.document.warnings)
@@ -64,15 +81,9 @@ def _carried_out(args: Namespace) -> tuple[Done, SignatureProtection | None] | i
     signer = signer_for(args, situation.document, workshop.keyring)
     _refuse_closed_windows(situation, clock)
     if situation.plan.changes and not _agreed(situation, args):
-        console.note("nothing was done")
-        return exits.REFUSED
+        return None
     workshop.approvals = approved(situation.plan)
-    hearing = _Hearing(args)
-    try:
-        return carry_out(workshop, args, clock, Hearers(hearing, console.speak_of, _stop_on_signals)), signer
-    except StateError as problem:
-        console.error(problem)
-        return exits.FAILED if hearing.begun else exits.ERROR
+    return workshop, signer
 
 
 def _refuse_closed_windows(situation: Situation, clock: SystemClock) -> None:

@@ -55,10 +55,7 @@ def carry_out(workshop: Workshop, args: Namespace, clock: SystemClock, hearers: 
     Raises Refused where somebody else has the lock or a saved plan is stale, StateError where nothing can be kept.
     """
     from runner.cli.hiring import hire, how_many, see_off
-    from runner.cli.saved import refuse_unless_true
-    from runner.cli.surveying import look
     from runner.cli.wiring import RUN_ID
-    from runner.cli.wiring import Workshop as Fresh
     from runner.state.journal import Journal
     from runner.state.lock import StateLock, this_process
     from runner.state.reading import read_inventory
@@ -67,13 +64,7 @@ def carry_out(workshop: Workshop, args: Namespace, clock: SystemClock, hearers: 
     owner = this_process(f"apply {' '.join(map(str, args.paths))}", clock.now())
     with StateLock(state.with_name("lock"), owner):
         if read_inventory(state) != workshop.situation.inventory:
-            approvals = workshop.approvals
-            now = args.saved.at if args.saved else clock.now()
-            situation = look(workshop.situation.document, args, now)
-            if args.saved is not None:
-                refuse_unless_true(args.saved, situation)
-            workshop = Fresh.open(situation, args, clock)
-            workshop.approvals = approvals
+            workshop = _opened_again(workshop, args, clock)
         run_id = workshop.entropy.octets(RUN_ID).hex()
         hearers.of_run(run_id)
         count = how_many(workshop, args)
@@ -83,6 +74,21 @@ def carry_out(workshop: Workshop, args: Namespace, clock: SystemClock, hearers: 
                 return _carried_out(workshop, journal, args, hearers, Crew(run_id, hired))
         finally:
             see_off(hired)
+
+
+def _opened_again(workshop: Workshop, args: Namespace, clock: SystemClock) -> Workshop:
+    """The means for what is to be done as things are now."""
+    from runner.cli.saved import refuse_unless_true
+    from runner.cli.surveying import look
+    from runner.cli.wiring import Workshop as Fresh
+
+    now = args.saved.at if args.saved else clock.now()
+    situation = look(workshop.situation.document, args, now)
+    if args.saved is not None:
+        refuse_unless_true(args.saved, situation)
+    fresh = Fresh.open(situation, args, clock)
+    fresh.approvals = workshop.approvals
+    return fresh
 
 
 class Crew(NamedTuple):
@@ -113,27 +119,29 @@ async def _run(workshop: Workshop, journal: Journal, args: Namespace, hearers: H
     from runner.cli.watching import execute_and_watch
     from runner.cli.wiring import Threads
     from runner.execute.desk import record_changes
-    from runner.execute.executor import Options
+    from runner.execute.executor import Options, scheduled
     from runner.execute.grouped import Grouped
     from runner.execute.restoring import remembered
     from runner.execute.schedule import Tolerance
     from runner.execute.workers import Workers
 
-    plan, limit, usual = workshop.situation.plan, args.max_failures, workshop.situation.document.strategy
+    limit, usual = args.max_failures, workshop.situation.document.strategy
     tolerance = Tolerance(limit.count, limit.share) if limit else Tolerance(usual.max_failures, usual.share)
     threads = Threads(cores())
     recorded: Grouped[Sequence[Change | Entry]] = Grouped(partial(record_changes, journal), threads.journal)
     desk = workshop.desk(crew.run, recorded, threads)
     workers = Workers([worker.end for worker in crew.hired], desk.document, recorded)
-    journal.start_run(crew.run, workshop.clock.now(), plan.name)
-    if told := remembered(plan, workshop.situation.inventory, crew.run, workshop.clock.now()):
+    journal.start_run(crew.run, workshop.clock.now(), desk.document.name)
+    if told := remembered(workshop.situation.plan, desk.inventory, crew.run, workshop.clock.now()):
         journal.record(told)
     try:
         await workers.begin()
-        with hearers.results(len(plan.steps)) as progress:
+        with hearers.results(len(workshop.situation.plan.steps)) as progress:
             run = workers.run if crew.hired else None
             chosen = Options(args.parallel or PARALLEL, tolerance, progress.advance, run)
-            return await execute_and_watch(plan, desk, chosen, hearers.stop(), workshop.situation.state)
+            schedule = scheduled(workshop.situation.plan, desk, chosen)
+            workshop.let_go_of_items()
+            return await execute_and_watch(schedule, desk, chosen, hearers.stop(), workshop.situation.state)
     finally:
         workers.dismiss()
         threads.close()

@@ -10,7 +10,7 @@ import asyncio
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from runner.execute.executor import Options, execute
+from runner.execute.executor import Options, execute, scheduled
 from runner.execute.gather import find_requests, look_at_requests
 from runner.manifest.tunnel import TunnelRequest
 from runner.plan.planner import make_plan
@@ -23,28 +23,29 @@ if TYPE_CHECKING:
 
     from runner.execute.desk import Desk
     from runner.execute.results import Result, Run
+    from runner.execute.schedule import Schedule
     from runner.plan.steps import Plan
 
 PAUSE = 0.5
 """Seconds between two looks."""
 
 
-async def execute_and_watch(plan: Plan, desk: Desk, options: Options, stop: asyncio.Event, state: Path) -> Run:
+async def execute_and_watch(schedule: Schedule, desk: Desk, options: Options, stop: asyncio.Event, state: Path) -> Run:
     """Carry out a plan, and beside it whatever comes to the tunnels that are watched; `state` is the journal's file."""
-    watch = Watch(desk, state, options, plan)
-    done, _ = await asyncio.gather(execute(plan, desk, options, stop), watch.keep(stop))
+    watch = Watch(desk, state, options, schedule)
+    done, _ = await asyncio.gather(execute(schedule, desk, options, stop), watch.keep(stop))
     return watch.with_results(done)
 
 
 class Watch:
-    """The watched tunnels of an apply, beside what its `plan` has already."""
+    """The watched tunnels of an apply, beside what its plan has already."""
 
-    def __init__(self, desk: Desk, state: Path, options: Options, plan: Plan) -> None:
+    def __init__(self, desk: Desk, state: Path, options: Options, schedule: Schedule) -> None:
         self._desk = desk
         self._state = state
         self._options = options
         self._tunnels = [tunnel for tunnel in desk.document.tunnels if tunnel.watch]
-        planned = (step.item for step in plan.steps if isinstance(step.item, TunnelRequest))
+        planned = (step.item for step in schedule.steps if isinstance(step.item, TunnelRequest))
         self._known = {(request.name, request.content) for request in planned}
         self._before: set[tuple[str, str]] = set()
         self._quiet_since = desk.clock.monotonic()
@@ -110,7 +111,7 @@ class Watch:
         if approvals is None:
             return
         desk = replace(self._desk, inventory=inventory, facts=facts, approvals=approvals)
-        run = await execute(plan, desk, self._options, stop)
+        run = await execute(scheduled(plan, desk, self._options), desk, self._options, stop)
         self.results.update({result.name: result for result in run.results})
 
 

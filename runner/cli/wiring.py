@@ -86,6 +86,11 @@ class Workshop:
         workshop.situation = replace(situation, plan=plan)
         return workshop
 
+    def let_go_of_items(self) -> None:
+        """From now on those who carry the plan out have them alone."""
+        document, plan = replace(self.situation.document, items=()), replace(self.situation.plan, steps=())
+        self.situation = replace(self.situation, document=document, plan=plan)
+
     def tunnels(self) -> tuple[Tunnel, ...]:
         """Those that have something to do, or wait for it."""
         steps = self.situation.plan.steps
@@ -159,7 +164,7 @@ class Workshop:
         folder, entropy = self.situation.folder, self.entropy
         return Desk(
             run=run,
-            document=self.situation.document,
+            document=replace(self.situation.document, items=()),  # a run has them as its steps, and lets go of those
             inventory=self.situation.inventory,
             facts=self.situation.facts,
             accesses=self.accesses,

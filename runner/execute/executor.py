@@ -24,7 +24,6 @@ from runner.values import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
-    from datetime import datetime
 
     from runner.execute.desk import Desk
     from runner.execute.schedule import Tolerance
@@ -46,22 +45,23 @@ class Options:
     """Who carries out a step; None: this process."""
 
 
-async def execute(plan: Plan, desk: Desk, options: Options, stop: asyncio.Event) -> Run:
-    """Carry out a plan; returns the Run with a result for every step. Raises StateError where nothing can be kept."""
+def scheduled(plan: Plan, desk: Desk, options: Options) -> Schedule:
+    """The schedule of a plan, which lets go of each step as it ends. So does whoever keeps the plan no longer."""
+    names = (step.item.name for step in plan.steps)
+    return Schedule(*rolled_out(plan.steps, desk.document.strategy, desk.facts), options.tolerance, names)
+
+
+async def execute(schedule: Schedule, desk: Desk, options: Options, stop: asyncio.Event) -> Run:
+    """Carry out what is scheduled; the Run has a result for every step. Raises StateError where nothing can be kept."""
     started = desk.clock.now()
-    schedule = Schedule(*rolled_out(plan.steps, desk.document.strategy, desk.facts), options.tolerance)
     crew = _Crew(schedule, desk, options)
     try:
         await crew.work(stop)
     finally:
         await crew.dismiss()
-    results = tuple(schedule.results[step.item.name] for step in plan.steps)
-    return _run(plan, desk, started, results, interrupted=stop.is_set())
-
-
-def _run(plan: Plan, desk: Desk, started: datetime, results: tuple[Result, ...], *, interrupted: bool) -> Run:
-    cut = interrupted and any(result.outcome is Outcome.SKIPPED for result in results)
-    return Run(desk.run, plan.name, started, desk.clock.now(), results, interrupted=cut)
+    results = schedule.all_results()
+    cut = stop.is_set() and any(result.outcome is Outcome.SKIPPED for result in results)
+    return Run(desk.run, desk.document.name, started, desk.clock.now(), results, interrupted=cut)
 
 
 class _Crew:

@@ -43,10 +43,17 @@ ANY_NUMBER = Tolerance()
 
 
 class Schedule:
-    """The steps of a plan, handed out as their needs are met."""
+    """The steps of a plan, handed out as their needs are met, and let go of as they end: what is left are results.
 
-    def __init__(self, steps: Iterable[Step], rollout: Rollout, tolerance: Tolerance) -> None:
+    `order` is that of the plan, where the rollout has another.
+    """
+
+    def __init__(
+        self, steps: Iterable[Step], rollout: Rollout, tolerance: Tolerance, order: Iterable[str] = ()
+    ) -> None:
         self._steps = {step.item.name: step for step in steps}
+        """Those that have no result yet."""
+        self._order = tuple(order) or tuple(self._steps)
         self._rollout = rollout
         self._held_back: list[Step] = []
         wanted = ((name, self._steps.keys() & step.needs) for name, step in self._steps.items() if step.needs)
@@ -63,12 +70,21 @@ class Schedule:
     @property
     def is_over(self) -> bool:
         """Whether every step has its result."""
-        return len(self.results) == len(self._steps)
+        return not self._steps
+
+    @property
+    def steps(self) -> Iterable[Step]:
+        """Those that have no result yet."""
+        return self._steps.values()
+
+    def all_results(self) -> tuple[Result, ...]:
+        """In the order of the plan, when it is over."""
+        return tuple(self.results[name] for name in self._order)
 
     @property
     def stops(self) -> str:
         """Why nothing more may be started; empty: it may."""
-        if self._tolerance.exceeded(self._failures, len(self._steps)):
+        if self._tolerance.exceeded(self._failures, len(self._order)):
             return "too many items failed (--max-failures, or max_failures of strategy:)"
         return self._rollout.verdict(self.results)
 
@@ -103,7 +119,7 @@ class Schedule:
 
     def finish(self, result: Result) -> list[Result]:
         """Take a result; returns it and those of the steps that it causes to be skipped."""
-        self.results[result.name] = result
+        self._ended(result)
         self._failures += result.outcome in (Outcome.FAILED, Outcome.UNKNOWN)
         self._let_go()
         if result.outcome in GOOD:
@@ -112,10 +128,8 @@ class Schedule:
         finished = [result]
         for cause in finished:  # grows while it is gone through: a chain may be longer than Python's stack
             why = f'it waits for "{cause.name}", which {_ENDED.get(cause.outcome, f"is {cause.outcome.value}")}'
-            for name in self._followers.get(cause.name, ()):
-                if name not in self.results:
-                    self.results[name] = skip(self._steps[name], why)
-                    finished.append(self.results[name])
+            waiting = (name for name in self._followers.get(cause.name, ()) if name not in self.results)
+            finished.extend(self._ended(skip(self._steps[name], why)) for name in waiting)
         return finished
 
     def _release(self, name: str, followers: Iterable[str]) -> None:
@@ -129,10 +143,13 @@ class Schedule:
         self._ready.clear()
         self._held_back.clear()
         busy = set(running)
-        left = [step for name, step in self._steps.items() if name not in self.results and name not in busy]
-        for step in left:
-            self.results[step.item.name] = skip(step, why)
-        return [self.results[step.item.name] for step in left]
+        left = [step for name, step in self._steps.items() if name not in busy]
+        return [self._ended(skip(step, why)) for step in left]
+
+    def _ended(self, result: Result) -> Result:
+        self.results[result.name] = result
+        self._steps.pop(result.name, None)
+        return result
 
 
 def skip(step: Step, why: str) -> Result:

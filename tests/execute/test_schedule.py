@@ -165,3 +165,12 @@ def test_whatever_fails_every_step_has_exactly_one_result_and_starts_after_its_n
         seen += [one.name for one in schedule.finish(result(name, outcome))]
     assert sorted(seen, key=int) == [str(n) for n in range(count)]
     assert running == []
+
+
+def test_what_has_its_result_is_let_go_of_and_results_come_in_the_order_of_the_plan():
+    schedule = Schedule([step("c"), step("a"), step("b", "a")], Rollout(), ANY_NUMBER, "abc")
+    schedule.finish(result("c"))
+    assert [each.item.name for each in schedule.steps] == ["a", "b"]
+    schedule.finish(result("a", Outcome.FAILED))
+    assert (list(schedule.steps), schedule.is_over) == ([], True)
+    assert [each.name for each in schedule.all_results()] == ["a", "b", "c"]

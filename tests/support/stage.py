@@ -18,7 +18,7 @@ from support.virtual_time import InlineExecutor, LoopClock, VirtualLoop
 
 from runner.execute.access import Keyring, open_access
 from runner.execute.desk import Desk, create_files, install_files
-from runner.execute.executor import Options, execute
+from runner.execute.executor import Options, execute, scheduled
 from runner.execute.grouped import Grouped
 from runner.execute.line import Line
 from runner.execute.observe import observe
@@ -151,7 +151,7 @@ class Stage:
         event = asyncio.Event()
         if stop is not None:
             self.loop.call_later(stop, event.set)
-        return await execute(plan, desk, options, event)
+        return await execute(scheduled(plan, desk, options), desk, options, event)
 
     def _settle(self):
         """Cancel what a killed process left behind in the loop."""

@@ -1,0 +1,37 @@
+"""What a run holds of its plan: only what has not ended yet, so that results take the room of steps."""
+
+from __future__ import annotations
+
+import gc
+
+from runner.cli.main import main
+from runner.cli.progress import Progress
+from runner.manifest.model import Enrollment
+from runner.plan.steps import Step
+
+MANIFEST = """\
+apiVersion: cmp-batch/v1
+authorities: {lab: {url: "lab:"}}
+enrollments:
+  - name: web-${n}
+    for_each: {n: [1, 2, 3, 4, 5, 6, 7, 8, 9]}
+    subject: CN=web-${n}
+    key: generate://pkcs8@ed25519/out/web-${n}
+    output: out/web-${n}
+"""
+
+
+def test_an_item_is_let_go_of_when_it_has_ended(tmp_path, monkeypatch):
+    (tmp_path / "m.yaml").write_text(MANIFEST)
+    counts = []
+
+    def advance(self, result):
+        gc.collect()
+        counts.append(sum(isinstance(each, Enrollment | Step) for each in gc.get_objects()))
+
+    monkeypatch.setattr(gc, "freeze", lambda: None)  # what is frozen is not among the objects that gc shows
+    monkeypatch.setattr(Progress, "advance", advance)
+    assert main(["apply", "--yes", "--quiet", "--parallel", "1", str(tmp_path / "m.yaml")]) == 0
+    assert counts == sorted(counts, reverse=True)
+    assert counts[0] >= 16
+    assert counts[-1] <= 4  # the last one's own
