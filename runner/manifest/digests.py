@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING, Any
 
 from runner.manifest.model import Enrollment, Fetch, Poll, Recovery, Revocation, Update
 from runner.manifest.wishes import ANY_TIME, NO_WISHES
-from runner.values import replace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -38,8 +37,9 @@ _ENCODED = lru_cache(maxsize=256)(_CANONICAL.encode)
 
 def digest_of(item: AnyItem, spellings: Mapping[str, str]) -> str:
     """The digest of what `item` asks for. `spellings`: absolute path → as the manifest spells it."""
-    asked = {"authority": item.authority, "credential": item.credential, **_asked(item, spellings)}
-    named = plain = _canonical(asked)
+    asked = _BY_KIND[type(item)](item, spellings)
+    asked |= {"authority": item.authority, "credential": item.credential}
+    named = plain = _object(asked)
     for key, name in (("authority", item.authority), ("credential", item.credential)):
         plain = plain.replace(f'"{key}":{_ENCODED(name)}', f'"{key}":""', 1)
     return f"{_hash(named)}{_BETWEEN}{_hash(plain)}"
@@ -90,10 +90,6 @@ def _object(asked: Mapping[str, Any]) -> str:
 def _shared_list(values: tuple[Any, ...]) -> str:
     """Key usages, say, which are the same in every row."""
     return _canonical(list(values))
-
-
-def _asked(item: AnyItem, spellings: Mapping[str, str]) -> dict[str, Any]:
-    return _BY_KIND[type(item)](item, spellings)
 
 
 def _enrollment(item: Enrollment, spellings: Mapping[str, str]) -> dict[str, Any]:
@@ -217,14 +213,15 @@ def _validity(wish: ValidityWish) -> dict[str, Any]:
 
 
 def _key(key: KeyUrl | None, spellings: Mapping[str, str]) -> str | None:
-    return str(replace(key, path=spellings[key.path])) if key else None
+    return key.spelled(spellings[key.path]) if key else None
 
 
 def _output(output: Output, spellings: Mapping[str, str]) -> dict[str, Any]:
     """What is written where; whose the files are is not part of what is asked for."""
-    places = {"prefix": output.prefix, "file": output.file, "chain": output.chain}
-    places |= {"full_chain": output.full_chain, "trust": output.trust}
-    said: dict[str, Any] = {key: spellings[path] for key, path in places.items() if path}
+    said: dict[str, Any] = {"format": output.format}
+    for key in ("prefix", "file", "chain", "full_chain", "trust"):
+        if path := getattr(output, key):
+            said[key] = spellings[path]
     if output.stores:
         said["stores"] = {each.kind: f"{spellings[each.path]} {each.name} {each.profile}" for each in output.stores}
-    return {**said, "format": output.format}
+    return said

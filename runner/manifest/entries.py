@@ -87,13 +87,14 @@ def _rows_of(section: str, entry: Part, variables: dict[str, str], ledger: Ledge
     for record in records:
         mark = len(ledger.diagnostics)
         own = {**variables, **record.values}
-        name = _name(Reader(entry, own, ledger))
+        reader = Reader(entry, own, ledger)
+        name = _name(reader)
         if len(ledger.diagnostics) > mark:
             placed_at(record, (entry,), ledger, mark)
         ledger.partial |= name is None
         if "name" not in record.values:
             own["name"] = name or _STAND_IN
-        yield Row(section, name, Reader(entry, own, ledger), record)
+        yield Row(section, name, reader, record)
 
 
 def _complete(section: str, entry: Part, ledger: Ledger) -> bool:

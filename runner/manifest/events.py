@@ -26,7 +26,7 @@ MAX_REPEATED = 200_000
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _STARTS = (yaml.MappingStartEvent, yaml.SequenceStartEvent)
 _ENDS = (yaml.MappingEndEvent, yaml.SequenceEndEvent)
-_NODES = (yaml.NodeEvent, yaml.CollectionEndEvent)
+_NODES = frozenset({yaml.ScalarEvent, *_STARTS, *_ENDS})
 
 
 def place_of(file: str, mark: Any) -> Place:
@@ -71,13 +71,14 @@ class _Expander:
 
     def expanded(self, events: Iterator[yaml.Event]) -> Iterator[yaml.Event]:
         for event in events:
-            if isinstance(event, yaml.DocumentStartEvent):
-                self.anchors.clear()
-                yield event
+            kind = type(event)
+            if kind in _NODES:
+                yield self._passed(event)
             elif isinstance(event, yaml.AliasEvent):
                 yield from self._answer(event)
-            elif isinstance(event, _NODES):
-                yield self._passed(event)
+            elif kind is yaml.DocumentStartEvent:
+                self.anchors.clear()
+                yield event
 
     def _answer(self, alias: yaml.AliasEvent) -> Iterator[yaml.Event]:
         place = place_of(self.file, alias.start_mark)

@@ -74,6 +74,6 @@ def into_key_url(before: str, value: str) -> str:
 
 
 def _refuse(value: str, marks: str, why: str) -> None:
-    found = next((mark for mark in marks if mark in value), "")
-    if found:
-        raise ValueError(f"{found} {why}")
+    for mark in marks:
+        if mark in value:
+            raise ValueError(f"{mark} {why}")

@@ -100,9 +100,10 @@ class Part:
 
     def text(self, key: str) -> Text | None:
         """The text at `key`."""
+        if key not in self.values:
+            return None
         if key not in self.known:
-            value = self.values.get(key)
-            self.known[key] = Text(value, self._written(key)) if isinstance(value, str) else None
+            self.known[key] = self._text(self.values[key], key)
         found: Text | None = self.known[key]
         return found
 

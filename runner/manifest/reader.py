@@ -131,7 +131,7 @@ class Reader:
     def input(self, key: str) -> str | None:
         """The path at `key` of a file that must exist, or be produced by an item."""
         text = self.part.text(key)
-        return self._input(key, text) if text else None
+        return None if text is None else self._input(key, text)
 
     def inputs(self, key: str) -> tuple[str, ...]:
         """The paths at `key` of files that must exist."""

@@ -84,30 +84,34 @@ class KeyUrl:
         return self.kept == "file"
 
     def __str__(self) -> str:
-        return self._spelled("***" if self.passphrase else "")
+        return self.spelled(self.path)
+
+    def spelled(self, path: str) -> str:
+        """The text of the same key at another path, such as the one that a manifest says."""
+        return self._spelled("***" if self.passphrase else "", path)
 
     def revealed(self) -> str:
         """The URL with its passphrase, which parses to this again. Never to be printed."""
         reference = _REFERENCE.fullmatch(self.passphrase)
-        return self._spelled(self.passphrase if reference else quoted(self.passphrase))
+        return self._spelled(self.passphrase if reference else quoted(self.passphrase), self.path)
 
-    def _spelled(self, passphrase: str) -> str:
+    def _spelled(self, passphrase: str, path: str) -> str:
         if self.kept == "env":
-            return self.path
+            return path
         if self.kept == "token":
-            return self._token(passphrase)
-        path = _escaped(self.path)
+            return self._token(passphrase, path)
+        path = _escaped(path)
         if self.spec is not None:
             secret = f":{passphrase}" if passphrase else ""
             return f"generate://{self.savetype}{secret}@{self.spec}/{path.removesuffix(KEY_SUFFIX)}"
         return f"file://{passphrase}/{path}" if passphrase else f"file:{path}"
 
-    def _token(self, pin: str) -> str:
+    def _token(self, pin: str, path: str) -> str:
         if self.spec is not None:
             secret = f":{pin}" if pin else ""
-            return f"generate://{self.savetype}{secret}@{self.spec}/{self.path.removeprefix(TOKEN_SCHEME)}"
+            return f"generate://{self.savetype}{secret}@{self.spec}/{path.removeprefix(TOKEN_SCHEME)}"
         said = pin_attribute(pin if pin == "***" else self.passphrase)
-        return f"{self.path}{'&' if '?' in self.path else '?'}{said}" if said else self.path
+        return f"{path}{'&' if '?' in path else '?'}{said}" if said else path
 
 
 def parse_key_url(text: str) -> KeyUrl:

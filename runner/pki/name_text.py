@@ -44,6 +44,8 @@ def cut(text: str, separator: str) -> list[str]:
 
 def bare(value: str) -> str:
     """A value without the blanks around it; a last blank that a backslash escapes stays."""
+    if "\\" not in value:
+        return value.strip(_BLANKS)
     value = value.lstrip(_BLANKS)
     short = value.rstrip(_BLANKS)
     escapes = len(short) - len(short.rstrip("\\"))
