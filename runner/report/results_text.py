@@ -5,6 +5,7 @@ Everything foreign is cleaned here. The words: lower case, no full stop, a next 
 
 from __future__ import annotations
 
+from sys import intern
 from typing import TYPE_CHECKING
 
 from runner.report.record import causes, rank
@@ -60,7 +61,7 @@ def _summary(run: RunRecord, layout: Layout) -> str:
 
 
 def _cells(result: ItemRecord) -> tuple[str, ...]:
-    until = f"{result.certificate.not_after:%Y-%m-%d}" if result.certificate else ""
+    until = intern(f"{result.certificate.not_after:%Y-%m-%d}") if result.certificate else ""  # one text for many rows
     path = clean((result.certificate.path if result.certificate else None) or "")
     return (clean(result.outcome), clean(result.name), clean(result.operation), until, path)
 
