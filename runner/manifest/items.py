@@ -82,7 +82,8 @@ def _item(row: Row, world: World) -> AnyItem | None:
     item = make(row, world)
     if item is None or row.name is None:
         return None
-    return replace(item, digest=digest_of(item, row.reader.spellings))
+    object.__setattr__(item, "digest", digest_of(item, row.reader.spellings))  # nobody has seen it yet
+    return item
 
 
 def _enrollment(row: Row, world: World) -> Enrollment | None:

@@ -55,10 +55,10 @@ class Part:
 
     def over(self, other: Part, *, without: Collection[str] = ()) -> Part:
         """This mapping, and from `other` the values of keys that it does not have itself."""
-        lent = {key: other.borrowed.get(key, other) for key in other.values.keys() - self.values.keys() - set(without)}
+        lent = {key: other.owner(key) for key in other.values if key not in self.values and key not in without}
         if not lent:
             return self
-        values = {**self.values, **{key: other.values[key] for key in other.values if key in lent}}
+        values = {**self.values, **{key: other.values[key] for key in lent}}
         return Part(self.source, self.path, values, {**self.borrowed, **lent})
 
     def with_template(self, name: str, template: Part) -> Part:
@@ -90,7 +90,10 @@ class Part:
     def places(self) -> dict[str, Place]:
         """Where the value of each key is."""
         if _PLACES not in self.known:
-            self.known[_PLACES] = {key: self.place_of(key) for key in self.values}
+            lenders = self.borrowed
+            self.known[_PLACES] = {
+                key: lenders[key].places()[key] if key in lenders else self.place_of(key) for key in self.values
+            }
         found: dict[str, Place] = self.known[_PLACES]
         return found
 
