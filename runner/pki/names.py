@@ -1,109 +1,69 @@
 """Distinguished names and GeneralNames, between the text of manifests and DER (RFC 5280 §4.1.2.4, §4.2.1.6; RFC 4514).
 
 Text is written most general first, as `ssh-cmpclient-g3` did ("C=FI, O=Example, CN=web"), and goes out in exactly
-that order. String types are those of RFC 5280 §4.1.2.4: UTF8String, except PrintableString and IA5String where the
-attribute demands them.
+that order.
 """
 
 from __future__ import annotations
 
 from functools import lru_cache
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from ipaddress import ip_address
 from re import compile as regex
 from re import split
 from unicodedata import normalize
 
 from runner.asn1.der import SEQUENCE_TAG, read_header, tlv
 from runner.asn1.primitives import OBJECT_IDENTIFIER
+from runner.asn1.structures import SequenceOf
 from runner.asn1.x509 import RDN_SEQUENCE, AttributeTypeAndValue
 from runner.errors import Malformed
-from runner.pki.attribute_types import ATTRIBUTES, IA5, PRINTABLE, SHORT_NAMES, STRING_TAGS, UTF8, attribute_oid
-from runner.pki.name_text import bare, cut, escape, hex_element, unescape
+from runner.pki.attribute_types import ATTRIBUTES, UTF8
+from runner.pki.name_text import cut
+from runner.pki.rdns import parse_rdn, printed, string_value
 from runner.values import frozen
 
-_SET = 0x31
-_PRINTABLE_TEXT = regex(r"[A-Za-z0-9 '()+,\-./:=?]*")
-_ENCODINGS = {UTF8: "utf-8", PRINTABLE: "utf-8", IA5: "utf-8", 0x12: "utf-8", 0x1A: "utf-8"}
-_ENCODINGS |= {0x14: "latin-1", 0x1E: "utf-16-be", 0x1C: "utf-32-be"}
-"""Tags of character strings → how their octets are read; T61String is Latin-1 in practice."""
 MAX_NAME = 16_384
 """Octets of a name; more is refused, because names are remembered and printed."""
+_OF_ANY_SIZE = SequenceOf(SequenceOf(AttributeTypeAndValue, limit=MAX_NAME, tag=0x31), limit=MAX_NAME)
+"""Names that we write may have more RDNs than those that we read."""
 
 
 @frozen
 class Name:
-    """A distinguished name: its exact DER, and text for people."""
+    """A distinguished name: its exact DER. Its text is made when it is asked for: plans hold names by the thousand."""
 
     der: bytes
-    text: str
+
+    @property
+    def text(self) -> str:
+        """For people, as manifests write it."""
+        found = _texts.get(self.der)
+        return _remembered(self.der, _text_of(_OF_ANY_SIZE.decode(self.der))) if found is None else found
 
     def __str__(self) -> str:
         return self.text
 
 
-@frozen
-class GeneralName:
-    """A GeneralName: `kind` is dns, ip, email, uri, dn, rid or (read only) other."""
+_texts: dict[bytes, str] = {}
+"""The texts of the names that were read last."""
+_MOST_TEXTS = 1024
 
-    kind: str
-    text: str
-    der: bytes
 
-    def __str__(self) -> str:
-        return f"{self.kind}={self.text}"
+def _remembered(der: bytes, text: str) -> str:
+    if len(_texts) >= _MOST_TEXTS:
+        _texts.clear()
+    _texts[der] = text
+    return text
 
 
 def parse_name(text: str) -> Name:
     """Text → Name; `+` joins the parts of one RDN, a backslash escapes. ValueError says what is wrong."""
-    rdns = [_rdn(rdn) for rdn in cut(text, ",")] if text.strip() else []
-    der = tlv(SEQUENCE_TAG, b"".join(rdn.der for rdn in rdns))
+    rdns = [parse_rdn(rdn) for rdn in cut(text, ",")] if text.strip() else []
+    der = tlv(SEQUENCE_TAG, b"".join([octets for octets, _ in rdns]))
     if len(der) > MAX_NAME:
         raise Malformed("a name that is absurdly long", why=f"{len(der)} octets")
-    return Name(der, ", ".join(rdn.text for rdn in rdns))
-
-
-@lru_cache(maxsize=256)
-def _rdn(text: str) -> Name:
-    """One RDN by itself, its DER without the sequence around: names share their upper ends."""
-    attributes = [_attribute(part) for part in cut(text, "+")]
-    if len(attributes) == 1:
-        return Name(tlv(_SET, attributes[0].der), attributes[0].text)
-    attributes.sort(key=_der_order)  # X.690 §11.6
-    return Name(tlv(_SET, b"".join(map(_der_order, attributes))), "+".join(each.text for each in attributes))
-
-
-def _der_order(attribute: Name) -> bytes:
-    return attribute.der
-
-
-def _attribute(text: str) -> Name:
-    """One attribute by itself: the DER of its AttributeTypeAndValue."""
-    kind, equals, value = text.partition("=")
-    if not equals:
-        raise ValueError(f'"{text.strip()}" is not TYPE=value; a comma inside a value is written \\,')
-    oid, value = attribute_oid(kind.strip()), bare(value)
-    if value.startswith("#"):
-        element = hex_element(value)
-        return Name(_typed(oid, element), _printed(AttributeTypeAndValue(type=oid, value=element)))
-    content = unescape(value)
-    if not content:
-        raise ValueError(f'"{text.strip()}" has no value')
-    tag = STRING_TAGS.get(oid, UTF8)
-    if tag == PRINTABLE and not _PRINTABLE_TEXT.fullmatch(content):
-        raise ValueError(f'"{content}" has characters that {kind.strip()} may not have (PrintableString)')
-    if tag == IA5 and not content.isascii():
-        raise ValueError(f'"{content}" has characters that {kind.strip()} may not have (IA5String)')
-    if oid == ATTRIBUTES["C"] and len(content) != 2:  # noqa: PLR2004 - ISO 3166
-        raise ValueError(f'C is a country code of two letters, not "{content}"')
-    return Name(_typed(oid, tlv(tag, content.encode())), f"{SHORT_NAMES.get(oid, oid)}={escape(content)}")
-
-
-def _typed(oid: str, element: bytes) -> bytes:
-    """The DER of an AttributeTypeAndValue: names are written by the thousand."""
-    return tlv(SEQUENCE_TAG, _type_der(oid) + element)
-
-
-_type_der = lru_cache(maxsize=256)(OBJECT_IDENTIFIER.encode)
+    _remembered(der, ", ".join([shown for _, shown in rdns]))
+    return Name(der)
 
 
 def common_name(text: str) -> Name:
@@ -116,7 +76,12 @@ def common_name(text: str) -> Name:
 @lru_cache(maxsize=1024)
 def name_from_der(der: bytes) -> Name:
     """The Name whose DER this is; Malformed where it is not a Name."""
-    return Name(der, ", ".join("+".join(_printed(attribute) for attribute in rdn) for rdn in _rdns(der)))
+    _remembered(der, _text_of(_rdns(der)))
+    return Name(der)
+
+
+def _text_of(rdns: tuple[tuple[AttributeTypeAndValue, ...], ...]) -> str:
+    return ", ".join("+".join(printed(attribute) for attribute in rdn) for rdn in rdns)
 
 
 def _rdns(der: bytes) -> tuple[tuple[AttributeTypeAndValue, ...], ...]:
@@ -125,25 +90,10 @@ def _rdns(der: bytes) -> tuple[tuple[AttributeTypeAndValue, ...], ...]:
     return RDN_SEQUENCE.decode(der)
 
 
-def _printed(attribute: AttributeTypeAndValue) -> str:
-    text = _string_value(attribute.value)
-    shown = "#" + attribute.value.hex() if text is None else escape(text)
-    return f"{SHORT_NAMES.get(attribute.type, attribute.type)}={shown}"
-
-
-def _string_value(element: bytes) -> str | None:
-    """The text of an ASN.1 character string of any kind; None for anything else."""
-    tag, start, stop = read_header(element, 0, len(element))
-    try:
-        return element[start:stop].decode(_ENCODINGS[tag])
-    except (KeyError, UnicodeDecodeError):
-        return None
-
-
 def attributes_in(name_der: bytes) -> tuple[tuple[tuple[str, str], ...], ...]:
     """The attributes of a Name, RDN by RDN: type (dotted) and text; `#` and hex where the value is no text."""
     return tuple(
-        tuple((a.type, "#" + a.value.hex() if (text := _string_value(a.value)) is None else text) for a in rdn)
+        tuple((a.type, "#" + a.value.hex() if (text := string_value(a.value)) is None else text) for a in rdn)
         for rdn in _rdns(name_der)
     )
 
@@ -165,7 +115,7 @@ def _prepared(der: bytes) -> tuple[frozenset[tuple[str, str | bytes]], ...]:
 
 
 def _comparable_value(element: bytes) -> str | bytes:
-    text = _string_value(element)
+    text = string_value(element)
     return element if text is None else _fold(text)
 
 
@@ -173,6 +123,29 @@ def _fold(text: str) -> str:
     return " ".join(split(r"\s+", normalize("NFKC", text).strip().casefold()))
 
 
+@frozen
+class GeneralName:
+    """A GeneralName: its DER."""
+
+    der: bytes
+
+    @property
+    def kind(self) -> str:
+        """Of dns, ip, email, uri, dn, rid; or other, which manifests cannot write."""
+        kind = _GENERAL_KINDS.get(self.der[0], "other")
+        return "other" if kind == "ip" and len(_body(self.der)) not in _ADDRESS_SIZES else kind
+
+    @property
+    def text(self) -> str:
+        """For people, as manifests write it; of other kinds, the hex of its DER."""
+        return _general_text(self.kind, self.der)
+
+    def __str__(self) -> str:
+        kind = self.kind
+        return f"{kind}={_general_text(kind, self.der)}"
+
+
+_ADDRESS_SIZES = (4, 16)
 _GENERAL_TAGS = {"email": 0x81, "dns": 0x82, "dn": 0xA4, "uri": 0x86, "ip": 0x87, "rid": 0x88}
 _GENERAL_KINDS = {tag: kind for kind, tag in _GENERAL_TAGS.items()}
 
@@ -186,16 +159,17 @@ def parse_general_name(text: str) -> GeneralName:
         raise ValueError(f'"{text}" is not KIND=value with KIND one of {", ".join(_GENERAL_TAGS)}')
     if not value.strip():
         raise ValueError(f'"{text}" has no value')
-    tag = _GENERAL_TAGS[kind]
+    der = tlv(_GENERAL_TAGS[kind], _general_body(kind, value))
+    return general_name_from_der(der) if kind in ("dn", "rid") else GeneralName(der)
+
+
+def _general_body(kind: str, value: str) -> bytes:
+    if kind == "dn":
+        return parse_name(value).der
     if kind == "ip":
-        address = _address(value)
-        return GeneralName(kind, str(address), tlv(tag, address.packed))
-    if kind in ("dn", "rid"):
-        return general_name_from_der(tlv(tag, parse_name(value).der if kind == "dn" else _oid_body(value)))
-    return GeneralName(kind, value, tlv(tag, _characters(kind, value)))
-
-
-def _characters(kind: str, value: str) -> bytes:
+        return _address(value)
+    if kind == "rid":
+        return _oid_body(value)
     if not value.isascii() or not value.isprintable():
         raise ValueError(f'{kind}="{value}" has characters beyond ASCII; write international names as A-labels (xn--)')
     if kind == "dns" and not _DNS.fullmatch(value):
@@ -207,10 +181,10 @@ def _characters(kind: str, value: str) -> bytes:
     return value.encode()
 
 
-def _address(value: str) -> IPv4Address | IPv6Address:
+def _address(value: str) -> bytes:
     if "%" in value:
         raise ValueError(f'"{value}" names a zone, which no certificate can hold')
-    return ip_address(value)
+    return ip_address(value).packed
 
 
 def _oid_body(value: str) -> bytes:
@@ -226,18 +200,28 @@ _URI = regex(r"[A-Za-z][A-Za-z0-9+.-]*:\S+")
 
 
 def general_name_from_der(der: bytes) -> GeneralName:
-    """The GeneralName whose DER this is; kinds that manifests cannot write come out as `other` in hex."""
-    tag, start, stop = read_header(der, 0, len(der))
-    kind, body = _GENERAL_KINDS.get(tag, "other"), der[start:stop]
+    """The GeneralName whose DER this is. Malformed where it is none, or its text cannot be made."""
+    _body(der)
+    name = GeneralName(der)
+    if name.kind in ("dn", "rid"):
+        _general_text(name.kind, der)
+    return name
+
+
+def _body(der: bytes) -> bytes:
+    _, start, stop = read_header(der, 0, len(der))
+    return der[start:stop]
+
+
+def _general_text(kind: str, der: bytes) -> str:
+    if kind == "other":
+        return der.hex()
+    body = _body(der)
     if kind == "dn":
-        return GeneralName(kind, name_from_der(body).text, der)
-    if kind == "ip" and len(body) in (4, 16):
-        return GeneralName(kind, str(ip_address(body)), der)
-    if kind == "rid":
-        return GeneralName(kind, OBJECT_IDENTIFIER.parse(body, 0, len(body)), der)
-    if kind in ("other", "ip"):
-        return GeneralName("other", der.hex(), der)
-    return GeneralName(kind, body.decode("ascii", "replace"), der)
+        return name_from_der(body).text
+    if kind == "ip":
+        return str(ip_address(body))
+    return OBJECT_IDENTIFIER.parse(body, 0, len(body)) if kind == "rid" else body.decode("ascii", "replace")
 
 
 def directory_name(name_der: bytes) -> bytes:
@@ -266,5 +250,5 @@ def comparable(name: GeneralName) -> tuple[str, object]:
 def emails_in(name_der: bytes) -> tuple[GeneralName, ...]:
     """The emailAddress attributes of a Name, which count as rfc822Names to name constraints (RFC 5280 §4.2.1.10)."""
     values = (a.value for rdn in _rdns(name_der) for a in rdn if a.type == ATTRIBUTES["EMAIL"])
-    texts = ((_string_value(value) or "").encode("ascii", "replace") for value in values)
+    texts = ((string_value(value) or "").encode("ascii", "replace") for value in values)
     return tuple(general_name_from_der(tlv(_GENERAL_TAGS["email"], text)) for text in texts)
