@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from runner.errors import CmpBatchError, StateError
 from runner.execute.channel import Broken, Channel, Ended, Note, Noted, Task
 from runner.execute.results import Failure, Outcome, Result
+from runner.values import replace
 
 if TYPE_CHECKING:
     import socket
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
     from runner.manifest.model import Document
     from runner.plan.steps import Step
     from runner.state.journal import Entry
+
+
+T = TypeVar("T")
 
 
 class WorkerMistakeError(Exception):
@@ -49,6 +53,7 @@ class Workers:
         self._journal = journal
         self._workers: list[_Worker] = []
         self._writing: set[asyncio.Task[None]] = set()
+        self._known: dict[Any, Any] = {}
 
     async def begin(self) -> None:
         """Listen to them."""
@@ -68,7 +73,31 @@ class Workers:
             ended: Result | Later | None = await done
         finally:
             worker.under_way.pop(step.item.name, None)
-        return ended or _lost(step)
+        if ended is None:
+            return _lost(step)
+        return self._with_known(ended, step) if isinstance(ended, Result) else ended
+
+    def _with_known(self, result: Result, step: Step) -> Result:
+        """The same, with one copy of what the step and other results have, too: each pickle brings all of it anew."""
+
+        def known(value: T) -> T:
+            return cast("T", self._known.setdefault(value, value))
+
+        certificate = result.certificate and replace(
+            result.certificate,
+            issuer=known(result.certificate.issuer),
+            not_before=known(result.certificate.not_before),
+            not_after=known(result.certificate.not_after),
+        )
+        return replace(
+            result,
+            name=step.item.name,
+            operation=known(result.operation),
+            certificate=certificate,
+            key_spec=known(result.key_spec),
+            pki_status=known(result.pki_status),
+            status_from=known(result.status_from),
+        )
 
     def _free(self, step: Step) -> _Worker | None:
         """An authority that bears fewer messages than there are workers is left to the first of them."""

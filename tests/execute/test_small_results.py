@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
+import socket
 import sys
 from enum import Enum
-from types import FunctionType, ModuleType
+from types import FunctionType, ModuleType, SimpleNamespace
 
+from support.samples import issued
+
+from runner.errors import Place
+from runner.execute.channel import Channel, Ended
 from runner.execute.conversation import Conversation
 from runner.execute.members import Member
+from runner.execute.workers import Workers
+from runner.manifest.model import Revocation
+from runner.plan.steps import Step, Verb
+from runner.values import replace
 
 LARGEST = 900
 """Octets of memory that one more result may take."""
@@ -66,3 +76,37 @@ def test_what_an_item_said_and_heard_goes_at_once_and_waits_for_no_collection_of
         assert [each for each in gc.get_objects() if isinstance(each, Conversation | Member)] == []
     finally:
         gc.enable()
+
+
+def test_results_of_workers_have_what_is_alike_in_common():
+    """Each comes as a pickle of its own."""
+    place = Place("m.yaml", 1, 1)
+    items = [Revocation(name=name, place=place, authority="ca", certificate="a.crt") for name in ("w-1", "w-2")]
+    steps = [Step(item, Verb.REVOKE, ()) for item in items]
+    document = SimpleNamespace(authorities={"ca": SimpleNamespace(limits=SimpleNamespace(concurrency=8))})
+
+    async def answered(end):
+        channel = await Channel.over(end)
+        for _ in steps:
+            channel.send(Ended(item := (await channel.receive()).item, replace(issued(item), operation="revoke")))
+        return channel
+
+    async def run():
+        here, there = socket.socketpair()
+        workers = Workers([here], document, None)
+        await workers.begin()
+        worker = asyncio.ensure_future(answered(there))
+        try:
+            return await asyncio.gather(*(workers.run(step, None) for step in steps))
+        finally:
+            (await worker).close()
+            workers.dismiss()
+            await asyncio.sleep(0)  # in which the connections are closed
+
+    results = asyncio.run(run())
+    assert results == [replace(issued(step.item.name), operation="revoke") for step in steps]
+    assert all(result.name is step.item.name for result, step in zip(results, steps, strict=True))
+    (one, other), fields = results, ("operation", "key_spec", "pki_status", "status_from")
+    assert all(getattr(one, name) is getattr(other, name) for name in fields)
+    fields = ("issuer", "not_before", "not_after")
+    assert all(getattr(one.certificate, name) is getattr(other.certificate, name) for name in fields)
