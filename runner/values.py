@@ -81,21 +81,41 @@ def _not_deleted(self: Any, name: str) -> None:  # noqa: ARG001
     raise FrozenInstanceError(f"cannot delete field {name!r}")
 
 
-def _state(self: Any) -> list[Any]:
-    return [getattr(self, each.name) for each in fields(self)]
+def _reduced(self: Any) -> tuple[Any, ...]:
+    """For pickle: workers send data to their parent, many for each item."""
+    cls: type = type(self)
+    return _made_again, (cls, *_values_of(cls)(self))
 
 
-def _restore(self: Any, state: list[Any]) -> None:
-    for each, value in zip(fields(self), state, strict=True):
-        object.__setattr__(self, each.name, value)
+def _made_again(cls: type, *values: Any) -> Any:
+    return _maker(cls)(*values)
+
+
+@cache
+def _values_of(cls: type) -> Callable[[Any], tuple[Any, ...]]:
+    """What gives the values of all fields."""
+    names = [each.name for each in fields(cls)]
+    known: dict[str, Any] = {}
+    made: Callable[[Any], tuple[Any, ...]] = compiled(
+        "values", ("value",), [f"return ({''.join(f'value.{name}, ' for name in names)})"], known
+    )
+    return made
+
+
+@cache
+def _maker(cls: type) -> Callable[..., Any]:
+    """What makes an instance of the values of all its fields."""
+    names = [each.name for each in fields(cls)]
+    lines = ["made = new(twin)", *(f"made.{name} = {name}" for name in names), "made.__class__ = cls", "return made"]
+    made: Callable[..., Any] = compiled("made", names, lines, {"new": object.__new__, "twin": twin_of(cls), "cls": cls})
+    return made
 
 
 _ALIKE = {
     "__repr__": _shown,
     "__setattr__": _not_set,
     "__delattr__": _not_deleted,
-    "__getstate__": _state,
-    "__setstate__": _restore,
+    "__reduce__": _reduced,
 }
 """The methods that are the same for every class."""
 

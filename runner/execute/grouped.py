@@ -42,12 +42,16 @@ class Grouped(Generic[WorkT]):
 
     async def do(self, work: WorkT) -> None:
         """Returns when the work is durable; raises what `write` raised for it."""
+        await self.asked(work)  # who is cancelled here gives up the answer, not the work
+
+    def asked(self, work: WorkT) -> asyncio.Future[None]:
+        """The same for whoever asks for much at once."""
         loop = asyncio.get_running_loop()
         done: asyncio.Future[None] = loop.create_future()
         self._waiting.append((work, done))
         if self._writer is None or self._writer.done():
             self._writer = loop.create_task(self._drain())
-        await done  # who is cancelled here gives up the answer, not the work
+        return done
 
     async def _drain(self) -> None:
         while self._waiting:

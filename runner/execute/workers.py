@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from runner.execute.channel import Trouble
-    from runner.execute.desk import Durable
+    from runner.execute.grouped import Grouped
     from runner.execute.running import Later
     from runner.manifest.model import Document
     from runner.plan.steps import Step
-    from runner.state.journal import Entry
+    from runner.state.journal import Change, Entry
 
 
 T = TypeVar("T")
@@ -47,7 +47,9 @@ class _Worker:
 class Workers:
     """The workers at the other ends of `ends`, and the journal that is written for them."""
 
-    def __init__(self, ends: Sequence[socket.socket], document: Document, journal: Durable[Sequence[Entry]]) -> None:
+    def __init__(
+        self, ends: Sequence[socket.socket], document: Document, journal: Grouped[Sequence[Change | Entry]]
+    ) -> None:
         self._ends = ends
         self._document = document
         self._journal = journal
@@ -123,7 +125,7 @@ class Workers:
                 done.set_result(None)
 
     async def _note(self, worker: _Worker, note: Note) -> None:
-        outcomes = await asyncio.gather(*map(self._journal.do, note.entries), return_exceptions=True)
+        outcomes = await asyncio.gather(*map(self._journal.asked, note.entries), return_exceptions=True)
         worker.channel.send(Noted(note.number, tuple(_words(outcome) for outcome in outcomes)))
 
     def dismiss(self) -> None:
