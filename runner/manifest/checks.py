@@ -88,20 +88,26 @@ def writes(item: AnyItem) -> Iterator[tuple[str, Place]]:
 
 
 def _check_writers(items: Sequence[AnyItem], ledger: Ledger) -> None:
-    writers: dict[str, tuple[str, Place]] = {}
+    writers: dict[str, AnyItem] = {}
     for item in items:
-        told: set[Place] = set()
-        for path, place in writes(item):
-            mine = (item.name, place)
-            first = writers.setdefault(same_file_key(path), mine)
-            if first is mine or first == mine or place in told:
-                continue
-            name, before = first
-            told.add(place)
-            summary = f"two items write {shortened(short(path))}"
-            if name == item.name:
-                summary = f"{name!r} writes two things into {shortened(short(path))}"
-            ledger.error(summary, place, why=f"{name!r} does so at {before}", next_step=_apart(place, before))
+        files = [same_file_key(path) for path, _ in writes(item)]
+        strangers = [file for file in files if writers.setdefault(file, item) is not item]
+        if strangers or len({*files}) < len(files):
+            _tell_of_writers(item, writers, ledger)
+
+
+def _tell_of_writers(item: AnyItem, writers: Mapping[str, AnyItem], ledger: Ledger) -> None:
+    told: set[Place] = set()
+    for path, place in writes(item):
+        first = writers[same_file_key(path)]
+        before = next(at for other, at in writes(first) if same_file_key(other) == same_file_key(path))
+        if place in told or (first is item and before == place):
+            continue
+        told.add(place)
+        summary = f"two items write {shortened(short(path))}"
+        if first is item:
+            summary = f"{item.name!r} writes two things into {shortened(short(path))}"
+        ledger.error(summary, place, why=f"{first.name!r} does so at {before}", next_step=_apart(place, before))
 
 
 def _apart(place: Place, before: Place) -> str:
