@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from runner.ambient import Clock, Entropy
-    from runner.manifest.model import Limits
+    from runner.manifest.limits import Limits
     from runner.transports.base import Transport
 
 FIRST_PAUSE = 0.5

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 from runner.manifest.credentialing import read_credential, read_login
 from runner.manifest.dealings import read_dealings
 from runner.manifest.durations import parse_duration, parse_timeout
-from runner.manifest.model import LAB_URL, Authority, Limits
+from runner.manifest.limits import Limits
+from runner.manifest.model import LAB_URL, Authority
 from runner.manifest.polling import USUAL, Polling
 from runner.manifest.reaching import read_reach, read_urls
 from runner.manifest.reader import Reader

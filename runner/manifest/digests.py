@@ -35,14 +35,14 @@ _ENCODED = lru_cache(maxsize=256)(_CANONICAL.encode)
 """Names of authorities, and whatever else is in every row."""
 
 
-def digest_of(item: AnyItem, spellings: Mapping[str, str]) -> str:
-    """The digest of what `item` asks for. `spellings`: absolute path → as the manifest spells it."""
+def digest_of(item: AnyItem, spellings: Mapping[str, str]) -> bytes:
+    """The octets of the digest of what `item` asks for. `spellings`: absolute path → as the manifest spells it."""
     asked = _BY_KIND[type(item)](item, spellings)
     asked |= {"authority": item.authority, "credential": item.credential}
     named = plain = _object(asked)
     for key, name in (("authority", item.authority), ("credential", item.credential)):
         plain = plain.replace(f'"{key}":{_ENCODED(name)}', f'"{key}":""', 1)
-    return f"{_hash(named)}{_BETWEEN}{_hash(plain)}"
+    return sha256(named.encode()).digest() + sha256(plain.encode()).digest()
 
 
 def named_half(digest: str) -> str:
@@ -59,10 +59,6 @@ def asks_the_same(then: str, now: str) -> bool:
     """Whether two digests differ in the names of authority and credential alone, or not at all."""
     plain = then.partition(_BETWEEN)[2]
     return is_same(then, now) or (plain != "" and plain == now.partition(_BETWEEN)[2])
-
-
-def _hash(text: str) -> str:
-    return sha256(text.encode()).hexdigest()
 
 
 def _canonical(value: Any) -> str:

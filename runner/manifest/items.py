@@ -82,7 +82,7 @@ def _item(row: Row, world: World) -> AnyItem | None:
     item = make(row, world)
     if item is None or row.name is None:
         return None
-    object.__setattr__(item, "digest", digest_of(item, row.reader.spellings))  # nobody has seen it yet
+    object.__setattr__(item, "asked", digest_of(item, row.reader.spellings))  # nobody has seen it yet
     return item
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from runner.manifest.calendar import AT_ONCE
 from runner.manifest.hooks import NO_HOOKS, Hooks
+from runner.manifest.limits import Limits
 from runner.manifest.polling import USUAL
 from runner.manifest.reach import Reach
 from runner.manifest.rollout import ALL_AT_ONCE
@@ -44,23 +45,6 @@ LAB_URL = "lab:"
 """The URL of the embedded lab CA."""
 BOTH_KINDS = frozenset({"mac", "signature"})
 """The kinds of protection."""
-
-
-@frozen
-class Limits:
-    """How hard an authority may be leaned on. Times in seconds; messages_per_second 0 means no limit.
-
-    `timeout` bounds one exchange, `connect_timeout` its connecting, `first_byte_timeout` the wait for the answer to
-    begin (None: as long as `timeout` lasts); `max_answer` (octets) bounds the answer.
-    """
-
-    concurrency: int = 8
-    messages_per_second: float = 0.0
-    timeout: float = 30.0
-    retries: int = 4
-    connect_timeout: float = 10.0
-    first_byte_timeout: float | None = None
-    max_answer: int = 1024 * 1024
 
 
 @frozen
@@ -139,10 +123,7 @@ class Template:
 
 @frozen(kw_only=True)
 class Item:
-    """What all items share. `digest` identifies what the entry asks for (no secret, no place goes into it).
-
-    `places` says where each key of the entry was written.
-    """
+    """What all items share. `places` says where each key of the entry was written."""
 
     name: str
     place: Place
@@ -151,13 +132,19 @@ class Item:
     depends_on: tuple[str, ...] = ()
     on_remove: str = "keep"
     """What --prune does once the entry is gone: `revoke`, `forget` or `keep`."""
-    digest: str = ""
+    asked: bytes | str = field(default="", repr=False)
+    """The octets of the digest: plans hold thousands. As text where a state has it."""
     places: Mapping[str, Place] = field(default_factory=dict, compare=False, repr=False)
     hooks: Hooks = NO_HOOKS
     labels: Mapping[str, str] = field(default_factory=lambda: NO_LABELS, hash=False)
     """Words of the user's own, to choose items by (--target label=value); they ask for nothing."""
     secret: SecretRef | None = field(default=None, repr=False)
     """Where its own one-time secret is, of a credential that has one for each item."""
+
+    @property
+    def digest(self) -> str:
+        """What identifies what the entry asks for; no secret and no place goes into it (runner.manifest.digests)."""
+        return self.asked if isinstance(self.asked, str) else f"{self.asked[:32].hex()}.{self.asked[32:].hex()}"
 
     def at(self, key: str) -> Place:
         """Where `key` of this entry was written; the entry itself where it was not."""

@@ -138,5 +138,5 @@ def _removal(left: Left) -> Revocation:
         issuer=certificate.issuer,
         serial=certificate.serial,
         reason=REASON,
-        digest=held.digest,
+        asked=held.digest,
     )

@@ -23,7 +23,7 @@ from runner.execute.line import Line
 from runner.execute.members import Member, Standing
 from runner.lab.authority import open_lab
 from runner.lab.rules import LabRules
-from runner.manifest.model import Limits
+from runner.manifest.limits import Limits
 from runner.pki.certificates import parse_certificate
 from runner.pki.mac_parameters import MacParameters
 from runner.pki.macs import SharedSecret

@@ -13,7 +13,7 @@ from support.virtual_time import LoopClock, VirtualLoop
 
 from runner.errors import Busy, Claimed, NotCmp, NotSent, TransportError, Unanswered
 from runner.execute.line import FIRST_PAUSE, LONGEST_ASKED, LONGEST_PAUSE, Line, Tally
-from runner.manifest.model import Limits
+from runner.manifest.limits import Limits
 
 
 @dataclass

@@ -12,7 +12,7 @@ from support.ambient import CountingEntropy
 from runner.errors import Busy, NotSent, Unanswered
 from runner.execute.line import Line, Tally
 from runner.execute.places import Places
-from runner.manifest.model import Limits
+from runner.manifest.limits import Limits
 
 
 class Server:

@@ -8,7 +8,8 @@ import pytest
 
 from runner.errors import Place, Severity
 from runner.manifest.credentials import CertificateCredential, PskCredential, SecretRef
-from runner.manifest.model import Enrollment, Limits, Revocation, Update
+from runner.manifest.limits import Limits
+from runner.manifest.model import Enrollment, Revocation, Update
 from runner.manifest.placing import Output, RenewBefore
 from runner.pki.keyspecs import KeySpec
 from runner.pki.keyurls import KeyUrl

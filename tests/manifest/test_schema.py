@@ -10,8 +10,8 @@ from jsonschema import Draft202012Validator
 
 from runner.errors import BadInput
 from runner.manifest.entries import SECTIONS
+from runner.manifest.limits import Limits
 from runner.manifest.load import load_manifest
-from runner.manifest.model import Limits
 from runner.manifest.schema import _WORDS, _quick, _validator, check_schema, inlined
 from runner.manifest.source import read_source, read_sources
 from runner.manifest.words import JSON_TYPES

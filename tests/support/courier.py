@@ -17,7 +17,7 @@ from runner.execute.conversation import Conversation
 from runner.execute.line import Line
 from runner.execute.members import Member, Standing
 from runner.lab.authority import open_lab
-from runner.manifest.model import Limits
+from runner.manifest.limits import Limits
 from runner.pki.certificates import parse_certificate
 from runner.pki.macs import SharedSecret
 from runner.pki.names import parse_name

@@ -10,7 +10,7 @@ from base64 import b64encode
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
-from runner.manifest.model import Limits
+from runner.manifest.limits import Limits
 from runner.manifest.polling import USUAL
 
 if TYPE_CHECKING:
