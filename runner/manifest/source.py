@@ -109,7 +109,8 @@ def read_source(file: str, octets: bytes, base: str) -> Source:
 
 def _hidden(text: str) -> str:
     """The text with stand-ins, each as wide, for what YAML would take for its own."""
-    return _LAB.sub(rf"\1{_COLON}", _REFERENCE.sub(rf"${_OPEN}\1{_CLOSE}", text))
+    text = _REFERENCE.sub(rf"${_OPEN}\1{_CLOSE}", text)
+    return _LAB.sub(rf"\1{_COLON}", text) if "lab:" in text else text
 
 
 def decoded(file: str, octets: bytes) -> str:
