@@ -128,6 +128,10 @@ class Memory:
         """Nothing to let go of."""
 
 
+_RECENT = 256
+"""Certificates that are still at hand: what was issued is sent, and confirmed a moment later."""
+
+
 class Folder:
     """A folder, made where it is missing. Refused where another process has it open; StateError where it fails."""
 
@@ -135,6 +139,7 @@ class Folder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._recent: dict[int, bytes] = {}
         with _told(path):
             path.mkdir(mode=0o700, parents=True, exist_ok=True)
             (path / "issued").mkdir(exist_ok=True)
@@ -179,9 +184,14 @@ class Folder:
     def keep_certificate(self, serial: int, der: bytes) -> None:
         """Keep a certificate, PEM. Raises OSError."""
         self._certificate_path(serial).write_bytes(to_pem(der))
+        if len(self._recent) == _RECENT:
+            del self._recent[next(iter(self._recent))]
+        self._recent[serial] = der
 
     def certificate(self, serial: int) -> bytes:
         """A certificate that was kept, DER. Raises OSError where its file is gone."""
+        if serial in self._recent:
+            return self._recent[serial]
         return certificates_in(self._certificate_path(serial).read_bytes())[0].der
 
     def keep_key(self, serial: int, sealed: bytes) -> None:
