@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 class State(Enum):
     """Where a transaction stands: what we are waiting for."""
 
+    __hash__ = object.__hash__  # looked up with every message; Enum hashes the name, in Python
+
     REQUESTED = "requested"
     PROVING = "proving"
     POLLING = "polling"
