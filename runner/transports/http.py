@@ -64,6 +64,7 @@ class HttpTransport:
         settings: HttpSettings | None = None,
     ) -> None:
         self._endpoint = endpoint
+        self._both = f"Host: {endpoint.authority}\r\n{_ABOUT_US}"
         self._reach = reach
         self._settings = settings or HttpSettings()
         self._concurrency = concurrency
@@ -160,8 +161,7 @@ class HttpTransport:
             target = f"{endpoint.scheme}://{endpoint.authority}{target}"
         lines = [
             f"POST {target} HTTP/1.{0 if settings.http10 else 1}",
-            f"Host: {endpoint.authority}",
-            _ABOUT_US,
+            self._both,
             f"Content-Type: {media_type}",
             f"Content-Length: {len(body)}",
             *(f"{name}: {value}" for name, value in (*settings.headers, *self._logins(connection))),
