@@ -9,6 +9,7 @@ import json
 from base64 import b64decode
 from binascii import b2a_base64
 from dataclasses import fields
+from functools import lru_cache
 from json.encoder import encode_basestring_ascii
 from operator import attrgetter
 from typing import Any
@@ -67,12 +68,18 @@ def from_record(text: str) -> Dialogue:
 def _json(value: Any) -> str:
     """A value as JSON. Most of it is base64, in which nothing is to be escaped; a general encoder would look for it."""
     if isinstance(value, bytes):
-        return f'"{b2a_base64(value, newline=False).decode()}"'
+        return _base64(value)
     if isinstance(value, tuple):
         return f"[{','.join(map(_json, value))}]"
     if isinstance(value, str):
         return encode_basestring_ascii(value)
     return json.dumps(value.value if isinstance(value, State) else value)
+
+
+@lru_cache(maxsize=512)
+def _base64(value: bytes) -> str:
+    """Octets as JSON. From one transition to the next most of them are the same, the CA's from item to item, too."""
+    return f'"{b2a_base64(value, newline=False).decode()}"'
 
 
 def _rich(name: str, value: Any) -> Any:
