@@ -122,7 +122,7 @@ def enrolled(lab: Lab, folder: Path, options: argparse.Namespace) -> dict[str, l
 
 def parsed() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Measure what an enrolment costs, beside openssl.")
-    parser.add_argument("--items", type=int, default=1000, help="enrolments by cmp-batch in one run (1000)")
+    parser.add_argument("--items", type=int, default=3000, help="enrolments by cmp-batch in one run (3000)")
     parser.add_argument("--openssl", type=int, default=30, help="enrolments by openssl in one run (30)")
     parser.add_argument("--runs", type=int, default=3, help="runs of each; the median counts (3)")
     parser.add_argument("--starts", type=int, default=10, help="starts of which the median is shown (10)")
