@@ -127,10 +127,10 @@ async def _run(workshop: Workshop, journal: Journal, args: Namespace, hearers: H
 
     limit, usual = args.max_failures, workshop.situation.document.strategy
     tolerance = Tolerance(limit.count, limit.share) if limit else Tolerance(usual.max_failures, usual.share)
-    threads = Threads(cores())
+    threads = Threads(max(1, cores() // (len(crew.hired) + 1)))
     recorded: Grouped[Sequence[Change | Entry]] = Grouped(partial(record_changes, journal), threads.journal)
     desk = workshop.desk(crew.run, recorded, threads)
-    workers = Workers([worker.end for worker in crew.hired], desk.document, recorded)
+    workers = Workers([worker.end for worker in crew.hired], desk, recorded)
     journal.start_run(crew.run, workshop.clock.now(), desk.document.name)
     if told := remembered(workshop.situation.plan, desk.inventory, crew.run, workshop.clock.now()):
         journal.record(told)

@@ -31,7 +31,7 @@ ITEMS_WORTH_A_WORKER = 100
 
 
 def how_many(workshop: Workshop, args: Namespace) -> int:
-    """The worker processes of this apply: as asked for, else one for each core where there is enough to do; 1: none."""
+    """The processes that do the work: as asked for, else one for each core where there is enough to do; 1: we alone."""
     steps = [step for step in workshop.situation.plan.steps if step.verb not in (Verb.KEEP, Verb.BLOCKED)]
     if workshop.trace is not None or args.review or not hasattr(os, "fork") or _must_stay_together(steps, workshop):
         return 1
@@ -70,11 +70,11 @@ class Hired(NamedTuple):
 
 
 def hire(workshop: Workshop, run: str, count: int) -> list[Hired]:
-    """Fork `count` workers."""
+    """Fork so many workers that, with us, `count` processes do the work; each keeps to its part of what CAs bear."""
     hired: list[Hired] = []
     sys.stdout.flush()
     sys.stderr.flush()
-    for number in range(count):
+    for number in range(1, count):
         here, there = socket.socketpair()
         pid = os.fork()
         if pid == 0:
@@ -83,6 +83,7 @@ def hire(workshop: Workshop, run: str, count: int) -> list[Hired]:
             _work(workshop, run, number, count, there)
         there.close()
         hired.append(Hired(pid, here))
+    workshop.share(0, count)
     return hired
 
 

@@ -1,8 +1,9 @@
 """Worker processes, as their parent sees them: who gets which item, and whose transitions are written.
 
-The parent alone writes the journal, in groups of what all workers want noted, so that one commit serves many and the
-order of an item's transitions is that in which it had them noted. A worker that dies takes its items with it: they are
-in the journal, and the next apply goes on with them.
+The parent does its share of the items itself: a process less is one less that wants a core. It alone writes the
+journal, in groups of what all of them want noted, so that one commit serves many and the order of an item's transitions
+is that in which it had them noted. A worker that dies takes its items with it: they are in the journal, and the next
+apply goes on with them.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 from runner.errors import CmpBatchError, StateError
 from runner.execute.channel import Broken, Channel, Ended, Note, Noted, Task
 from runner.execute.results import Failure, Outcome, Result
+from runner.execute.running import rest_or_let_go, run_step
 from runner.values import replace
 
 if TYPE_CHECKING:
@@ -21,9 +23,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from runner.execute.channel import Trouble
+    from runner.execute.desk import Desk
     from runner.execute.grouped import Grouped
     from runner.execute.running import Later
-    from runner.manifest.model import Document
     from runner.plan.steps import Step
     from runner.state.journal import Change, Entry
 
@@ -45,13 +47,12 @@ class _Worker:
 
 
 class Workers:
-    """The workers at the other ends of `ends`, and the journal that is written for them."""
+    """The workers at the other ends of `ends`, the desk at which we work ourselves, and the journal of all of us."""
 
-    def __init__(
-        self, ends: Sequence[socket.socket], document: Document, journal: Grouped[Sequence[Change | Entry]]
-    ) -> None:
+    def __init__(self, ends: Sequence[socket.socket], desk: Desk, journal: Grouped[Sequence[Change | Entry]]) -> None:
         self._ends = ends
-        self._document = document
+        self._desk = desk
+        self._here = 0
         self._journal = journal
         self._workers: list[_Worker] = []
         self._writing: set[asyncio.Task[None]] = set()
@@ -59,16 +60,16 @@ class Workers:
 
     async def begin(self) -> None:
         """Listen to them."""
-        for number, end in enumerate(self._ends):
+        for number, end in enumerate(self._ends, 1):
             worker = _Worker(number, await Channel.over(end))
             worker.reader = asyncio.create_task(self._listen(worker))
             self._workers.append(worker)
 
     async def run(self, step: Step, later: Later | None) -> Result | Later:
-        """What runner.execute.running.run_step gives, done by the worker that has least to do."""
+        """What runner.execute.running.run_step gives, done by the one who has least to do."""
         worker = self._free(step)
         if worker is None:
-            return _lost(step)
+            return await self._done_here(step, later)
         done = worker.under_way[step.item.name] = asyncio.get_running_loop().create_future()
         worker.channel.send(Task(step.item.name, later))
         try:
@@ -101,11 +102,19 @@ class Workers:
             status_from=known(result.status_from),
         )
 
+    async def _done_here(self, step: Step, later: Later | None) -> Result | Later:
+        self._here += 1
+        try:
+            return await run_step(step, self._desk, rest_or_let_go, later)
+        finally:
+            self._here -= 1
+
     def _free(self, step: Step) -> _Worker | None:
-        """An authority that bears fewer messages than there are workers is left to the first of them."""
-        bears = self._document.authorities[step.item.authority].limits.concurrency
+        """The worker with least to do; None: we have less. An authority that bears few messages is ours alone."""
+        bears = self._desk.document.authorities[step.item.authority].limits.concurrency
         fit = [worker for worker in self._workers if not worker.gone and worker.number < bears]
-        return min(fit, key=lambda worker: len(worker.under_way), default=None)
+        best = min(fit, key=lambda worker: len(worker.under_way), default=None)
+        return best if best is not None and len(best.under_way) <= self._here else None
 
     async def _listen(self, worker: _Worker) -> None:
         while True:
