@@ -6,7 +6,7 @@
 
 Each side makes a P-256 key, sends an ir under a shared key (PasswordBasedMac, 1024 iterations), checks the answer,
 confirms it explicitly and writes key and certificate. cmp-batch also keeps its journal, and fsyncs everything; it runs
-in one process, and with a worker for each core. openssl runs one after the other, and four at a time (`xargs -P4`).
+in one process, and in as many as it decides for. openssl runs one after the other, and four at a time (`xargs -P4`).
 The lab is another process on this machine; its CPU is not counted, but it takes its share of the cores.
 
 Everything is written into fresh folders, and nothing is deleted: creating files after a mass deletion is slow.
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 CMP_BATCH = Path(sys.executable).with_name("cmp-batch")
 ITERATIONS = 1024
-ONE_PROCESS, ALL_CORES = "cmp-batch, one process", "cmp-batch, all cores"
+ONE_PROCESS, ITS_CHOICE = "cmp-batch, one process", "cmp-batch, its choice"
 ONE_BY_ONE, FOUR_AT_A_TIME = "openssl, one by one", "openssl, xargs -P4"
 PLANNED = 20
 """Items of the plan whose start-up time is taken."""
@@ -109,7 +109,7 @@ def enrolled(lab: Lab, folder: Path, options: argparse.Namespace) -> dict[str, l
     ours, theirs = options.items, options.openssl
     sides: dict[str, Callable[[Path], Cost]] = {
         ONE_PROCESS: lambda here: by_cmp_batch(lab, here, options, ours, "--workers", "1"),
-        ALL_CORES: lambda here: by_cmp_batch(lab, here, options, ours),
+        ITS_CHOICE: lambda here: by_cmp_batch(lab, here, options, ours),
         ONE_BY_ONE: lambda here: by_openssl(lab, here, theirs),
         FOUR_AT_A_TIME: lambda here: by_openssl_in_parallel(lab, here, theirs * 2),
     }
@@ -227,9 +227,9 @@ def show_enrolments(sides: dict[str, list[Cost]]) -> None:
         print(f"{name:22} {cost.cpu * 1e3:7.2f} ms {cost.wall * 1e3:7.2f} ms {1 / cost.wall:8.0f}")
     print(f"{'the cryptography alone':22} {floor() * 1e3:7.2f} ms")
     cpu = middle[ONE_BY_ONE].cpu / middle[ONE_PROCESS].cpu
-    wall = middle[FOUR_AT_A_TIME].wall / middle[ALL_CORES].wall
+    wall = middle[FOUR_AT_A_TIME].wall / middle[ITS_CHOICE].wall
     print(f"CPU, openssl / cmp-batch in one process: {cpu:.1f}")
-    print(f"wall, openssl by xargs -P4 / cmp-batch on all cores: {wall:.1f}\n")
+    print(f"wall, openssl by xargs -P4 / cmp-batch: {wall:.1f}\n")
 
 
 def middle_of(costs: Sequence[Cost]) -> Cost:

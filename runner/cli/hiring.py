@@ -11,7 +11,9 @@ import os
 import signal
 import socket
 import sys
+from ipaddress import ip_address
 from typing import TYPE_CHECKING, NamedTuple, NoReturn
+from urllib.parse import urlsplit
 
 from runner.cli.tuning import tuned
 from runner.cli.wiring import Threads, Workshop
@@ -35,13 +37,27 @@ def how_many(workshop: Workshop, args: Namespace) -> int:
     steps = [step for step in workshop.situation.plan.steps if step.verb not in (Verb.KEEP, Verb.BLOCKED)]
     if workshop.trace is not None or args.review or not hasattr(os, "fork") or _must_stay_together(steps, workshop):
         return 1
-    wanted = args.workers or min(cores(), len(steps) // ITEMS_WORTH_A_WORKER)
+    urls = (authority.url for authority in workshop.situation.document.authorities.values())
+    wanted = args.workers or min(cores_for_us(urls), len(steps) // ITEMS_WORTH_A_WORKER)
     return max(1, min(wanted, len(steps)))
 
 
 def cores() -> int:
     """Those that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def cores_for_us(urls: Iterable[str]) -> int:
+    """Those that are left by the CAs at `urls`: one on this machine wants a core, too."""
+    return max(1, cores() - any(map(_is_here, urls)))
+
+
+def _is_here(url: str) -> bool:
+    host = urlsplit(url).hostname or ""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _must_stay_together(steps: Sequence[Step], workshop: Workshop) -> bool:

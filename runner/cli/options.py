@@ -113,7 +113,7 @@ def execution(parser: ArgumentParser) -> None:
     """What `apply` alone takes: how it runs, what it may touch, and where it reports."""
     parser.add_argument("--yes", "-y", action="store_true", help="do not ask before the first change")
     parser.add_argument("--parallel", metavar="N", type=positive, help="items that may be under way at once")
-    words = "processes that do the work; one for each core where there are hundreds of items"
+    words = "processes that do the work; one for each core (but for that of a CA on this machine) where items are many"
     parser.add_argument("--workers", metavar="N", type=positive, help=words)
     selection(parser)
     parser.add_argument(
