@@ -56,7 +56,7 @@ credentials:
   lab: {{psk: {{env: LAB_PSK}}, iterations: {iterations}}}
 enrollments:
   - name: web-${{n}}
-    for_each: {{n: {numbers}}}
+    for_each: {{n: {{from: 1, to: {items}}}}}
     subject: C=FI, O=Example, CN=${{name}}
     alt_names: ["dns=${{name}}.example.com"]
     key: generate://pkcs8@{key}/out/${{name}}
@@ -180,8 +180,7 @@ def by_cmp_batch(
 
 def write_manifest(lab: Lab, folder: Path, items: int, key: str = "ec:p256") -> None:
     folder.mkdir()
-    numbers = list(range(items))
-    text = MANIFEST.format(url=lab.url, ca=lab.ca, iterations=ITERATIONS, numbers=numbers, key=key)
+    text = MANIFEST.format(url=lab.url, ca=lab.ca, iterations=ITERATIONS, items=items, key=key)
     (folder / "bench.yaml").write_text(text, encoding="utf-8")
 
 

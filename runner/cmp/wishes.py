@@ -63,8 +63,11 @@ def is_secret(control: Control) -> bool:
 
 def masked(message: bytes) -> bytes:
     """The same octets with the secrets among its controls masked; lengths stay, so that it still reads as ASN.1."""
+    secrets = list(_secrets_in(message))
+    if not secrets:
+        return message
     hidden = bytearray(message)
-    for begin, end in _secrets_in(message):
+    for begin, end in secrets:
         hidden[begin:end] = _MASK * (end - begin)
     return bytes(hidden)
 
