@@ -6,7 +6,6 @@ A row is an entry with one set of variables. What the row asks for is read by ru
 from __future__ import annotations
 
 import re
-from dataclasses import field
 from typing import TYPE_CHECKING
 
 from runner.manifest.foreach import variable_sets
@@ -14,7 +13,6 @@ from runner.manifest.reader import Reader
 from runner.manifest.rowplaces import placed_at
 from runner.manifest.schema import example_of
 from runner.manifest.shared import with_defaults
-from runner.manifest.tables import Record
 from runner.manifest.words import shortened
 from runner.values import frozen, replace
 
@@ -24,6 +22,7 @@ if TYPE_CHECKING:
     from runner.errors import Place
     from runner.manifest.ledger import Ledger
     from runner.manifest.parts import Part
+    from runner.manifest.tables import Record
 
 SECTIONS = ("enrollments", "updates", "revocations", "recoveries", "fetches", "polls")
 
@@ -44,14 +43,34 @@ _STAND_IN = "unnamed"
 
 
 @frozen
+class Sketch:
+    """One item to be, as little of it as can wait for a hundred thousand others.
+
+    `name` is None where it has none that is fit; it is then read for its mistakes only.
+    """
+
+    section: str
+    name: str | None
+    part: Part
+    record: Record
+    """Its variables, and where they are written if that is in a table."""
+
+    def row(self, variables: Mapping[str, str], ledger: Ledger) -> Row:
+        """What its item is read from; `variables` are those of all."""
+        own = {**variables, **self.record.values}
+        if "name" not in self.record.values:
+            own["name"] = self.name or _STAND_IN
+        return Row(self.section, self.name, Reader(self.part, own, ledger), self.record)
+
+
+@frozen
 class Row:
-    """One item to be. `name` is None where it has none that is fit; the row is then read for its mistakes only."""
+    """An item that is being read."""
 
     section: str
     name: str | None
     reader: Reader
-    record: Record = field(default=Record({}))
-    """Its variables, and where they are written if that is in a table."""
+    record: Record
 
     @property
     def place(self) -> Place:
@@ -65,7 +84,7 @@ def read_rows(
     defaults: Mapping[str, Part],
     ledger: Ledger,
     sections: Sequence[str] = SECTIONS,
-) -> list[Row]:
+) -> list[Sketch]:
     """All rows of all files, section by section, in the order in which they are written."""
     rows = [
         row
@@ -77,7 +96,7 @@ def read_rows(
     return list(_uniquely_named(rows, ledger))
 
 
-def _rows_of(section: str, entry: Part, variables: dict[str, str], ledger: Ledger) -> Iterator[Row]:
+def _rows_of(section: str, entry: Part, variables: dict[str, str], ledger: Ledger) -> Iterator[Sketch]:
     if not _complete(section, entry, ledger):
         ledger.partial = True
     records = variable_sets(entry, variables, ledger)
@@ -86,15 +105,11 @@ def _rows_of(section: str, entry: Part, variables: dict[str, str], ledger: Ledge
         return
     for record in records:
         mark = len(ledger.diagnostics)
-        own = {**variables, **record.values}
-        reader = Reader(entry, own, ledger)
-        name = _name(reader)
+        name = _name(Reader(entry, {**variables, **record.values}, ledger))
         if len(ledger.diagnostics) > mark:
             placed_at(record, (entry,), ledger, mark)
         ledger.partial |= name is None
-        if "name" not in record.values:
-            own["name"] = name or _STAND_IN
-        yield Row(section, name, reader, record)
+        yield Sketch(section, name, entry, record)
 
 
 def _complete(section: str, entry: Part, ledger: Ledger) -> bool:
@@ -119,8 +134,8 @@ def _name(reader: Reader) -> str | None:
     return name
 
 
-def _uniquely_named(rows: Sequence[Row], ledger: Ledger) -> Iterator[Row]:
-    seen: dict[str, Row] = {}
+def _uniquely_named(rows: Sequence[Sketch], ledger: Ledger) -> Iterator[Sketch]:
+    seen: dict[str, Sketch] = {}
     for row in rows:
         first = seen.setdefault(row.name, row) if row.name else row
         if first is row:
@@ -134,5 +149,5 @@ def _uniquely_named(rows: Sequence[Row], ledger: Ledger) -> Iterator[Row]:
             ledger.error(f"two items are named {row.name!r}", place, why=f"the first is at {before}")
 
 
-def _place_of_name(row: Row) -> Place:
-    return row.record.place or row.reader.part.place_of("name")
+def _place_of_name(row: Sketch) -> Place:
+    return row.record.place or row.part.place_of("name")

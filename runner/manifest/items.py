@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from runner.errors import Place
     from runner.manifest.credentials import SecretRef
     from runner.manifest.declarations import Declared
-    from runner.manifest.entries import Row
+    from runner.manifest.entries import Row, Sketch
     from runner.manifest.hooks import Hooks
     from runner.manifest.ledger import Ledger
     from runner.manifest.model import AnyItem, Authority
@@ -59,14 +59,16 @@ class _Common(TypedDict):
     secret: SecretRef | None
 
 
-def read_items(rows: list[Row], declared: Declared, ledger: Ledger) -> tuple[AnyItem, ...]:
+def read_items(
+    rows: list[Sketch], variables: Mapping[str, str], declared: Declared, ledger: Ledger
+) -> tuple[AnyItem, ...]:
     """The items of all rows that can be read. `ledger.partial` is set where one cannot. The rows are used up."""
     world = World(declared, {row.name: None for row in rows if row.name}.keys())
     items: list[AnyItem] = []
     count, users = len(rows), Users(ledger)
     rows.reverse()
     while rows:
-        mark, row = len(ledger.diagnostics), rows.pop()
+        mark, row = len(ledger.diagnostics), rows.pop().row(variables, ledger)
         item = _item(row, world)
         if len(ledger.diagnostics) > mark:
             placed_at(row.record, (row.reader.part, *declared.templates.values()), ledger, mark)

@@ -44,7 +44,7 @@ def resolve(
     declared = read_declarations(roots, values, ledger)
     defaults = read_defaults(roots, ledger)
     rows = read_rows(roots, values, defaults, ledger)
-    items = read_items(rows, declared, ledger)
+    items = read_items(rows, values, declared, ledger)
     entropy = tuple(
         EntropyFile(path, root.place_of("entropy"))
         for root in roots

@@ -49,8 +49,8 @@ def read_tunnels(
     """The tunnels of all files that can be read."""
     rows = read_rows(roots, variables, defaults, ledger, sections=("tunnels",))
     tunnels, users = [], Users(ledger)
-    for row in rows:
-        mark = len(ledger.diagnostics)
+    for sketch in rows:
+        mark, row = len(ledger.diagnostics), sketch.row(variables, ledger)
         tunnels.append(_tunnel(row, World(declared, ())))
         placed_at(row.record, (row.reader.part, *template_of(row, declared)), ledger, mark)
         users.name(row.name or "", row.reader.part, template_of(row, declared), mark)
