@@ -83,7 +83,8 @@ def test_results_of_workers_have_what_is_alike_in_common():
     place = Place("m.yaml", 1, 1)
     items = [Revocation(name=name, place=place, authority="ca", certificate="a.crt") for name in ("w-1", "w-2")]
     steps = [Step(item, Verb.REVOKE, ()) for item in items]
-    document = SimpleNamespace(authorities={"ca": SimpleNamespace(limits=SimpleNamespace(concurrency=8))})
+    authority = SimpleNamespace(limits=SimpleNamespace(concurrency=8))
+    desk = SimpleNamespace(document=SimpleNamespace(authorities={"ca": authority}))
 
     async def answered(end):
         channel = await Channel.over(end)
@@ -93,15 +94,15 @@ def test_results_of_workers_have_what_is_alike_in_common():
 
     async def run():
         here, there = socket.socketpair()
-        workers = Workers([here], document, None)
+        workers = Workers([here], desk, None)
         await workers.begin()
-        worker = asyncio.ensure_future(answered(there))
-        try:
-            return await asyncio.gather(*(workers.run(step, None) for step in steps))
-        finally:
+        async with asyncio.timeout(60), asyncio.TaskGroup() as group:
+            worker = group.create_task(answered(there))
+            heard = [await workers.run(step, None) for step in steps]
             (await worker).close()
             workers.dismiss()
             await asyncio.sleep(0)  # in which the connections are closed
+        return heard
 
     results = asyncio.run(run())
     assert results == [replace(issued(step.item.name), operation="revoke") for step in steps]
