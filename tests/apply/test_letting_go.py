@@ -13,12 +13,18 @@ MANIFEST = """\
 apiVersion: cmp-batch/v1
 authorities: {lab: {url: "lab:"}}
 enrollments:
-  - name: web-${n}
+  - name: let-go-${n}
     for_each: {n: [1, 2, 3, 4, 5, 6, 7, 8, 9]}
-    subject: CN=web-${n}
-    key: generate://pkcs8@ed25519/out/web-${n}
-    output: out/web-${n}
+    subject: CN=let-go-${n}
+    key: generate://pkcs8@ed25519/out/let-go-${n}
+    output: out/let-go-${n}
 """
+
+
+def is_ours(thing):
+    """Whether it is an item of this plan or its step: other tests in this process have theirs."""
+    item = thing.item if isinstance(thing, Step) else thing
+    return isinstance(item, Enrollment) and item.name.startswith("let-go-")
 
 
 def test_an_item_is_let_go_of_when_it_has_ended(tmp_path, monkeypatch):
@@ -27,7 +33,7 @@ def test_an_item_is_let_go_of_when_it_has_ended(tmp_path, monkeypatch):
 
     def advance(self, result):
         gc.collect()
-        counts.append(sum(isinstance(each, Enrollment | Step) for each in gc.get_objects()))
+        counts.append(sum(map(is_ours, gc.get_objects())))
 
     monkeypatch.setattr(gc, "freeze", lambda: None)  # what is frozen is not among the objects that gc shows
     monkeypatch.setattr(Progress, "advance", advance)
