@@ -46,6 +46,9 @@ def add_arguments(parser: ArgumentParser) -> None:
     )
 
 
+_DAMAGED = "it was changed since it was written, or is of a newer version; report verify FILE says what was touched"
+
+
 def run(args: Namespace) -> int:
     """Whichever of these was asked for."""
     words = args.run_or_verify
@@ -55,9 +58,10 @@ def run(args: Namespace) -> int:
         raise BadInput("one run at a time", next_step="report --diff OLD NEW compares two")
     if args.list:
         return _listed(args)
-    if args.diff:
-        return _compared(args)
-    return _rendered(args, words[0] if words else "")
+    try:
+        return _compared(args) if args.diff else _rendered(args, words[0] if words else "")
+    except ValueError as problem:
+        raise BadInput("a report cannot be read", why=str(problem), next_step=_DAMAGED) from problem
 
 
 def _state(args: Namespace) -> Path:

@@ -50,7 +50,7 @@ def write_report(path: str, report: Mapping[str, object]) -> None:
 
 
 def replace_file(path: Path, pieces: Iterable[bytes]) -> None:
-    """Put these octets at `path`, by way of a file beside it. OSError leaves what was there, and nothing else."""
+    """Put these octets at `path`, by way of a file beside it. Whatever is raised leaves what was there, and no more."""
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         with beside.open("xb") as file:
@@ -58,7 +58,7 @@ def replace_file(path: Path, pieces: Iterable[bytes]) -> None:
             file.flush()
             os.fsync(file.fileno())
         beside.replace(path)
-    except OSError:
+    except BaseException:
         with suppress(OSError):
             beside.unlink()
         raise
