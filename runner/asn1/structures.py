@@ -75,11 +75,12 @@ class _Sequence(Codec[Any]):
 
     def _compiled(self, name: str, parameters: tuple[str, ...], lines: list[str]) -> Any:
         made = self.make
-        known = {"new": object.__new__, "made_of": made, "twin": twin_of(made), "lacking": _lacking, "odd": _odd}
+        known = {"new": object.__new__, "made_of": made, "twin": twin_of(made)}
+        known |= {"lacking": _lacking, "odd": _odd, "tlv": tlv}
         for number, (_, codec, default) in enumerate(self.fields):
             known |= {f"codec{number}": codec, f"tags{number}": codec.tags, f"default{number}": default}
             known |= {f"read{number}": codec.read, f"encode{number}": codec.encode}
-            known |= {f"short{number}": short_headers(codec.tag), "tlv": tlv}
+            known |= {f"short{number}": short_headers(codec.tag)}
         return compiled(name, parameters, lines, known)
 
     def _writer(self) -> list[str]:

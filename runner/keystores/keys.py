@@ -20,12 +20,12 @@ from runner.keystores.files import KEY_MODE, NewFile, read_file
 from runner.keystores.formats import read_any_key, read_private_key, write_private_key
 from runner.keystores.generate import generate_key
 from runner.keystores.sealing import Seal
-from runner.keystores.soundness import public_info
 from runner.keystores.stirring import stir
 from runner.pki.keyspecs import spec_of_public_key
 from runner.pki.keyurls import ENV_SCHEME
 from runner.pki.opening import DecryptionKey, PrivateKeyDecrypter
 from runner.pki.signers import PrivateKey, PrivateKeySigner, SignatureChoice
+from runner.pki.signing import public_info
 
 if TYPE_CHECKING:
     from collections.abc import Callable

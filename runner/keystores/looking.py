@@ -66,7 +66,7 @@ def key_file_facts(path: Path) -> KeyFile:
 
 def _seen(path: Path, mode: int, octets: bytes) -> KeyFile:
     from runner.keystores.formats import is_sealed, read_any_key
-    from runner.keystores.soundness import public_info
+    from runner.pki.signing import public_info
 
     if is_sealed(octets):
         return KeyFile(path, exists=True, mode=mode, sealed=True, digest=hashlib.sha256(octets).hexdigest())

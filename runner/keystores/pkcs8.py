@@ -26,8 +26,9 @@ from cryptography.hazmat.primitives.serialization import (
 from runner.errors import KeyStoreError
 from runner.keystores.postquantum import read_postquantum
 from runner.keystores.refusals import cannot_hold, damaged, does_not_open, needs_passphrase, not_supported
-from runner.keystores.soundness import public_info, sound
+from runner.keystores.soundness import sound
 from runner.pki.certificates import to_pem
+from runner.pki.signing import public_info
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes

@@ -10,7 +10,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, rsa
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from runner.keystores.refusals import damaged
 
@@ -54,8 +53,3 @@ def _dsa(key: dsa.DSAPrivateKey) -> bool:
 def _ec(key: ec.EllipticCurvePrivateKey) -> bool:
     numbers = key.private_numbers()
     return ec.derive_private_key(numbers.private_value, key.curve).public_key() == key.public_key()
-
-
-def public_info(key: PrivateKeyTypes) -> bytes:
-    """The SubjectPublicKeyInfo (DER) of a private key."""
-    return key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)

@@ -5,8 +5,7 @@ Names of the standard to DER and back. Whether an extension is welcome is decide
 
 from __future__ import annotations
 
-from functools import lru_cache
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from runner.asn1.der import elements, open_sequence
 from runner.asn1.primitives import (
@@ -21,12 +20,11 @@ from runner.asn1.structures import SequenceOf, decode, encode
 from runner.asn1.x509 import AuthorityKeyIdentifier, BasicConstraints, Extension, PolicyInformation
 from runner.errors import Malformed
 from runner.pki.names import GeneralName, general_name_from_der
+from runner.pki.remembering import remembered
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
     from datetime import datetime
-
-ValueT = TypeVar("ValueT")
 
 SUBJECT_KEY_IDENTIFIER = "2.5.29.14"
 KEY_USAGE = "2.5.29.15"
@@ -157,22 +155,13 @@ def find_extension(extensions: Iterable[Extension], oid: str) -> bytes | None:
     return None
 
 
-_SHORT = 1024
-
-
-def _remembered(read: Callable[[bytes], ValueT]) -> Callable[[bytes], ValueT]:
-    """The same, remembered: a CA's extensions return with every certificate. Those that are huge are not kept."""
-    recent = lru_cache(maxsize=256)(read)
-    return lambda value: (recent if len(value) <= _SHORT else read)(value)
-
-
 def key_usages_in(extensions: Iterable[Extension]) -> frozenset[str] | None:
     """The names of the KeyUsage bits that are set; None where the extension is absent."""
     value = find_extension(extensions, KEY_USAGE)
     return None if value is None else _key_usages(value)
 
 
-@_remembered
+@remembered()
 def _key_usages(value: bytes) -> frozenset[str]:
     return frozenset(KEY_USAGES[bit] for bit in NAMED_BITS.decode(value) if bit < len(KEY_USAGES))
 
@@ -189,7 +178,7 @@ def alt_names_in(extensions: Iterable[Extension]) -> tuple[GeneralName, ...]:
     return () if value is None else _general_names(value)
 
 
-@_remembered
+@remembered()
 def _general_names(value: bytes) -> tuple[GeneralName, ...]:
     start, stop = open_sequence(value)
     return tuple(general_name_from_der(element) for element in elements(value, start, stop, 256))
@@ -207,7 +196,7 @@ def authority_key_identifier_in(extensions: Iterable[Extension]) -> bytes | None
     return None if value is None else _authority_key_identifier(value)
 
 
-@_remembered
+@remembered()
 def _authority_key_identifier(value: bytes) -> bytes | None:
     return decode(AuthorityKeyIdentifier, value).key_identifier
 
@@ -218,7 +207,7 @@ def basic_constraints_in(extensions: Iterable[Extension]) -> BasicConstraints:
     return BasicConstraints() if value is None else _basic_constraints(value)
 
 
-@_remembered
+@remembered()
 def _basic_constraints(value: bytes) -> BasicConstraints:
     return decode(BasicConstraints, value)
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from functools import lru_cache
 from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 from runner.asn1.algorithms import DER_NULL, PASSWORD_BASED_MAC, AlgorithmIdentifier, PBMParameter
@@ -20,6 +19,7 @@ from runner.pki.derivation import check_iterations, check_salt, hash_name, pbkdf
 from runner.pki.kems import kem_mac_key
 from runner.pki.mac_algorithms import expanded, key_size, mac_over, natural_size
 from runner.pki.mac_parameters import MacParameters, mac_algorithm
+from runner.pki.remembering import remembered
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -152,17 +152,9 @@ def _password_based(secret: MacSecret, octets: bytes) -> tuple[AlgorithmIdentifi
     return parameters.mac, iter((expanded(base, size, owf),))
 
 
+@remembered(most=64, longest=256)
 def _pbm_parameter(octets: bytes) -> PBMParameter:
-    """Those that are short are remembered: one salt serves many messages."""
-    return (_recent_pbm_parameter if len(octets) <= _SHORT else _read_pbm_parameter)(octets)
-
-
-def _read_pbm_parameter(octets: bytes) -> PBMParameter:
     return decode(PBMParameter, octets)
-
-
-_SHORT = 256
-_recent_pbm_parameter = lru_cache(maxsize=64)(_read_pbm_parameter)
 
 
 def _pbmac1(secret: MacSecret, octets: bytes) -> tuple[AlgorithmIdentifier, Iterator[bytes]]:

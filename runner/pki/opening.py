@@ -9,7 +9,6 @@ from __future__ import annotations
 from functools import cached_property
 from typing import Protocol
 
-from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, mlkem, rsa, x448, x25519
 from cryptography.hazmat.primitives.asymmetric.padding import MGF1, OAEP, AsymmetricPadding, PKCS1v15
 
@@ -19,7 +18,7 @@ from runner.asn1.primitives import OCTET_STRING
 from runner.asn1.structures import decode
 from runner.errors import Malformed, ProtocolError, Unauthentic
 from runner.pki.derivation import hash_name, hash_object
-from runner.pki.signing import load_public_key
+from runner.pki.signing import load_public_key, public_info
 
 DecryptionKey = (
     ec.EllipticCurvePrivateKey
@@ -73,9 +72,7 @@ class PrivateKeyDecrypter:
     @cached_property
     def public_key_info(self) -> bytes:
         """Its SubjectPublicKeyInfo, DER."""
-        return self._key.public_key().public_bytes(
-            serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
-        )
+        return public_info(self._key)
 
     def decrypt(self, algorithm: AlgorithmIdentifier, ciphertext: bytes) -> bytes:
         """As in Decrypter; ProtocolError where it cannot be opened."""

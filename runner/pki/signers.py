@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from functools import cached_property
 
-from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, mldsa, padding, rsa
 
 from runner.asn1.algorithms import (
@@ -24,7 +23,7 @@ from runner.asn1.algorithms import (
     RSASSAPSSParams,
 )
 from runner.asn1.structures import encode
-from runner.pki.signing import ECDSA_HASHES, ML_DSA, SIGNATURE_HASHES
+from runner.pki.signing import ECDSA_HASHES, ML_DSA, SIGNATURE_HASHES, public_info
 from runner.values import frozen
 
 _Hashing = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey | dsa.DSAPrivateKey
@@ -72,9 +71,7 @@ class PrivateKeySigner:
     @cached_property
     def public_key_info(self) -> bytes:
         """Its SubjectPublicKeyInfo, DER."""
-        return self._key.public_key().public_bytes(
-            serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
-        )
+        return public_info(self._key)
 
     def sign(self, data: bytes) -> bytes:
         """The signature over `data`."""

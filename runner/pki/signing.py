@@ -32,7 +32,7 @@ from runner.errors import Malformed
 from runner.values import frozen
 
 if TYPE_CHECKING:
-    from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
+    from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes, PublicKeyTypes
 
 SIGNATURE_HASHES: dict[str, hashes.HashAlgorithm] = {
     "sha1": hashes.SHA1(),  # noqa: S303 - read only, and only by those who ask
@@ -117,6 +117,11 @@ def load_public_key(public_key_info: bytes) -> PublicKeyTypes:
         return serialization.load_der_public_key(public_key_info)
     except (ValueError, UnsupportedAlgorithm) as problem:
         raise Malformed("a public key cannot be read", why=str(problem)) from problem
+
+
+def public_info(key: PrivateKeyTypes) -> bytes:
+    """The SubjectPublicKeyInfo (DER) of a private key."""
+    return key.public_key().public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
 
 
 def verify_signature(

@@ -19,9 +19,9 @@ from runner.keystores.formats import read_any_key
 from runner.keystores.keys import load_key
 from runner.keystores.ownership import numbers_of
 from runner.keystores.secrets import SecretReader
-from runner.keystores.soundness import public_info
 from runner.pki.certificates import certificates_in
 from runner.pki.keyurls import parse_key_url
+from runner.pki.signing import public_info
 
 PASSPHRASE = "store pass 1"
 STORES = """\

@@ -17,8 +17,8 @@ from runner.keystores.formats import read_private_key, write_private_key
 from runner.keystores.keys import passphrase_of
 from runner.keystores.sealing import Seal
 from runner.keystores.secrets import SecretReader
-from runner.keystores.soundness import public_info
 from runner.pki.keyurls import Sealing, parse_key_url
+from runner.pki.signing import public_info
 
 
 @pytest.fixture

@@ -18,10 +18,10 @@ from support.tools import need
 from runner.errors import KeyStoreError
 from runner.keystores.formats import is_sealed, read_any_key, write_private_key
 from runner.keystores.sealing import Seal
-from runner.keystores.soundness import public_info
 from runner.pki.keyspecs import parse_key_spec, spec_of_public_key
 from runner.pki.keyurls import Sealing
 from runner.pki.savetypes import SAVE_TYPES, why_not
+from runner.pki.signing import public_info
 
 DOCS = Path(__file__).resolve().parents[2] / "docs" / "keys.md"
 CELLS = [(spec, name, sealed) for spec in matrix.SPECS for name in matrix.FILES for sealed in (False, True)]

@@ -8,9 +8,9 @@ import pytest
 
 from runner.errors import KeyStoreError
 from runner.keystores.generate import generate_key
-from runner.keystores.soundness import public_info
 from runner.keystores.stirring import stir
 from runner.pki.keyspecs import KeySpec
+from runner.pki.signing import public_info
 
 
 def test_the_octets_are_added_and_not_credited(tmp_path):

@@ -12,10 +12,10 @@ from support.ambient import CountingEntropy
 from runner.errors import KeyStoreError
 from runner.keystores.formats import is_sealed, read_any_key, read_private_key
 from runner.keystores.sealing import Seal
-from runner.keystores.soundness import public_info
 from runner.pki.certificates import certificates_in
 from runner.pki.keyspecs import key_spec_of
 from runner.pki.keyurls import Sealing
+from runner.pki.signing import public_info
 
 RFC_8037_A1 = {
     "kty": "OKP",

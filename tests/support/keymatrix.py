@@ -19,10 +19,10 @@ from runner.errors import KeyStoreError
 from runner.keystores.formats import read_any_key, write_private_key
 from runner.keystores.generate import generate_key
 from runner.keystores.sealing import Seal
-from runner.keystores.soundness import public_info
 from runner.pki.keyspecs import CURVES, FIXED, KeySpec
 from runner.pki.keyurls import Sealing
 from runner.pki.savetypes import SAVE_TYPES
+from runner.pki.signing import public_info
 
 FILES = [name for name in SAVE_TYPES if name != "pkcs11"]
 SPECS = [KeySpec("rsa", "2048"), KeySpec("dsa", "1024"), KeySpec("dsa", "2048")]

@@ -16,11 +16,11 @@ from runner.cli.adopting.entries import relative
 from runner.errors import CmpBatchError
 from runner.keystores.files import read_file
 from runner.keystores.formats import is_sealed, read_any_key
-from runner.keystores.soundness import public_info
 from runner.manifest.source import can_stand
 from runner.pki.certificates import certificates_in, is_der
 from runner.pki.extensions import basic_constraints_in
 from runner.pki.profile import profile_of
+from runner.pki.signing import public_info
 from runner.values import frozen
 
 if TYPE_CHECKING:
