@@ -14,6 +14,7 @@ turn a whole value into octets and back. The types themselves are in algorithms.
 from __future__ import annotations
 
 import dataclasses
+from functools import cached_property
 from types import NoneType, UnionType
 from typing import Annotated, Any, TypeVar, dataclass_transform, get_args, get_origin, get_type_hints
 
@@ -53,16 +54,20 @@ def codec_of(type_or_codec: Any) -> Codec[Any]:
 
 
 class _Sequence(Codec[Any]):
-    """The fields one after the other, by functions that are written out for each class and compiled (runner.values).
-
-    `fields`: of each one its name, its codec and its default, which is dataclasses.MISSING where it is mandatory.
-    """
+    """The fields one after the other, by functions that are written out for each class and compiled (runner.values)."""
 
     def __init__(self, made: type) -> None:
         super().__init__(SEQUENCE_TAG)
         self.make = made
-        hints = get_type_hints(made, include_extras=True)
-        self.fields = [(field.name, _annotated(hints[field.name]), field.default) for field in dataclasses.fields(made)]
+
+    @cached_property
+    def fields(self) -> list[tuple[str, Codec[Any], Any]]:
+        """Of each one its name, its codec and its default, which is dataclasses.MISSING where it is mandatory.
+
+        Found out when they are first needed: most structures are defined in a run and not met with.
+        """
+        hints = get_type_hints(self.make, include_extras=True)
+        return [(each.name, _annotated(hints[each.name]), each.default) for each in dataclasses.fields(self.make)]
 
     def body(self, value: Any) -> bytes:
         # The next one finds it made.

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 from runner.errors import KeyStoreError, ProtocolError
 from runner.execute.install import ca_files, is_taken
 from runner.execute.reading import read_certificates
-from runner.keystores import jks, pkcs12
 from runner.keystores.files import NewFile
 from runner.keystores.keys import private_key_of
 from runner.manifest.model import Fetch, Revocation
@@ -113,9 +112,13 @@ def _store(store: Store, key: PrivateKey, issued: Issued, mode: int, materials: 
     passphrase = materials.secrets.read(store.secret.kind, store.secret.value).reveal()
     name = store.name or issued.name
     if store.kind == "jks":
+        from runner.keystores import jks  # noqa: PLC0415 - few outputs have a store
+
         now, entropy = materials.now, materials.entropy
         octets = jks.store(key, issued.path, passphrase, name=name, now=now, entropy=entropy)
     else:
+        from runner.keystores import pkcs12  # noqa: PLC0415 - it takes all of cryptography.x509: 90 million instructions
+
         octets = pkcs12.store(key, issued.path, passphrase, name=name, profile=store.profile)
     return NewFile(Path(store.path), octets, mode)
 

@@ -1,0 +1,75 @@
+"""What the start of an apply leaves alone: modules that new keys and requests under a shared key do not need.
+
+Each name here was taken out of the start because it cost something, and comes back unnoticed with one import.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+from support.labs import Lab
+from support.program import environment
+
+SCRIPT = "import sys; from runner.cli.main import main; print(main(sys.argv[1:]), *sys.modules, file=sys.stderr)"
+MANIFEST = """\
+apiVersion: cmp-batch/v1
+authorities:
+  lab: {{url: "{lab.url}", trust: [{lab.ca}], credential: lab}}
+credentials:
+  lab: {{psk: {{env: LAB_PSK}}}}
+enrollments:
+  - name: web-1
+    authority: lab
+    subject: C=FI, O=Example, CN=web-1
+    key: generate://pkcs8@ec:p256/out/web-1
+    output: {{file: out/web-1.crt}}
+"""
+LEFT_ALONE = {
+    "cryptography.x509",  # a regular expression of 75 million instructions, a sixteenth of a start then
+    "jsonschema",
+    "rich",
+    "runner.keystores.jks",
+    "runner.keystores.pkcs12",
+}
+
+
+@pytest.fixture(scope="module")
+def loaded(tmp_path_factory):
+    """The modules that an apply of one enrolment has loaded when it ends."""
+    folder = tmp_path_factory.mktemp("start")
+    lab = Lab(folder / "lab")
+    try:
+        manifest = folder / "m.yaml"
+        manifest.write_text(MANIFEST.format(lab=lab))
+        done = subprocess.run(
+            [sys.executable, "-c", SCRIPT, "apply", str(manifest)],
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=60,
+            env=environment(LAB_PSK=lab.psk),
+        )
+    finally:
+        lab.stop()
+    status, *modules = done.stderr.splitlines()[-1].split()
+    assert status == "0", done.stderr
+    return set(modules)
+
+
+def test_an_apply_loads_what_it_needs(loaded):
+    assert {"asyncio", "runner.execute.operation", "runner.transports.http"} <= loaded
+
+
+@pytest.mark.parametrize("name", sorted(LEFT_ALONE))
+def test_and_leaves_alone(name, loaded):
+    assert name not in loaded
+
+
+def test_what_is_left_at_the_end_is_not_looked_through_for_garbage():
+    script = "import gc; from runner.__main__ import main; main(); print(gc.get_freeze_count(), gc.get_count()[0])"
+    command = [sys.executable, "-c", script, "schema", "plan"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    frozen, young = map(int, done.stdout.splitlines()[-1].split())
+    assert frozen > 1000 > young
