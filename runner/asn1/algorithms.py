@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from runner.asn1.primitives import ANY, INTEGER, OBJECT_IDENTIFIER, OCTET_STRING
-from runner.asn1.structures import Explicit, sequence
+from runner.asn1.structures import Explicit, recurring, sequence
 
 DER_NULL = b"\x05\x00"
 
@@ -57,6 +57,7 @@ DSA_SIGNATURES = {
 """DSA with each hash (RFC 3279 §2.2.2, RFC 5758 §3.1)."""
 
 
+@recurring
 @sequence
 class AlgorithmIdentifier:
     """AlgorithmIdentifier ::= SEQUENCE { algorithm OBJECT IDENTIFIER, parameters ANY OPTIONAL }."""

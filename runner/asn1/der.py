@@ -14,15 +14,23 @@ from runner.errors import Malformed
 SEQUENCE_TAG = 0x30
 LONG_FORM = 0x80
 """The bit of a length's first octet that says: so many octets of length follow."""
-_HIGH_TAG = 0x1F
+HIGH_TAG = 0x1F
+"""The bits of an identifier octet that say, all set: the tag is above 30 and takes more octets."""
 _MAX_LENGTH_OCTETS = 4
 _IN_ONE_OCTET, _IN_TWO_OCTETS = LONG_FORM | 1, LONG_FORM | 2
 
 
 @cache
-def short_headers(tag: int) -> tuple[bytes, ...]:
-    """The identifier octet `tag` and the length, for each length below 128."""
-    return tuple(bytes((tag, size)) for size in range(LONG_FORM))
+def short_headers(*tags: int) -> tuple[bytes, ...]:
+    """Identifier octets and lengths of elements that stand one right inside the other, the outermost first.
+
+    By the length of what the innermost holds, as far as every length is below 128.
+    """
+    outwards = range(2 * len(tags) - 2, -1, -2)
+    sizes = range(LONG_FORM - outwards[0])
+    return tuple(
+        bytes(n for tag, more in zip(tags, outwards, strict=True) for n in (tag, size + more)) for size in sizes
+    )
 
 
 def tlv(tag: int, body: bytes) -> bytes:
@@ -40,21 +48,22 @@ def tlv(tag: int, body: bytes) -> bytes:
 
 def read_header(octets: bytes, at: int, end: int) -> tuple[int, int, int]:
     """The element at `at`, which may reach to `end`: (identifier octet, start of its body, end of its body)."""
-    if end - at < 2:  # noqa: PLR2004 - a tag and a length
-        raise Malformed("an ASN.1 element is cut short", why=f"at octet {at}")
-    tag = octets[at]
-    size = octets[at + 1]
     start = at + 2
-    if size == _IN_TWO_OCTETS and start + 2 <= end:  # most messages and certificates
-        size = octets[start] << 8 | octets[start + 1]
-        start += 2
-    elif size >= LONG_FORM:
-        start, size = _long_length(octets, start, size & 0x7F, end)
-    if tag & _HIGH_TAG == _HIGH_TAG:
+    if start > end:
+        raise Malformed("an ASN.1 element is cut short", why=f"at octet {at}")
+    tag, size = octets[at], octets[at + 1]
+    if size >= LONG_FORM:
+        if size == _IN_TWO_OCTETS and start + 2 <= end:  # most messages and certificates
+            size = octets[start] << 8 | octets[start + 1]
+            start += 2
+        else:
+            start, size = _long_length(octets, start, size & 0x7F, end)
+    if tag & HIGH_TAG == HIGH_TAG:
         raise Malformed("an ASN.1 tag above 30 stands where CMP has none", why=f"at octet {at}")
-    if size > end - start:
+    stop = start + size
+    if stop > end:
         raise Malformed("an ASN.1 element is longer than what holds it", why=f"at octet {at}")
-    return tag, start, start + size
+    return tag, start, stop
 
 
 def _long_length(octets: bytes, at: int, count: int, end: int) -> tuple[int, int]:

@@ -26,6 +26,8 @@ class Codec(Generic[T]):
     """The identifier octet that is written."""
     tags: frozenset[int] | None
     """The identifier octets that are read; None: any."""
+    whole = False
+    """Whether its value is the whole element as it stands."""
 
     def __init__(self, tag: int, *also: int) -> None:
         self.tag = tag
@@ -243,6 +245,8 @@ class _Time(_GeneralizedTime):
 
 class _Opaque(Codec[bytes]):
     """An element kept as its whole octets, tag and length included: what must be copied or hashed as it came."""
+
+    whole = True
 
     def encode(self, value: bytes) -> bytes:
         return value

@@ -14,11 +14,11 @@ turn a whole value into octets and back. The types themselves are in algorithms.
 from __future__ import annotations
 
 import dataclasses
-from functools import cached_property
+from functools import cached_property, lru_cache
 from types import NoneType, UnionType
 from typing import Annotated, Any, TypeVar, dataclass_transform, get_args, get_origin, get_type_hints
 
-from runner.asn1.der import LONG_FORM, SEQUENCE_TAG, read_header, short_headers, tlv
+from runner.asn1.der import HIGH_TAG, LONG_FORM, SEQUENCE_TAG, read_header, short_headers, tlv
 from runner.asn1.primitives import Codec
 from runner.errors import Malformed
 from runner.values import compiled, frozen, twin_of
@@ -26,6 +26,8 @@ from runner.values import compiled, frozen, twin_of
 T = TypeVar("T")
 _CONTEXT = 0x80
 _CONSTRUCTED = 0x20
+_LONGEST_REMEMBERED = 256
+"""Octets."""
 _SEQUENCES: dict[type, Codec[Any]] = {}
 
 
@@ -35,6 +37,12 @@ def sequence(cls: type[T]) -> type[T]:
     made = frozen(kw_only=True)(cls)
     _SEQUENCES[made] = _Sequence(made)
     return made
+
+
+def recurring(cls: type[T]) -> type[T]:
+    """Say of a @sequence class that its values come again and again."""
+    _SEQUENCES[cls] = Recurring(cls)
+    return cls
 
 
 def encode(value: Any) -> bytes:
@@ -83,9 +91,10 @@ class _Sequence(Codec[Any]):
         known = {"new": object.__new__, "made_of": made, "twin": twin_of(made)}
         known |= {"lacking": _lacking, "odd": _odd, "tlv": tlv}
         for number, (_, codec, default) in enumerate(self.fields):
-            known |= {f"codec{number}": codec, f"tags{number}": codec.tags, f"default{number}": default}
+            inner, tags = _innermost(codec)
+            known |= {f"codec{number}": inner, f"tags{number}": codec.tags, f"default{number}": default}
             known |= {f"read{number}": codec.read, f"encode{number}": codec.encode}
-            known |= {f"short{number}": short_headers(codec.tag)}
+            known |= {f"short{number}": short_headers(*tags)} if tags else {}
         return compiled(name, parameters, lines, known)
 
     def _writer(self) -> list[str]:
@@ -99,33 +108,59 @@ class _Sequence(Codec[Any]):
     def _reader(self) -> list[str]:
         lines = ["made = new(twin)"]
         for number, (name, codec, default) in enumerate(self.fields):
-            there = "start < stop" if codec.tags is None else f"start < stop and octets[start] in tags{number}"
             missing = f"lacking(made_of, '{name}', start)" if default is dataclasses.MISSING else f"default{number}"
-            lines += [f"if {there}:", *_reads(number, name, codec), f"else: made.{name} = {missing}"]
+            lines += [f"if {_is_there(number, codec)}:", *_reads(number, name, codec), f"else: made.{name} = {missing}"]
         return [*lines, "if start != stop: odd(made_of, start)", "made.__class__ = made_of", "return made"]
+
+
+def _innermost(codec: Codec[Any]) -> tuple[Codec[Any], tuple[int, ...]]:
+    """The codec, or the one that it puts an explicit tag around; and the tags that are written around the octets."""
+    inner = codec.inner if isinstance(codec, Explicit) else codec
+    return inner, tuple(each.tag for each in dict.fromkeys((codec, inner)) if not each.whole)
 
 
 def _writes(number: int, name: str, codec: Codec[Any]) -> list[str]:
     """What writes one field; a short one on the spot, as Codec.encode would, where its codec has no way of its own."""
-    if type(codec).encode is not Codec.encode:
+    inner, tags = _innermost(codec)
+    if not inner.whole and type(inner).encode is not Codec.encode:
         return [f"    parts.append(encode{number}(value.{name}))"]
+    body = f"value.{name}" if inner.whole else f"codec{number}.body(value.{name})"
+    if not tags:
+        return [f"    parts.append({body})"]
+    long = "".join(f"tlv({tag}, " for tag in tags) + "body" + ")" * len(tags)
     return [
-        f"    body = codec{number}.body(value.{name})",
-        f"    if len(body) < {LONG_FORM}: parts += short{number}[len(body)], body",
-        f"    else: parts.append(tlv({codec.tag}, body))",
+        f"    body = {body}",
+        f"    if len(body) < {len(short_headers(*tags))}: parts += short{number}[len(body)], body",
+        f"    else: parts.append({long})",
     ]
+
+
+def _is_there(number: int, codec: Codec[Any]) -> str:
+    """Whether the element at `start` is that of a field, by its tag."""
+    if codec.tags is None:
+        return "start < stop"
+    tag = f"== {codec.tag}" if len(codec.tags) == 1 else f"in tags{number}"
+    return f"start < stop and octets[start] {tag}"
 
 
 def _reads(number: int, name: str, codec: Codec[Any]) -> list[str]:
     """What reads one field; a short one on the spot, as Codec.read would, where its codec has no way of its own."""
     read = f"made.{name}, start = read{number}(octets, start, stop)"
-    if type(codec).read is not Codec.read:
+    inner, _ = _innermost(codec)
+    if not inner.whole and type(inner).read is not Codec.read:
         return [f"    {read}"]
+    element = "start" if inner is codec else "at"
+    short = [f"(size := octets[start + 1]) < {LONG_FORM}", "(after := at + size) <= stop"]
+    if inner is not codec:  # what the tag holds is one element, to its end
+        short += ["size > 1", "octets[at + 1] == size - 2"]
+    if inner.tags is None:
+        short += [f"octets[{element}] & {HIGH_TAG} != {HIGH_TAG}"]
+    elif inner is not codec:
+        short += [f"octets[at] == {inner.tag}"]
+    value = f"octets[{element}:after]" if inner.whole else f"codec{number}.parse(octets, {element} + 2, after)"
     return [
         "    at = start + 2",
-        f"    if at < stop and octets[start + 1] < {LONG_FORM} and at + octets[start + 1] <= stop:",
-        "        start = at + octets[start + 1]",
-        f"        made.{name} = codec{number}.parse(octets, at, start)",
+        f"    if at < stop and {' and '.join(short)}: made.{name}, start = {value}, after",
         f"    else: {read}",
     ]
 
@@ -226,12 +261,32 @@ class Choice(Codec[Chosen]):
 
     def read(self, octets: bytes, at: int, end: int) -> tuple[Chosen, int]:
         """The alternative that stands at `at`."""
-        tag, _, stop = read_header(octets, at, end)
-        if tag not in self.by_tag:
+        chosen = self.by_tag.get(octets[at]) if at < end else None
+        if chosen is None:
+            tag, _, _ = read_header(octets, at, end)
             raise Malformed("an ASN.1 element that is none of the choices", why=f"tag {tag:02x} at octet {at}")
-        name, inner = self.by_tag[tag]
-        value, _ = inner.read(octets, at, end)
+        name, inner = chosen
+        value, stop = inner.read(octets, at, end)
         return Chosen(name, value), stop
+
+
+class Recurring(Codec[Any]):
+    """A type whose values come again and again: those that were read last are remembered by their octets."""
+
+    def __init__(self, inner: Any) -> None:
+        self.inner = codec_of(inner)
+        super().__init__(self.inner.tag)
+        self.recent = lru_cache(maxsize=256)(lambda octets: self.inner.parse(octets, 0, len(octets)))
+
+    def body(self, value: Any) -> bytes:
+        """The same octets."""
+        return self.inner.body(value)
+
+    def parse(self, octets: bytes, start: int, stop: int) -> Any:
+        """The same value."""
+        if stop - start > _LONGEST_REMEMBERED:
+            return self.inner.parse(octets, start, stop)
+        return self.recent(octets[start:stop])
 
 
 def explicit_element(number: int, element: bytes) -> bytes:

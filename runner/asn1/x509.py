@@ -19,7 +19,7 @@ from runner.asn1.primitives import (
     OPAQUE_SEQUENCE,
     TIME,
 )
-from runner.asn1.structures import Explicit, Implicit, SequenceOf, sequence
+from runner.asn1.structures import Explicit, Implicit, Recurring, SequenceOf, sequence
 
 NULL_DN = b"\x30\x00"
 """The empty Name."""
@@ -35,7 +35,7 @@ class AttributeTypeAndValue:
     value: Annotated[bytes, ANY]
 
 
-RDN_SEQUENCE = SequenceOf(SequenceOf(AttributeTypeAndValue, limit=16, tag=0x31))
+RDN_SEQUENCE = SequenceOf(Recurring(SequenceOf(AttributeTypeAndValue, limit=16, tag=0x31)))
 """RDNSequence ::= SEQUENCE OF SET OF AttributeTypeAndValue."""
 
 

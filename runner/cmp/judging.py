@@ -38,19 +38,19 @@ def judge(dialogue: Dialogue, order: Order, parties: Parties, now: datetime, sta
         made = made_key(dialogue, order, parties, intermediates, now) if order.made_by_ca else None
         order = replace(order, public_key_info=made.public_key_info) if made else order
         issue = Issue(certificate, order, dialogue.granted, intermediates, anchors, now, parties.peer.tolerates)
-        path = check_certificate(issue)
+        accepted = check_certificate(issue)
     except BadCertificate as problem:
         return Offered(certificate, (certificate,), status, (), problem)
     remarks, key = (
         (
-            *remarks_on(issue),
+            *remarks_on(issue, accepted.differences),
             *_lateness(dialogue, now),
             *_new_roots(dialogue, parties),
             *_hash(certificate, dialogue, parties),
         ),
         made.private_key_info if made else b"",
     )
-    return Offered(certificate, path, status, remarks, None, key)
+    return Offered(certificate, accepted.path, status, remarks, None, key)
 
 
 def _lateness(dialogue: Dialogue, now: datetime) -> Iterator[str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from runner.asn1.cmp import CERTIFICATES, PKI_BODY, PKIHeader, PKIMessage
-from runner.asn1.der import SEQUENCE_TAG, elements, open_sequence, tlv
+from runner.asn1.der import SEQUENCE_TAG, open_sequence, read_header, tlv
 from runner.asn1.primitives import BIT_STRING
 from runner.asn1.structures import Chosen, Explicit, decode, encode
 from runner.errors import Malformed
@@ -45,8 +45,9 @@ def read_message(octets: bytes) -> Unverified:
         raise Malformed("the message is too large", why=f"{len(octets)} octets; at most {MAX_MESSAGE} are accepted")
     message = decode(PKIMessage, octets)
     start, stop = open_sequence(octets)
-    header, body, *_ = elements(octets, start, stop, 4)
-    return Unverified(message, tlv(SEQUENCE_TAG, header + body))
+    _, _, header_stop = read_header(octets, start, stop)
+    _, _, body_stop = read_header(octets, header_stop, stop)
+    return Unverified(message, tlv(SEQUENCE_TAG, octets[start:body_stop]))
 
 
 def protected_part(header: PKIHeader, body: Chosen) -> bytes:

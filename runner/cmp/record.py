@@ -9,71 +9,34 @@ import json
 from base64 import b64decode
 from binascii import b2a_base64
 from dataclasses import fields
-from functools import lru_cache
+from functools import cache, lru_cache
 from json.encoder import encode_basestring_ascii
-from operator import attrgetter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from runner.cmp.dialogue import Dialogue, State
+from runner.values import compiled
 
-_PLAIN = frozenset(
-    {
-        "kind",
-        "granted",
-        "of",
-        "cert_req_id",
-        "confirmed",
-        "refused",
-        "confirm_by",
-        "sealed",
-        "polls",
-        "waits_since",
-        "about",
-        "whole",
-        "vouched",
-        "left_out",
-        "key_is_signed_for",
-    }
-)
-"""Fields that are text, numbers or truth values already."""
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 _UNWRITTEN = "symmetric_key"
 """What is never written: the key of `encrypted`, which our own key opens again."""
 _WRITTEN = tuple(field for field in fields(Dialogue) if field.name != _UNWRITTEN)
-_NAMES, _DEFAULTS = [field.name for field in _WRITTEN], [field.default for field in _WRITTEN]
-_VALUES = attrgetter(*_NAMES)
 
 
 def to_record(dialogue: Dialogue) -> str:
     """The dialogue as one line of JSON."""
-    said = [
-        f'"{name}":{_json(value)}'
-        for name, value, default in zip(_NAMES, _VALUES(dialogue), _DEFAULTS, strict=True)
-        if value is not default and value != default  # most are the very default
-    ]
-    return f"{{{','.join(said)}}}"
+    return f"{{{','.join(_writer()(dialogue))}}}"
 
 
 def from_record(text: str) -> Dialogue:
     """The dialogue that `to_record` wrote, also an earlier version of it. ValueError where the text is not that."""
     try:
         values = json.loads(text)
-        known = {
-            field.name: _rich(field.name, values[field.name]) for field in fields(Dialogue) if field.name in values
-        }
+        known = {each.name: _rich(each.type, values[each.name]) for each in fields(Dialogue) if each.name in values}
         return Dialogue(**known)
     except (AttributeError, KeyError, TypeError) as problem:
         raise ValueError("this is not the record of a dialogue") from problem
-
-
-def _json(value: Any) -> str:
-    """A value as JSON. Most of it is base64, in which nothing is to be escaped; a general encoder would look for it."""
-    if isinstance(value, bytes):
-        return _base64(value)
-    if isinstance(value, tuple):
-        return f"[{','.join(map(_json, value))}]"
-    if isinstance(value, str):
-        return encode_basestring_ascii(value)
-    return json.dumps(value.value if isinstance(value, State) else value)
 
 
 @lru_cache(maxsize=512)
@@ -82,9 +45,37 @@ def _base64(value: bytes) -> str:
     return f'"{b2a_base64(value, newline=False).decode()}"'
 
 
-def _rich(name: str, value: Any) -> Any:
-    if name in _PLAIN:
-        return value
-    if name in ("state", "origin"):
+_AS_JSON: dict[Any, Callable[[Any], str]] = {
+    "bytes": _base64,  # in which nothing is to be escaped; a general encoder would look for it
+    "tuple[bytes, ...]": lambda value: f"[{','.join(map(_base64, value))}]",
+    "str": encode_basestring_ascii,
+    "State": lambda value: f'"{value.value}"',
+    "int": str,
+    "bool": json.dumps,
+}
+"""A field's value as JSON, by the field's type."""
+
+
+def _rich(kind: Any, value: Any) -> Any:
+    """A value of that type, from JSON."""
+    if kind == "State":
         return State(value)
-    return tuple(map(b64decode, value)) if isinstance(value, list) else b64decode(value)
+    if kind == "tuple[bytes, ...]":
+        return tuple(map(b64decode, value))
+    return b64decode(value) if kind == "bytes" else value
+
+
+@cache
+def _writer() -> Callable[[Dialogue], list[str]]:
+    """What gives the fields that do not have their default, as JSON: written out, as every transition asks for it."""
+    known: dict[str, Any] = {}
+    lines = ["said = []"]
+    for number, each in enumerate(_WRITTEN):
+        known |= {f"default{number}": each.default, f"json{number}": _AS_JSON[each.type]}
+        lines += [
+            f"value = dialogue.{each.name}",
+            f"if value is not default{number} and value != default{number}:",  # most are the very default
+            f"    said.append('\"{each.name}\":' + json{number}(value))",
+        ]
+    made: Callable[[Dialogue], list[str]] = compiled("said", ("dialogue",), [*lines, "return said"], known)
+    return made

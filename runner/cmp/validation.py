@@ -187,16 +187,27 @@ class Issue:
     tolerates: frozenset[Tolerance] = frozenset()
 
 
-def check_certificate(issue: Issue) -> tuple[Certificate, ...]:
-    """Judge an issued certificate; returns its path (itself alone where there are no anchors).
+@frozen
+class Accepted:
+    """A certificate that passed: its path, itself alone where there are no anchors, and how it differs all the same."""
 
-    Raises BadCertificate with the first reason to refuse it.
-    """
+    path: tuple[Certificate, ...]
+    differences: tuple[Difference, ...]
+
+
+def check_certificate(issue: Issue) -> Accepted:
+    """Judge an issued certificate. Raises BadCertificate with the first reason to refuse it."""
     try:
         for check in CERTIFICATE_CHECKS:
             check(issue)
+        found = _differences(issue)
+        _refuse_other_names(issue, found)
     except Malformed as problem:
         raise BadCertificate("the certificate cannot be read in all its parts", why=problem.what) from problem
+    return Accepted(_path(issue), found)
+
+
+def _path(issue: Issue) -> tuple[Certificate, ...]:
     if not issue.anchors:
         return (issue.certificate,)
     moment = max(issue.now, issue.certificate.not_before)  # the CA's clock may be ahead: _validity says how far
@@ -248,11 +259,14 @@ def _no_ca(issue: Issue) -> None:
         raise BadCertificate("the certificate is for a CA, which nobody asked for", fail_info="badCertTemplate")
 
 
-def _as_asked(issue: Issue) -> None:
+CERTIFICATE_CHECKS = (_own_key, _serial, _validity, _no_ca)
+
+
+def _refuse_other_names(issue: Issue, differences: tuple[Difference, ...]) -> None:
     """A status of accepted means: names exactly as asked. A kur keeps its subject whatever the status."""
     named = issue.granted == "accepted" and Tolerance.OTHER_SUBJECT not in issue.tolerates
     strict = {"subject", "alt_names"} if named else _kur_fields(issue)
-    for difference in _differences(issue):
+    for difference in differences:
         if difference.field in strict:
             raise BadCertificate(
                 "the certificate is not what was asked for",
@@ -270,12 +284,9 @@ def _differences(issue: Issue) -> tuple[Difference, ...]:
     return () if issue.order.wanted is None else differences(issue.order.wanted, issue.certificate)
 
 
-CERTIFICATE_CHECKS = (_own_key, _serial, _validity, _no_ca, _as_asked)
-
-
-def remarks_on(issue: Issue) -> tuple[str, ...]:
+def remarks_on(issue: Issue, differences: tuple[Difference, ...]) -> tuple[str, ...]:
     """What a person should know about a certificate that is acceptable: how it differs from what was asked for."""
-    remarks = tuple(f"the certificate's {difference.text}" for difference in _differences(issue))
+    remarks = tuple(f"the certificate's {difference.text}" for difference in differences)
     if _key_is_unknown(issue):
         remarks = ("whose key the certificate is for was not checked: the entry has no `key:`", *remarks)
     if issue.anchors:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from typing import TYPE_CHECKING, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from runner.asn1.algorithms import DER_NULL, PASSWORD_BASED_MAC, AlgorithmIdentifier, PBMParameter
 from runner.asn1.parameters import DH_BASED_MAC, KEM_BASED_MAC, PBMAC1, DHBMParameter, KemBMParameter, PBMAC1Params
@@ -19,7 +19,6 @@ from runner.pki.derivation import check_iterations, check_salt, hash_name, pbkdf
 from runner.pki.kems import kem_mac_key
 from runner.pki.mac_algorithms import expanded, key_size, mac_over, natural_size
 from runner.pki.mac_parameters import MacParameters, mac_algorithm
-from runner.pki.remembering import remembered
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -31,6 +30,8 @@ MAX_ITERATIONS = 100_000
 """More than any known peer sends; a message that asks for more is refused unread."""
 _CEILING = 1_000_000
 _KEPT_KEYS = 64
+_LONGEST_REMEMBERED = 256
+"""Octets of a MAC's parameters; the key for them is kept."""
 _BITS_FOR_OCTETS = 512
 """A longer keyLength may be meant in bits: Siemens components declare 4096 and derive 512 octets."""
 
@@ -45,7 +46,7 @@ class SharedSecret:
 
     def __init__(self, secret: bytes, max_iterations: int = MAX_ITERATIONS) -> None:
         self._secret = secret
-        self._keys: dict[tuple[object, ...], bytes] = {}
+        self._keys: dict[object, Any] = {}
         self.max_iterations = min(max_iterations, _CEILING)
 
     def __repr__(self) -> str:
@@ -57,15 +58,15 @@ class SharedSecret:
     def key(self, salt: bytes, owf: str, iterations: int) -> bytes:
         """The key that `iterations` hashes make of secret and salt."""
         mark = (salt, owf, iterations)
-        return self._kept(mark, lambda: _hashed(self._secret + salt, getattr(hashlib, owf), iterations))
+        return self.kept(mark, lambda: _hashed(self._secret + salt, getattr(hashlib, owf), iterations))
 
     def pbkdf2_key(self, parameters: PBKDF2Params, length: int) -> bytes:
         """The key of `length` octets that PBKDF2 makes of it; the parameters have been checked."""
-        return self._kept((parameters, length), lambda: pbkdf2(parameters, self._secret, length))
+        return self.kept((parameters, length), lambda: pbkdf2(parameters, self._secret, length))
 
-    def _kept(self, mark: tuple[object, ...], made: Callable[[], bytes]) -> bytes:
+    def kept(self, mark: object, made: Callable[[], T]) -> T:
         """The key of that mark. The one used longest ago makes room: our own salt's key outlives those of servers."""
-        key = self._keys.pop(mark, None) or made()
+        key: T = self._keys.pop(mark, None) or made()
         if len(self._keys) >= _KEPT_KEYS:
             self._keys.pop(next(iter(self._keys)))
         self._keys[mark] = key
@@ -144,17 +145,22 @@ def _keyed(secret: MacSecret, algorithm: AlgorithmIdentifier) -> tuple[Algorithm
 
 
 def _password_based(secret: MacSecret, octets: bytes) -> tuple[AlgorithmIdentifier, Iterator[bytes]]:
-    secret, parameters = _of_kind(secret, SharedSecret), _pbm_parameter(octets)
+    secret = _of_kind(secret, SharedSecret)
+    if len(octets) > _LONGEST_REMEMBERED:
+        mac, key = _password_based_key(secret, octets)
+    else:
+        mac, key = secret.kept(octets, lambda: _password_based_key(secret, octets))
+    return mac, iter((key,))
+
+
+def _password_based_key(secret: SharedSecret, octets: bytes) -> tuple[AlgorithmIdentifier, bytes]:
+    """The inner MAC and its key, by parameters (DER) that are checked before any work is done."""
+    parameters = decode(PBMParameter, octets)
     owf, size = hash_name(parameters.owf), key_size(parameters.mac)
     check_iterations("PasswordBasedMac", parameters.iteration_count, secret.max_iterations)
     check_salt("PasswordBasedMac", parameters.salt)
     base = secret.key(parameters.salt, owf, parameters.iteration_count)
-    return parameters.mac, iter((expanded(base, size, owf),))
-
-
-@remembered(most=64, longest=256)
-def _pbm_parameter(octets: bytes) -> PBMParameter:
-    return decode(PBMParameter, octets)
+    return parameters.mac, expanded(base, size, owf)
 
 
 def _pbmac1(secret: MacSecret, octets: bytes) -> tuple[AlgorithmIdentifier, Iterator[bytes]]:

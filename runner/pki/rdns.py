@@ -63,6 +63,7 @@ def _typed(oid: str, element: bytes) -> bytes:
 _type_der = lru_cache(maxsize=256)(OBJECT_IDENTIFIER.encode)
 
 
+@lru_cache(maxsize=256)
 def printed(attribute: AttributeTypeAndValue) -> str:
     """`CN=web`: an attribute as manifests write it; `#` and hex where the value is no text."""
     text = string_value(attribute.value)
