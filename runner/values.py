@@ -2,24 +2,29 @@
 
 dataclasses writes six methods for every class and compiles them when the module is imported, and fills an instance one
 attribute at a time through `object.__setattr__`. Here one set of methods serves all classes, and what fills an instance
-is written out and compiled when the first one is made. It fills a twin, a class that is not frozen and looks the same
-in memory, which then becomes what it is; nobody ever sees the twin. A start is a quarter shorter, a `replace` of ten
-fields takes 0.5 µs instead of 3.4 (benchmarks/README.md). Decoding (runner/asn1/structures.py) does the same.
+is written out and compiled when the first one is made, once for all classes with as many fields. It fills a twin, a
+class that is not frozen and looks the same in memory, which then becomes what it is; nobody ever sees the twin. A
+`replace` of ten fields takes 0.5 µs instead of 3.4 (benchmarks/README.md). Decoding (runner/asn1/structures.py) does
+the same.
 """
 
 from __future__ import annotations
 
-from dataclasses import MISSING, Field, FrozenInstanceError, dataclass, field, fields
+import dataclasses
+from dataclasses import MISSING, Field, FrozenInstanceError, field, fields
 from functools import cache
 from operator import attrgetter
+from types import FunctionType
 from typing import TYPE_CHECKING, Any, TypeVar, dataclass_transform, overload
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
+    from types import CodeType
 
 __all__ = ["compiled", "frozen", "replace", "twin_of"]
 
 T = TypeVar("T")
+_FIELD: Any = dataclasses._FIELD  # type: ignore[attr-defined]  # noqa: SLF001 - what tells fields from other kinds
 _BECOME = object.__dict__["__class__"].__set__
 """Sets the class of an instance that is frozen."""
 
@@ -42,9 +47,14 @@ def frozen(cls: type[T] | None = None, /, *, kw_only: bool = False) -> type[T] |
 
 
 def _frozen(cls: type[T], *, kw_only: bool) -> type[T]:
-    defined = set(cls.__dict__)
-    made: Any = dataclass(init=False, repr=False, eq=False, slots=True, kw_only=kw_only)(cls)
-    row = _row_of([each.name for each in fields(made) if each.compare])
+    space = {name: value for name, value in cls.__dict__.items() if name not in ("__dict__", "__weakref__")}
+    known = _inherited(cls)
+    own = {name: _field(cls, name, space.pop(name, MISSING), kw_only=kw_only) for name in cls.__annotations__}
+    slots = tuple(name for name in own if name not in known)
+    known |= own
+    space |= {"__slots__": slots, "__dataclass_fields__": known}
+    space["__match_args__"] = tuple(each.name for each in known.values() if not each.kw_only)
+    row = _row_of([each.name for each in known.values() if each.compare])
 
     def __init__(self: Any, *args: Any, **values: Any) -> None:  # noqa: N807
         made.__init__ = _initializer(made)
@@ -56,10 +66,28 @@ def _frozen(cls: type[T], *, kw_only: bool) -> type[T]:
     def __hash__(self: Any) -> int:  # noqa: N807
         return hash(row(self))
 
-    methods = {"__init__": __init__, "__eq__": __eq__, "__hash__": __hash__, **_ALIKE}
-    for name, method in methods.items():
-        if name not in defined:
-            setattr(made, name, method)
+    space = {"__init__": __init__, "__eq__": __eq__, "__hash__": __hash__, **_ALIKE, **space}
+    made: Any = type(cls)(cls.__name__, cls.__bases__, space)  # type: ignore[misc]  # its metaclass
+    made.__qualname__ = cls.__qualname__
+    return made  # type: ignore[no-any-return]
+
+
+def _inherited(cls: type) -> dict[str, Field[Any]]:
+    """The fields of what it is derived from."""
+    known: dict[str, Field[Any]] = {}
+    for base in reversed(cls.__mro__[1:]):
+        known |= base.__dict__.get("__dataclass_fields__", {})
+    return known
+
+
+def _field(cls: type, name: str, given: Any, *, kw_only: bool) -> Field[Any]:
+    """One field as `dataclass` would make it, which looks through annotations for kinds that we have not."""
+    annotation = cls.__annotations__[name]
+    if "ClassVar" in annotation or type(given).__hash__ is None:
+        raise TypeError(f"{cls.__name__}.{name} is no field: it belongs to the class, or its default can be changed")
+    made: Any = given if isinstance(given, Field) else field(default=given)
+    made.name, made.type, made._field_type = name, annotation, _FIELD  # noqa: SLF001 - as dataclass does
+    made.kw_only = kw_only if made.kw_only is MISSING else made.kw_only
     return made  # type: ignore[no-any-return]
 
 
@@ -88,26 +116,32 @@ def _reduced(self: Any) -> tuple[Any, ...]:
 
 
 def _made_again(cls: type, *values: Any) -> Any:
-    return _maker(cls)(*values)
+    return _maker(cls)(None, *values)
 
 
 @cache
 def _values_of(cls: type) -> Callable[[Any], tuple[Any, ...]]:
     """What gives the values of all fields."""
     names = [each.name for each in fields(cls)]
-    known: dict[str, Any] = {}
-    made: Callable[[Any], tuple[Any, ...]] = compiled(
-        "values", ("value",), [f"return ({''.join(f'value.{name}, ' for name in names)})"], known
-    )
+    lines = [f"return ({''.join(f'value.name{number}, ' for number in range(len(names)))})"]
+    made: Callable[[Any], tuple[Any, ...]] = compiled("values", ("value",), lines, {}, names)
     return made
 
 
 @cache
 def _maker(cls: type) -> Callable[..., Any]:
     """What makes an instance of the values of all its fields."""
-    names = [each.name for each in fields(cls)]
-    lines = ["made = new(twin)", *(f"made.{name} = {name}" for name in names), "made.__class__ = cls", "return made"]
-    made: Callable[..., Any] = compiled("made", names, lines, {"new": object.__new__, "twin": twin_of(cls), "cls": cls})
+    return _filler(cls, [each.name for each in fields(cls)], [])
+
+
+def _filler(cls: type, given: Sequence[str], kept: Sequence[str]) -> Callable[..., Any]:
+    """What makes an instance of another, whose fields that are `kept` it has, too, and of values for the others."""
+    parameters = [f"given{number}" for number in range(len(given))]
+    lines = ["made = new(twin)", *(f"made.name{number} = given{number}" for number in range(len(given)))]
+    lines += [f"made.name{number} = value.name{number}" for number in range(len(given), len(given) + len(kept))]
+    lines += ["made.__class__ = cls", "return made"]
+    known = {"new": object.__new__, "twin": twin_of(cls), "cls": cls}
+    made: Callable[..., Any] = compiled("filled", ("value", *parameters), lines, known, (*given, *kept))
     return made
 
 
@@ -122,33 +156,37 @@ _ALIKE = {
 
 def _initializer(cls: Any) -> Callable[..., None]:
     """The `__init__` of a class, written out: the parameters in the order of the fields, those by name alone last."""
-    by_name, known = (
-        [each for each in fields(cls) if each.kw_only],
-        {"become": _BECOME, "twin": twin_of(cls), "cls": cls},
-    )
-    parameters = ["self", *(_parameter(each, known) for each in fields(cls) if not each.kw_only)]
-    parameters += ["*", *(_parameter(each, known) for each in by_name)] if by_name else []
-    filled = [f"self.{each.name} = {_given(each, known)}" for each in fields(cls)]
-    lines = ["become(self, twin)", *filled, "self.__class__ = cls"]
-    made: Callable[..., None] = compiled("__init__", parameters, lines, known)
+    placed = [each for each in fields(cls) if not each.kw_only]
+    named = [each for each in fields(cls) if each.kw_only]
+    own = [f"name{number}" for number in range(len(placed) + len(named))]
+    known = {"become": _BECOME, "twin": twin_of(cls), "cls": cls, "MISSING": MISSING}
+    lines = ["become(self, twin)"]
+    for name, each in zip(own, (*placed, *named), strict=True):
+        made_anew = each.default_factory is not MISSING
+        lines.append(
+            f"self.{name} = new_{name}() if {name} is MISSING else {name}" if made_anew else f"self.{name} = {name}"
+        )
+        known[f"new_{name}"] = each.default_factory
+    by_name = ["*", *own[len(placed) :]] if named else []
+    parameters = ["self", *own[: len(placed)], *by_name]
+    lines.append("self.__class__ = cls")
+    made: Any = compiled("__init__", parameters, lines, known, [each.name for each in (*placed, *named)])
+    made.__defaults__ = _defaults(cls, placed)
+    made.__kwdefaults__ = {each.name: each.default for each in named if _may_be_left_out(each)}
     made.__qualname__ = f"{cls.__qualname__}.__init__"
-    return made
+    return made  # type: ignore[no-any-return]
 
 
-def _parameter(each: Field[Any], known: dict[str, Any]) -> str:
-    """One parameter; its default is put among what is known."""
-    if each.default is MISSING and each.default_factory is MISSING:
-        return each.name
-    known[f"{each.name}_default"] = each.default
-    return f"{each.name}={each.name}_default"
+def _defaults(cls: type, placed: Sequence[Field[Any]]) -> tuple[Any, ...]:
+    """Of the last parameters; where something is made anew, it is MISSING."""
+    optional = [_may_be_left_out(each) for each in placed]
+    if optional != sorted(optional):
+        raise TypeError(f"in {cls.__name__} a field without a default follows one that has one")
+    return tuple(each.default for each in placed if _may_be_left_out(each))
 
 
-def _given(each: Field[Any], known: dict[str, Any]) -> str:
-    """The value of one field: as given, or newly made where nothing was."""
-    if each.default_factory is MISSING:
-        return each.name
-    known[f"new_{each.name}"] = each.default_factory
-    return f"new_{each.name}() if {each.name} is {each.name}_default else {each.name}"
+def _may_be_left_out(each: Field[Any]) -> bool:
+    return each.default is not MISSING or each.default_factory is not MISSING
 
 
 @cache
@@ -160,11 +198,29 @@ def twin_of(cls: type) -> type:
     return type(f"{cls.__name__}InTheMaking", cls.__bases__, namespace)
 
 
-def compiled(name: str, parameters: Sequence[str], lines: Iterable[str], known: dict[str, Any]) -> Any:
-    """The function that these lines make; beside its parameters it sees what is `known`, by name."""
-    space = dict(known)
-    exec("\n    ".join((f"def {name}({', '.join(parameters)}):", *lines)), space)  # noqa: S102 - our own fields' names
-    return space[name]
+def compiled(
+    name: str, parameters: Iterable[str], lines: Iterable[str], known: dict[str, Any], names: Sequence[str] = ()
+) -> Any:
+    """The function that these lines make; beside its parameters it sees what is `known`, by name.
+
+    In them `name0`, `name1`, … stand for `names`: functions that are alike but for these are compiled once.
+    """
+    code = _code(name, "\n    ".join((f"def {name}({', '.join(parameters)}):", *lines)))
+    if names:
+        meant = {f"name{number}": each for number, each in enumerate(names)}
+        code = code.replace(
+            co_names=tuple(meant.get(each, each) for each in code.co_names),
+            co_varnames=tuple(meant.get(each, each) for each in code.co_varnames),
+        )
+    return FunctionType(code, known)
+
+
+@cache
+def _code(name: str, text: str) -> CodeType:
+    space: dict[str, Any] = {}
+    exec(text, space)  # noqa: S102 - our own words
+    made: CodeType = space[name].__code__
+    return made
 
 
 if TYPE_CHECKING:
@@ -183,10 +239,4 @@ def _copier(cls: type, *changed: str) -> Callable[..., Any]:
     for name in changed:
         if name not in names:
             raise TypeError(f"{cls.__name__} has no field {name}")
-    given = {name: f"given{number}" for number, name in enumerate(changed)}
-    lines = ["made = new(twin)", *(f"made.{name} = {given.get(name, f'value.{name}')}" for name in names)]
-    known = {"new": object.__new__, "twin": twin_of(cls), "cls": cls}
-    made: Callable[..., Any] = compiled(
-        "copied", ("value", *given.values()), [*lines, "made.__class__ = cls", "return made"], known
-    )
-    return made
+    return _filler(cls, changed, [name for name in names if name not in changed])

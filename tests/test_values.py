@@ -6,7 +6,7 @@ import copy
 import dataclasses
 import pickle
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from typing import ClassVar, Generic, TypeVar
 
 import pytest
 
@@ -145,3 +145,56 @@ def test_a_replaced_value_is_that_of_dataclasses(value):
 def test_a_field_that_does_not_exist_is_a_mistake():
     with pytest.raises(TypeError, match="colour"):
         replace(Point(1), colour="red")
+
+
+def test_a_default_that_can_be_changed_is_a_mistake():
+    with pytest.raises(TypeError, match=r"Bag\.tags"):
+
+        @frozen
+        class Bag:
+            tags: list[str] = []  # noqa: RUF012
+
+
+def test_what_belongs_to_the_class_has_no_annotation():
+    @frozen
+    class Circle:
+        radius: int
+        corners = 0
+
+    assert [each.name for each in dataclasses.fields(Circle)] == ["radius"]
+    assert Circle(1).corners == 0
+    with pytest.raises(TypeError, match=r"Square\.corners"):
+
+        @frozen
+        class Square:
+            corners: ClassVar[int] = 4
+
+
+def test_a_field_without_a_default_does_not_follow_one_that_has_one():
+    @frozen
+    class Odd:
+        x: int = 1
+        y: int
+
+    with pytest.raises(TypeError, match="Odd"):
+        Odd(1)
+
+
+def test_classes_with_as_many_fields_are_not_mixed_up():
+    """What fills them is compiled once, and knows each one's names and defaults."""
+
+    @frozen
+    class Left:
+        a: int
+        self_: str = "left"
+
+    @frozen
+    class Right:
+        b: int
+        value: str = "right"
+
+    assert (Left(1), Right(2)) == (Left(a=1, self_="left"), Right(b=2, value="right"))
+    assert replace(Left(1), a=3) == Left(3)
+    assert replace(Right(2), value="r") == Right(2, "r")
+    with pytest.raises(TypeError, match="'b'"):
+        Right()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import field
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 from runner.asn1.algorithms import PASSWORD_BASED_MAC, AlgorithmIdentifier
 from runner.asn1.parameters import KEM_BASED_MAC, PBMAC1
@@ -35,7 +35,7 @@ class SecretSender:
 
     reference: bytes
     algorithm: AlgorithmIdentifier
-    secret: ClassVar[bytes] = b""
+    secret = b""
 
     @property
     def holder(self) -> str:
@@ -63,7 +63,7 @@ class Stranger:
 
     rejection: Rejection
     holder: str = "stranger"
-    secret: ClassVar[bytes] = b""
+    secret = b""
 
 
 Sender = SecretSender | CertificateSender | Stranger
