@@ -33,7 +33,7 @@ ROOMS = (
         "cryptography: keys, signatures, MACs",
         ("pki/signing.py", "pki/macs.py", "pki/mac_", "hmac.py", "keystores/generate"),
     ),
-    ("writing files", ("keystores/files.py", "keystores/folders.py", "execute/desk.py")),
+    ("writing files", ("keystores/files.py", "keystores/drafts.py", "keystores/folders.py", "execute/desk.py")),
     ("writing the journal", ("runner/state/", "cmp/record.py", "execute/record.py")),
     ("DER and the messages' rules", ("runner/asn1/", "runner/cmp/", "runner/pki/")),
     ("HTTP", ("runner/transports/", "asyncio/selector_events.py", "asyncio/streams.py")),

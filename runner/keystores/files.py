@@ -1,17 +1,16 @@
 """Files that appear whole or not at all, in groups.
 
-Each file is written under a temporary name beside its place, with its final mode from the first octet on; all are
-fsynced, then all get their names, then each folder is fsynced once. A crash leaves old content or new content, and
-at worst a temporary name: `.NAME.cmp-batch-…`. Which paths are allowed is for runner.keystores.folders to say.
+Each file is written without its name (runner.keystores.drafts), with its final mode from the first octet on; all are
+fsynced, then all get their names, then each folder is fsynced once. A crash leaves old content or new content.
+Which paths are allowed is for runner.keystores.folders to say.
 """
 
 from __future__ import annotations
 
-import errno
 import os
 import stat
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -26,14 +25,10 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from runner.ambient import Entropy
+    from runner.keystores.drafts import Draft
     from runner.keystores.folders import Folder
 
 KEY_MODE = 0o600
-TEMPORARY_MARK = ".cmp-batch-"
-_NAME_IN_TEMPORARY = 50
-"""Characters of the file's own name in a temporary one: at four octets each they still fit NAME_MAX (255)."""
-_DRAFT_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-_NO_HARD_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
 
 
 @frozen
@@ -59,18 +54,6 @@ class Mark:
     mode: int
     owner: int = -1
     group: int = -1
-
-
-@dataclass(slots=True)
-class _Draft:
-    """A file under its temporary name, open until it has its own: `name` in `folder`."""
-
-    target: str
-    name: str
-    folder: int
-    temporary: str
-    descriptor: int
-    backup: bool
 
 
 def write_new(folder: Folder, files: Sequence[NewFile], entropy: Entropy) -> None:
@@ -175,7 +158,8 @@ class _Group:
     def __init__(self, folder: Folder) -> None:
         self._folder = folder
         self._folders: dict[str, int] = {}
-        self._drafts: list[_Draft] = []
+        self._ways: dict[int, type[Draft]] = {}
+        self._drafts: list[tuple[NewFile, str, Draft]] = []
 
     def __enter__(self) -> Self:
         return self
@@ -183,10 +167,8 @@ class _Group:
     def __exit__(
         self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for draft in self._drafts:
-            os.close(draft.descriptor)
-            with suppress(OSError):
-                os.unlink(draft.temporary, dir_fd=draft.folder)
+        for _, _, draft in self._drafts:
+            draft.close()
         for descriptor in self._folders.values():
             os.close(descriptor)
 
@@ -198,40 +180,47 @@ class _Group:
         return self._folders[parent]
 
     def draft(self, files: Sequence[NewFile], targets: Sequence[str], entropy: Entropy) -> None:
-        """Write every file under a temporary name; when all are written, make all of them durable.
+        """Write every file, without its name yet; when all are written, make all of them durable.
 
         All are on their way to the disk before the first is waited for: one commit of the file system then serves
         many, and the group takes half the time.
         """
         for file, target in zip(files, targets, strict=True):
             with told("write", target):
-                draft = _begin(target, self.folder_of(target), entropy, backup=file.backup)
-                self._drafts.append(draft)
+                draft = self._begun(target, entropy)
+                self._drafts.append((file, target, draft))
                 _own(draft.descriptor, file.owner, file.group)
                 os.fchmod(draft.descriptor, file.mode)
                 _write_all(draft.descriptor, file.content)
-        for draft in self._drafts:
+        for _, _, draft in self._drafts:
             _send_off(draft.descriptor)
-        for draft in self._drafts:
-            with told("write", draft.target):
+        for _, target, draft in self._drafts:
+            with told("write", target):
                 os.fsync(draft.descriptor)
+
+    def _begun(self, target: str, entropy: Entropy) -> Draft:
+        """An empty file that is to be `target`."""
+        here = self.folder_of(target)
+        if here not in self._ways:
+            self._ways[here] = self._folder.drafting.way(here, entropy)
+        return self._ways[here](_name(target), here, entropy)
 
     def replace_all(self) -> None:
         """Give every draft its name, over what is there."""
-        for draft in self._drafts:
-            with told("write", draft.target):
-                if draft.backup:
+        for file, target, draft in self._drafts:
+            with told("write", target):
+                if file.backup:
                     keep_previous(draft.name, draft.folder)
-                _rename(draft)
+                draft.replace()
         self.sync_folders()
 
     def create_all(self) -> None:
         """Give every draft its name, which must be free; where one is not, take back those that were given."""
-        created: list[_Draft] = []
+        created: list[Draft] = []
         try:
-            for draft in self._drafts:
-                with told("create", draft.target):
-                    _create(draft)
+            for _, target, draft in self._drafts:
+                with told("create", target):
+                    draft.create()
                 created.append(draft)
             self.sync_folders()
         except BaseException:
@@ -247,14 +236,6 @@ class _Group:
                 sync_folder(descriptor)
 
 
-def _begin(target: str, folder: int, entropy: Entropy, *, backup: bool) -> _Draft:
-    """An empty file, for our eyes only, beside its place."""
-    name = _name(target)
-    temporary = f".{name[:_NAME_IN_TEMPORARY]}{TEMPORARY_MARK}{entropy.octets(8).hex()}"
-    descriptor = os.open(temporary, _DRAFT_FLAGS, KEY_MODE, dir_fd=folder)
-    return _Draft(target, name, folder, temporary, descriptor, backup)
-
-
 def _send_off(descriptor: int) -> None:
     """Let the system begin to write a file; what it does not know how to do is left to fsync."""
     if hasattr(os, "posix_fadvise"):
@@ -266,35 +247,3 @@ def _write_all(descriptor: int, content: bytes) -> None:
     rest = memoryview(content)
     while rest:
         rest = rest[os.write(descriptor, rest) :]
-
-
-def _create(draft: _Draft) -> None:
-    """Name a draft if nothing has that name: by a hard link, which unlike a rename never overwrites."""
-    try:
-        os.link(
-            draft.temporary,
-            draft.name,
-            src_dir_fd=draft.folder,
-            dst_dir_fd=draft.folder,
-            follow_symlinks=False,
-        )
-    except OSError as problem:
-        if problem.errno not in _NO_HARD_LINKS:
-            raise
-        _create_without_links(draft)
-    else:
-        os.unlink(draft.temporary, dir_fd=draft.folder)
-
-
-def _create_without_links(draft: _Draft) -> None:
-    """The same on file systems without hard links (some network shares): take the name, then rename over it."""
-    os.close(os.open(draft.name, _DRAFT_FLAGS, KEY_MODE, dir_fd=draft.folder))
-    try:
-        _rename(draft)
-    except OSError:
-        os.unlink(draft.name, dir_fd=draft.folder)
-        raise
-
-
-def _rename(draft: _Draft) -> None:
-    os.replace(draft.temporary, draft.name, src_dir_fd=draft.folder, dst_dir_fd=draft.folder)

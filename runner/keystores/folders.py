@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runner.errors import KeyStoreError
+from runner.keystores.drafts import Drafting
 from runner.keystores.troubles import told
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ class Folder:
     What is below `closed` is for others to write: the state.
     """
 
-    __slots__ = ("_base", "_closed", "_named", "_real")
+    __slots__ = ("_base", "_closed", "_named", "_real", "drafting")
 
     def __init__(self, base: Path, allowed: tuple[Path, ...] = (), closed: tuple[Path, ...] = ()) -> None:
         self._base = os.path.abspath(base)  # noqa: PTH100 - `..` is resolved as text here; links are looked at apart
@@ -40,6 +41,7 @@ class Folder:
         self._closed = _Roots(os.path.realpath(path) for path in closed)
         self._real = _Roots(real)
         self._named = _Roots([*named, *real])
+        self.drafting = Drafting()
 
     def check(self, path: Path) -> Path:
         """The file that `path` (relative: to the base) really is, which need not exist yet.

@@ -9,12 +9,13 @@ import sys
 
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, pkcs12
+from support.nameless import is_nameless, refuse_nameless
 from support.softhsm import PIN
 from support.tools import need
 
 from runner.cli.main import main
 from runner.errors import KeyStoreError
-from runner.keystores import files
+from runner.keystores.drafts import TEMPORARY_MARK
 from runner.keystores.formats import read_any_key
 from runner.keystores.keys import load_key
 from runner.keystores.ownership import numbers_of
@@ -247,27 +248,26 @@ def test_others_than_root_give_nothing_away(monkeypatch):
             numbers_of(owner, group)
 
 
-def test_no_key_can_be_read_by_others_at_any_moment(here, monkeypatch):
+@pytest.mark.parametrize("opening", [os.open, refuse_nameless()], ids=["nameless", "named"])
+def test_no_key_can_be_read_by_others_at_any_moment(here, monkeypatch, opening):
     """Every file is looked at when it is opened, before the first octet goes in, under a umask that allows all."""
     seen = []
-    real = os.open
 
     def watched(path, flags, mode=0o777, *, dir_fd=None):
-        descriptor = real(path, flags, mode, dir_fd=dir_fd)
-        if flags & os.O_CREAT and files.TEMPORARY_MARK in str(path):
-            seen.append((str(path), stat.S_IMODE(os.fstat(descriptor).st_mode)))
+        descriptor = opening(path, flags, mode, dir_fd=dir_fd)
+        if is_nameless(flags) or (flags & os.O_CREAT and TEMPORARY_MARK in str(path)):
+            seen.append(stat.S_IMODE(os.fstat(descriptor).st_mode))
         return descriptor
 
-    monkeypatch.setattr(files.os, "open", watched)
+    monkeypatch.setattr(os, "open", watched)
     old = os.umask(0)
     try:
         stores(here)
         assert applied() == 0
     finally:
         os.umask(old)
-    secret = [mode for path, mode in seen if ".prv" in path or ".p12" in path or ".jks" in path]
-    assert len(secret) >= 3
-    assert {mode & 0o077 for _, mode in seen} == {0}
+    assert len(seen) >= len(list((here / "out").iterdir()))
+    assert set(seen) == {0o600}
 
 
 TOKENS = """\

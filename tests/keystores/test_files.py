@@ -10,12 +10,22 @@ import sys
 from pathlib import Path
 
 import pytest
+from support.nameless import refuse_nameless
 
 from runner.errors import KeyStoreError
-from runner.keystores.files import KEY_MODE, TEMPORARY_MARK, NewFile, move, read_file, replace, write_new
+from runner.keystores.drafts import TEMPORARY_MARK
+from runner.keystores.files import KEY_MODE, NewFile, move, read_file, replace, write_new
 from runner.keystores.folders import Folder
 
 ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(autouse=True, params=["nameless", "named"])
+def way(request, monkeypatch):
+    """Everything here holds where the system knows files without a name, and where it does not."""
+    if request.param == "named":
+        monkeypatch.setattr(os, "open", refuse_nameless())
+    return request.param
 
 
 @pytest.fixture
@@ -75,7 +85,7 @@ def test_a_key_is_never_readable_by_others_not_even_for_an_instant(folder, tmp_p
     finally:
         os.umask(before)
     assert {mode for _, mode in seen} == {0o600}
-    assert any(TEMPORARY_MARK in name for name, _ in seen)
+    assert any(name == "a.prv" for name, _ in seen)
 
 
 def test_a_file_that_exists_is_never_overwritten_by_a_new_one(folder, tmp_path, entropy):
@@ -131,6 +141,8 @@ def test_everything_is_written_then_synced_then_named(folder, tmp_path, entropy,
             os, call, lambda *args, _real=real, _call=call, **kwargs: (calls.append(_call), _real(*args, **kwargs))[1]
         )
     (tmp_path / "sub").mkdir()
+    for path in ("sub/c", "a", "b"):
+        (tmp_path / path).write_bytes(b"old")
     replace(
         folder, [NewFile(tmp_path / "sub" / name if name == "c" else tmp_path / name, b"x") for name in "abc"], entropy
     )
@@ -139,10 +151,14 @@ def test_everything_is_written_then_synced_then_named(folder, tmp_path, entropy,
 
 def test_replacing_keeps_the_given_order(folder, tmp_path, entropy, monkeypatch):
     order = []
-    real = os.replace
-    monkeypatch.setattr(os, "replace", lambda old, new, **kwargs: (order.append(new), real(old, new, **kwargs))[1])
+    for call in ("link", "replace"):
+        real = getattr(os, call)
+        monkeypatch.setattr(
+            os, call, lambda old, new, _real=real, **kwargs: (_real(old, new, **kwargs), order.append(new))[0]
+        )
+    (tmp_path / "a").write_bytes(b"old")
     replace(folder, [NewFile(tmp_path / name, b"x") for name in ("z", "a", "m")], entropy)
-    assert order == ["z", "a", "m"]
+    assert [name for name in order if TEMPORARY_MARK not in name] == ["z", "a", "m"]
 
 
 @pytest.mark.parametrize("step", [1, 2, 3])
@@ -162,9 +178,10 @@ def test_a_failure_between_renames_leaves_every_file_whole(folder, tmp_path, ent
     [
         ("write", errno.ENOSPC, 2, "disk is full"),
         ("fsync", errno.EIO, 2, "disk reports"),
-        ("open", errno.EACCES, 3, "permission"),
-        ("open", errno.EROFS, 2, "read-only"),
+        ("open", errno.EACCES, 4, "permission"),
+        ("open", errno.EROFS, 3, "read-only"),  # the first two: the folder, and the question what it knows
         ("link", errno.EDQUOT, 2, "quota"),
+        ("link", errno.EDQUOT, 3, "quota"),
         ("fsync", errno.EIO, 4, "disk reports"),  # of the folder
     ],
 )
@@ -223,9 +240,13 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 from runner.keystores.files import NewFile, replace
+from runner.keystores.drafts import TEMPORARY_MARK
 from runner.keystores.folders import Folder
 from runner.system import SystemEntropy
+from support.nameless import refuse_nameless
 base, step = Path(sys.argv[1]), int(sys.argv[2])
+if sys.argv[3] == "named":
+    os.open = refuse_nameless()
 uses, real = [], os.replace
 def killing(*args, **kwargs):
     uses.append(args)
@@ -238,15 +259,17 @@ replace(Folder(base), [NewFile(base / name, b"new" * 1000) for name in "ab"], Sy
 
 
 @pytest.mark.parametrize("step", [1, 2])
-def test_kill_minus_nine_leaves_whole_files_and_recognisable_leftovers(tmp_path, step):
+def test_kill_minus_nine_leaves_whole_files_and_recognisable_leftovers(tmp_path, step, way):
     for name in "ab":
         (tmp_path / name).write_bytes(b"old" * 1000)
-    done = subprocess.run([sys.executable, "-c", KILLED, tmp_path, str(step)], cwd=ROOT, check=False, timeout=60)
+    command = [sys.executable, "-c", KILLED, tmp_path, str(step), way]
+    environ = {**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}"}
+    done = subprocess.run(command, check=False, timeout=60, env=environ)
     assert done.returncode == -9
     assert (tmp_path / "a").read_bytes() == (b"old", b"new")[step - 1] * 1000
     assert (tmp_path / "b").read_bytes() == b"old" * 1000
     leftovers = [name for name in names(tmp_path) if name not in ("a", "b")]
-    assert len(leftovers) == 3 - step
+    assert len(leftovers) == {"nameless": 1, "named": 3 - step}[way]
     assert all(name.startswith(".") and TEMPORARY_MARK in name for name in leftovers)
 
 

@@ -9,6 +9,7 @@ import subprocess
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from support.ambient import CountingEntropy
+from support.nameless import refuse_nameless
 
 from runner.errors import KeyStoreError
 from runner.keystores.files import Mark, NewFile, mark, move, replace
@@ -26,9 +27,11 @@ def folder(tmp_path):
     return Folder(tmp_path)
 
 
-@pytest.fixture(params=["links", "no links"])
+@pytest.fixture(params=["links", "only names", "no links"])
 def file_system(request, monkeypatch):
-    """A file system with hard links, and one without."""
+    """A file system with hard links; one without files that have no name; and one without hard links."""
+    if request.param != "links":
+        monkeypatch.setattr(os, "open", refuse_nameless())
     if request.param == "no links":
         real = os.link
 
