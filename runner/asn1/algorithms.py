@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Annotated
 
 from runner.asn1.primitives import ANY, INTEGER, OBJECT_IDENTIFIER, OCTET_STRING
-from runner.asn1.structures import Explicit, recurring, sequence
+from runner.asn1.recurring import recurring
+from runner.asn1.structures import Explicit, sequence
 
 DER_NULL = b"\x05\x00"
 

@@ -19,6 +19,7 @@ from runner.asn1.primitives import (
     TIME,
     UTF8_STRING,
 )
+from runner.asn1.recurring import signed_first
 from runner.asn1.structures import Choice, Chosen, Explicit, Implicit, SequenceOf, sequence
 from runner.asn1.x509 import EXTENSIONS, Extension
 
@@ -72,6 +73,7 @@ class CertId:
     serial_number: Annotated[int, INTEGER]
 
 
+@signed_first
 @sequence
 class CertRequest:
     """CertRequest ::= SEQUENCE { certReqId INTEGER, certTemplate CertTemplate, controls Controls OPTIONAL }."""

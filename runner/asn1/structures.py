@@ -14,20 +14,21 @@ turn a whole value into octets and back. The types themselves are in algorithms.
 from __future__ import annotations
 
 import dataclasses
-from functools import cached_property, lru_cache
+from functools import cached_property
 from types import NoneType, UnionType
-from typing import Annotated, Any, TypeVar, dataclass_transform, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar, dataclass_transform, get_args, get_origin, get_type_hints
 
 from runner.asn1.der import HIGH_TAG, LONG_FORM, SEQUENCE_TAG, read_header, short_headers, tlv
 from runner.asn1.primitives import Codec
 from runner.errors import Malformed
 from runner.values import compiled, frozen, twin_of
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 T = TypeVar("T")
 _CONTEXT = 0x80
 _CONSTRUCTED = 0x20
-_LONGEST_REMEMBERED = 256
-"""Octets."""
 _SEQUENCES: dict[type, Codec[Any]] = {}
 
 
@@ -39,9 +40,9 @@ def sequence(cls: type[T]) -> type[T]:
     return made
 
 
-def recurring(cls: type[T]) -> type[T]:
-    """Say of a @sequence class that its values come again and again."""
-    _SEQUENCES[cls] = Recurring(cls)
+def wrapped(cls: type[T], by: Callable[[Codec[T]], Codec[T]]) -> type[T]:
+    """Have a @sequence class written and read by what `by` makes of its codec."""
+    _SEQUENCES[cls] = by(_SEQUENCES[cls])
     return cls
 
 
@@ -268,25 +269,6 @@ class Choice(Codec[Chosen]):
         name, inner = chosen
         value, stop = inner.read(octets, at, end)
         return Chosen(name, value), stop
-
-
-class Recurring(Codec[Any]):
-    """A type whose values come again and again: those that were read last are remembered by their octets."""
-
-    def __init__(self, inner: Any) -> None:
-        self.inner = codec_of(inner)
-        super().__init__(self.inner.tag)
-        self.recent = lru_cache(maxsize=256)(lambda octets: self.inner.parse(octets, 0, len(octets)))
-
-    def body(self, value: Any) -> bytes:
-        """The same octets."""
-        return self.inner.body(value)
-
-    def parse(self, octets: bytes, start: int, stop: int) -> Any:
-        """The same value."""
-        if stop - start > _LONGEST_REMEMBERED:
-            return self.inner.parse(octets, start, stop)
-        return self.recent(octets[start:stop])
 
 
 def explicit_element(number: int, element: bytes) -> bytes:

@@ -19,7 +19,8 @@ from runner.asn1.primitives import (
     OPAQUE_SEQUENCE,
     TIME,
 )
-from runner.asn1.structures import Explicit, Implicit, Recurring, SequenceOf, sequence
+from runner.asn1.recurring import Recurring
+from runner.asn1.structures import Explicit, Implicit, SequenceOf, sequence
 
 NULL_DN = b"\x30\x00"
 """The empty Name."""

@@ -6,6 +6,7 @@ for theirs where they stand (validation.py, protection.py).
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from runner.asn1.algorithms import DER_NULL, PASSWORD_BASED_MAC
@@ -35,7 +36,8 @@ _ALSO = {
 """(request, body of its answer) → the tolerance that lets it pass."""
 
 
-def also_awaited(kind: str, tolerates: Collection[Tolerance]) -> frozenset[str]:
+@lru_cache(maxsize=64)
+def also_awaited(kind: str, tolerates: frozenset[Tolerance]) -> frozenset[str]:
     """Bodies that may answer a request of that kind beside the one of the standard."""
     return frozenset(body for (asked, body), tolerance in _ALSO.items() if asked == kind and tolerance in tolerates)
 

@@ -109,12 +109,12 @@ class Keyring:
         """
         if not isinstance(credential, PskCredential):
             return self._signature(credential)
-        parameters = chosen(credential.mac, usual)
         if credential.column is not None:
-            return self._mac(credential, parameters)  # one transaction is all that it serves
-        if (credential.name, parameters) not in self._macs:
-            self._macs[credential.name, parameters] = self._mac(credential, parameters)
-        return self._macs[credential.name, parameters]
+            return self._mac(credential, chosen(credential.mac, usual))  # one transaction is all that it serves
+        known = self._macs.get((credential.name, usual))
+        if known is None:
+            known = self._macs[credential.name, usual] = self._mac(credential, chosen(credential.mac, usual))
+        return known
 
     def mark(self, credential: Credential) -> str:
         """By what a one-time secret is known again. SecretError where it cannot be read."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from datetime import UTC
+from functools import lru_cache
 from json.encoder import encode_basestring_ascii
 from typing import TYPE_CHECKING
 
@@ -73,6 +74,7 @@ _DEL = "\\u007f"
 _ENCODED = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False).encode
 
 
+@lru_cache(maxsize=64)
 def rfc3339(moment: datetime) -> str:
     """An aware datetime as RFC 3339 text in UTC: 2026-01-31T12:00:00Z."""
     return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import fields
 from datetime import UTC, datetime
+from functools import lru_cache
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
@@ -126,8 +127,9 @@ def stored(value: Held | Open) -> tuple[object, ...]:
     return tuple(row)
 
 
+@lru_cache(maxsize=64)
 def moment_text(moment: datetime) -> str:
-    """A moment as text: ISO 8601, in UTC."""
+    """A moment as text: ISO 8601, in UTC. A row and the word of its transition have the same."""
     return (moment if moment.tzinfo is UTC else moment.astimezone(UTC)).isoformat()
 
 

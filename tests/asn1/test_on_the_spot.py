@@ -17,13 +17,12 @@ from runner.asn1.primitives import (
     ANY,
     INTEGER,
     NULL,
-    OBJECT_IDENTIFIER,
     OCTET_STRING,
     OPAQUE_SEQUENCE,
     UTF8_STRING,
     Codec,
 )
-from runner.asn1.structures import Explicit, Implicit, Recurring, SequenceOf, codec_of, decode, encode, sequence
+from runner.asn1.structures import Explicit, Implicit, SequenceOf, codec_of, decode, encode, sequence
 from runner.errors import Malformed
 
 
@@ -146,24 +145,3 @@ def test_the_headers_of_elements_inside_each_other():
     assert short_headers(0xA0, 0x04)[3] == bytes.fromhex("a0050403")
     assert len(short_headers(0xA0, 0x04)) == 126
     assert short_headers(0xA0, 0xA1, 0x04)[3] == bytes.fromhex("a007a1050403")
-
-
-def test_what_recurs_is_read_once_and_shared():
-    recurring = Recurring(SequenceOf(OBJECT_IDENTIFIER))
-    octets = recurring.encode(("1.3.101.112",))
-    assert recurring.decode(octets) is recurring.decode(bytes(bytearray(octets)))
-    assert recurring.decode(octets) == ("1.3.101.112",)
-
-
-def test_what_recurs_and_is_long_is_not_remembered():
-    recurring = Recurring(SequenceOf(OCTET_STRING))
-    octets = recurring.encode((bytes(300),))
-    assert recurring.decode(octets) == (bytes(300),)
-    assert recurring.recent.cache_info().currsize == 0
-
-
-def test_what_recurs_is_refused_each_time():
-    recurring = Recurring(SequenceOf(OBJECT_IDENTIFIER))
-    for _ in range(2):
-        with pytest.raises(Malformed, match="unexpected"):
-            recurring.decode(b"\x30\x02\x05\x00")
