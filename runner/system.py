@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import secrets
+import os
 import time
 from datetime import UTC, datetime
 
@@ -24,4 +24,4 @@ class SystemEntropy:
 
     def octets(self, count: int) -> bytes:
         """`count` fresh octets from the system's generator."""
-        return secrets.token_bytes(count)
+        return os.urandom(count)

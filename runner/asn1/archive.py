@@ -9,6 +9,7 @@ from typing import Annotated
 
 from runner.asn1.algorithms import AlgorithmIdentifier
 from runner.asn1.cms import EnvelopedData
+from runner.asn1.crmf import PKMACValue
 from runner.asn1.primitives import ANY, BIT_STRING, BOOLEAN, INTEGER, OCTET_STRING
 from runner.asn1.structures import Choice, Explicit, Implicit, SequenceOf, sequence
 
@@ -45,14 +46,6 @@ PKI_ARCHIVE_OPTIONS = Choice(
     archiveRemGenPrivKey=Implicit(2, BOOLEAN),
 )
 """PKIArchiveOptions (RFC 4211 §6.4)."""
-
-
-@sequence
-class PKMACValue:
-    """PKMACValue ::= SEQUENCE { algId AlgorithmIdentifier, value BIT STRING } (RFC 4211 §4.1)."""
-
-    alg_id: AlgorithmIdentifier
-    value: Annotated[bytes, BIT_STRING]
 
 
 POPO_PRIV_KEY = Choice(

@@ -84,6 +84,14 @@ class CertRequest:
 
 
 @sequence
+class PKMACValue:
+    """PKMACValue ::= SEQUENCE { algId AlgorithmIdentifier, value BIT STRING } (RFC 4211 §4.1)."""
+
+    alg_id: AlgorithmIdentifier
+    value: Annotated[bytes, BIT_STRING]
+
+
+@sequence
 class POPOSigningKeyInput:
     """POPOSigningKeyInput: SEQUENCE { authInfo CHOICE { sender [0], publicKeyMAC }, publicKey }."""
 

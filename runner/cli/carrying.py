@@ -15,10 +15,16 @@ from runner.values import frozen
 if TYPE_CHECKING:
     from argparse import Namespace
     from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
 
     from runner.cli.hiring import Hired
     from runner.cli.wiring import Workshop
+    from runner.execute.desk import Desk
+    from runner.execute.executor import Options
+    from runner.execute.grouped import Grouped
     from runner.execute.results import Result, Run
+    from runner.execute.schedule import Schedule
+    from runner.execute.workers import Workers
     from runner.state.journal import Change, Entry, Journal
     from runner.system import SystemClock
 
@@ -114,36 +120,56 @@ def _carried_out(workshop: Workshop, journal: Journal, args: Namespace, hearers:
     return Done(run, report)
 
 
+def _workers(crew: Crew, desk: Desk, recorded: Grouped[Sequence[Change | Entry]]) -> Workers | None:
+    """Those that were hired, as those to be told what to do."""
+    if not crew.hired:
+        return None
+    from runner.execute.workers import Workers
+
+    return Workers([worker.end for worker in crew.hired], desk, recorded)
+
+
 async def _run(workshop: Workshop, journal: Journal, args: Namespace, hearers: Hearers, crew: Crew) -> Run:
     from runner.cli.hiring import cores
-    from runner.cli.watching import execute_and_watch
     from runner.cli.wiring import Threads
     from runner.execute.desk import record_changes
     from runner.execute.executor import Options, scheduled
     from runner.execute.grouped import Grouped
     from runner.execute.restoring import remembered
     from runner.execute.schedule import Tolerance
-    from runner.execute.workers import Workers
 
     limit, usual = args.max_failures, workshop.situation.document.strategy
     tolerance = Tolerance(limit.count, limit.share) if limit else Tolerance(usual.max_failures, usual.share)
     threads = Threads(max(1, cores() // (len(crew.hired) + 1)))
     recorded: Grouped[Sequence[Change | Entry]] = Grouped(partial(record_changes, journal), threads.journal)
     desk = workshop.desk(crew.run, recorded, threads)
-    workers = Workers([worker.end for worker in crew.hired], desk, recorded)
+    workers = _workers(crew, desk, recorded)
     journal.start_run(crew.run, workshop.clock.now(), desk.document.name)
     if told := remembered(workshop.situation.plan, desk.inventory, crew.run, workshop.clock.now()):
         journal.record(told)
     try:
-        await workers.begin()
+        if workers is not None:
+            await workers.begin()
         with hearers.results(len(workshop.situation.plan.steps)) as progress:
-            run = workers.run if crew.hired else None
+            run = workers.run if workers else None
             chosen = Options(args.parallel or PARALLEL, tolerance, progress.advance, run)
             schedule = scheduled(workshop.situation.plan, desk, chosen)
             workshop.let_go_of_items()
-            return await execute_and_watch(schedule, desk, chosen, hearers.stop(), workshop.situation.state)
+            return await _executed(schedule, desk, chosen, hearers.stop(), workshop.situation.state)
     finally:
-        workers.dismiss()
+        if workers is not None:
+            workers.dismiss()
         threads.close()
         for access in workshop.accesses.values():
             await access.line.close()
+
+
+async def _executed(schedule: Schedule, desk: Desk, options: Options, stop: asyncio.Event, state: Path) -> Run:
+    """What came of the plan, and of what tunnels found beside it."""
+    from runner.execute.executor import execute
+
+    if not any(tunnel.watch for tunnel in desk.document.tunnels):
+        return await execute(schedule, desk, options, stop)
+    from runner.cli.watching import execute_and_watch
+
+    return await execute_and_watch(schedule, desk, options, stop, state)

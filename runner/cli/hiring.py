@@ -17,7 +17,6 @@ from urllib.parse import urlsplit
 
 from runner.cli.tuning import tuned
 from runner.cli.wiring import Threads, Workshop
-from runner.execute.worker import serve
 from runner.manifest.tunnel import TunnelRequest
 from runner.plan.case import key_url_of
 from runner.plan.steps import Verb
@@ -87,6 +86,8 @@ class Hired(NamedTuple):
 
 def hire(workshop: Workshop, run: str, count: int) -> list[Hired]:
     """Fork so many workers that, with us, `count` processes do the work; each keeps to its part of what CAs bear."""
+    import runner.execute.worker  # noqa: F401 - once, before the fork, and not in each of them
+
     hired: list[Hired] = []
     sys.stdout.flush()
     sys.stderr.flush()
@@ -112,6 +113,8 @@ def see_off(hired: Iterable[Hired]) -> None:
 
 def _work(workshop: Workshop, run: str, number: int, count: int, end: socket.socket) -> NoReturn:
     """A worker's whole life. Signals are the parent's: a terminal sends them to all of us."""
+    from runner.execute.worker import serve
+
     try:
         for name in (signal.SIGINT, signal.SIGTERM):
             signal.signal(name, signal.SIG_IGN)

@@ -75,7 +75,7 @@ def _run(argv: Sequence[str]) -> int:
     if argv and argv[0] not in COMMANDS and not argv[0].startswith("-"):
         raise _no_command(argv[0])
     chosen = argv[:1] if argv and argv[0] in COMMANDS else ()
-    parser, commands = _parsers(chosen or COMMANDS)
+    parser, commands = _parsers(chosen or tuple(COMMANDS))
     command = import_module(module_of(chosen[0])) if chosen else None
     if command is not None:
         command.add_arguments(commands[chosen[0]])
@@ -99,13 +99,13 @@ def _no_command(word: str) -> BadInput:
 
 def full_parser() -> argparse.ArgumentParser:
     """The parser with every command's options in it: what the manual and completion scripts are made from."""
-    parser, commands = _parsers(COMMANDS)
+    parser, commands = _parsers()
     for name, command in commands.items():
         import_module(module_of(name)).add_arguments(command)
     return parser
 
 
-def _parsers(names: Iterable[str]) -> tuple[_Parser, dict[str, _Parser]]:
+def _parsers(names: Iterable[str] = tuple(COMMANDS)) -> tuple[_Parser, dict[str, _Parser]]:
     """The parser of the command line, and each of these commands' own, still empty: one takes 0.5 ms."""
     parser = _Parser(
         prog="cmp-batch",

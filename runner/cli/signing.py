@@ -10,7 +10,6 @@ from runner.execute.access import signature_protection
 from runner.execute.reading import read_certificates
 from runner.manifest.credentials import CertificateCredential
 from runner.pki.keyurls import BadKeyUrl, parse_key_url
-from runner.report.evidence import SUFFIX, signature
 from runner.report.files import replace_file
 
 if TYPE_CHECKING:
@@ -61,6 +60,8 @@ def _same_key(one: KeyUrl, other: KeyUrl, document: Document) -> bool:
 
 def sign_report(path: str, signer: SignatureProtection) -> None:
     """Write the signature of a report that is on the disk beside it. CmpBatchError where the disk refuses."""
+    from runner.report.evidence import SUFFIX, signature
+
     try:
         octets = Path(path).read_bytes()
         replace_file(Path(path + SUFFIX), [signature(octets, signer.signer, signer.chain)])

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 from runner.cli import console, exits
 from runner.errors import BadInput, ProtocolError, Unauthentic
 from runner.execute.reading import read_certificates
-from runner.report.evidence import SUFFIX, touched, vouched
+from runner.report.digests import touched
+from runner.report.evidence import SUFFIX, vouched
 from runner.system import SystemClock
 
 if TYPE_CHECKING:

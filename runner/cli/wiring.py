@@ -12,13 +12,10 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from runner.cli.review import reviewer_for
-from runner.cli.trace import Trace, TracingTransport
 from runner.execute.access import Access, Keyring, open_access
 from runner.execute.desk import Desk, create_files, install_files
 from runner.execute.grouped import Grouped
 from runner.execute.line import Line
-from runner.execute.policies import standing_of
 from runner.execute.preflight import Findings, preflight
 from runner.execute.spending import without_spent
 from runner.keystores.keys import KeyMaker
@@ -37,6 +34,7 @@ if TYPE_CHECKING:
 
     from runner.cli.review import Reviewer
     from runner.cli.surveying import Situation
+    from runner.cli.trace import Trace
     from runner.execute.desk import Durable
     from runner.execute.policies import Standing
     from runner.lab.authority import Lab
@@ -73,8 +71,7 @@ class Workshop:
         entropy = SystemEntropy()
         secrets = SecretReader(Path(situation.document.base), os.environ, args.allow_commands, clock)
         maker = KeyMaker(secrets, entropy)
-        trace = Trace(args.trace) if args.trace else None
-        reviewer = reviewer_for(args)
+        trace, reviewer = _trace_for(args), _reviewer_for(args)
         workshop = cls(situation, Keyring(secrets, entropy), maker, {}, clock, entropy, secrets, trace, reviewer)
         findings = Findings()
         workshop.open_accesses(findings)
@@ -99,6 +96,8 @@ class Workshop:
 
     def open_tunnel(self, tunnel: Tunnel) -> None:
         """Read what it judges by, and see whether it may answer where it is to."""
+        from runner.execute.policies import standing_of
+
         situation = self.situation
         self.standings[tunnel.name] = standing_of(tunnel, self.keyring, situation.inventory)
         if tunnel.output is not None:
@@ -135,6 +134,8 @@ class Workshop:
 
     def _line(self, authority: Authority, transport: Transport) -> Line:
         if self.trace is not None:
+            from runner.cli.trace import TracingTransport
+
             transport = TracingTransport(transport, self.trace, authority.name)
         return Line(transport, authority.limits, self.clock, self.entropy)
 
@@ -180,6 +181,23 @@ class Workshop:
             approvals=self.approvals,
             review=self.reviewer.accepts if self.reviewer else None,
         )
+
+
+def _trace_for(args: Namespace) -> Trace | None:
+    """What keeps the messages of a run, where that is asked for."""
+    if not args.trace:
+        return None
+    from runner.cli.trace import Trace
+
+    return Trace(args.trace)
+
+
+def _reviewer_for(args: Namespace) -> Reviewer | None:
+    if not getattr(args, "review", False):
+        return None
+    from runner.cli.review import reviewer_for
+
+    return reviewer_for(args)
 
 
 def _is_made(credential: Credential, document: Document) -> bool:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from runner.asn1.cmp import InfoTypeAndValue
 from runner.asn1.infotypes import INFO_TYPES, KemCiphertextInfo
 from runner.asn1.structures import decode, encode
+from runner.cmp.dialogue import Opening
 from runner.cmp.message import read_message
 from runner.cmp.protection import KemProtection, speaks_for_ca
 from runner.cmp.response import refusal_in
@@ -23,7 +24,7 @@ from runner.pki.extensions import key_usages_in
 from runner.pki.kems import decapsulate, encapsulate, is_kem_key
 from runner.pki.macs import KemSecret
 from runner.pki.paths import find_path
-from runner.values import frozen, replace
+from runner.values import replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -35,18 +36,6 @@ if TYPE_CHECKING:
     from runner.pki.certificates import Certificate
 
 KEM_CIPHERTEXT = INFO_TYPES["KemCiphertextInfo"]
-
-
-@frozen
-class Opening:
-    """How a transaction begins where its secret was agreed on first."""
-
-    transaction_id: bytes
-    peer_nonce: bytes = b""
-    recipient: bytes = b""
-    """GeneralName; empty: as the parties say."""
-    ciphertext: bytes = b""
-    """KemCiphertextInfo for our key."""
 
 
 def ciphertext_in(inquiry: Inquiry, octets: bytes) -> Opening:

@@ -121,6 +121,18 @@ class Dialogue:
 
 
 @frozen
+class Opening:
+    """How a transaction begins where its secret was agreed on first."""
+
+    transaction_id: bytes
+    peer_nonce: bytes = b""
+    recipient: bytes = b""
+    """GeneralName; empty: as the parties say."""
+    ciphertext: bytes = b""
+    """KemCiphertextInfo for our key."""
+
+
+@frozen
 class Send:
     """Send `dialogue.request` and receive the answer."""
 

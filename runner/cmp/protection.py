@@ -23,7 +23,6 @@ from runner.pki.extensions import (
     key_usages_in,
     subject_key_identifier_in,
 )
-from runner.pki.kems import kem_mac_algorithm
 from runner.pki.mac_parameters import MacParameters, mac_algorithm, needs_nonce, with_nonce
 from runner.pki.macs import SharedSecret, compute_mac, is_mac, verify_mac
 from runner.pki.names import Name, common_name, directory_name, name_in_general_name, same_name
@@ -155,6 +154,8 @@ def _with_kem(header: PKIHeader, body: Chosen, ours: KemProtection) -> bytes:
     certificates = _extra_certs(header, ours.presentation, chain)
     if ours.secret is None:
         return whole_message(protected_part(header, body), None, certificates)
+    from runner.pki.kems import kem_mac_algorithm  # noqa: PLC0415 - few have a KEM key
+
     algorithm = kem_mac_algorithm()
     part = protected_part(replace(header, protection_alg=algorithm), body)
     return whole_message(part, compute_mac(ours.secret, algorithm, part), certificates)

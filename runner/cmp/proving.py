@@ -1,6 +1,6 @@
 """Which proof-of-possession goes with a request (RFC 4211 §4, RFC 9810 §5.2.8).
 
-The proofs themselves are in runner.pki.proofs; here is the choice. A key that cannot sign proves itself by opening its
+The proofs themselves are in runner.pki; here is the choice. A key that cannot sign proves itself by opening its
 certificate where nothing else is said. What the CA then encrypts is opened in unsealing.py.
 """
 
@@ -14,7 +14,6 @@ from runner.pki.macs import password_based_mac
 from runner.pki.proofs import (
     input_with_mac,
     input_with_sender,
-    prove_by_decryption,
     prove_by_signature,
 )
 
@@ -53,6 +52,8 @@ def proof_for(request: CertRequest, order: Order, signer: Signer | None, parties
         about = signing_input(order, parties) if parties and kind == SIGNATURE_WITH_INPUT else None
         return prove_by_signature(request, signer, about)
     if kind in OPENING:
+        from runner.pki.decryption_proofs import prove_by_decryption  # noqa: PLC0415 - most keys sign
+
         return prove_by_decryption(order.public_key_info, by_challenge=kind == CHALLENGE)
     return Chosen("raVerified", None) if kind == RA_VERIFIED else None
 

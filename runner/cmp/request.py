@@ -25,7 +25,6 @@ from runner.asn1.structures import Chosen, encode
 from runner.asn1.x509 import X509_V3
 from runner.cmp.proving import SIGNATURE_WITH_INPUT, proof_for
 from runner.pki.certificate_hashes import confirmation_hash
-from runner.pki.certification_requests import make_request
 from runner.pki.extensions import (
     extended_key_usage,
     invalidity_date,
@@ -133,6 +132,8 @@ def _made_request(order: Order, proof: Signer | None) -> bytes:
     """A PKCS #10 request from what is wanted, signed by the key (RFC 2986)."""
     if order.wanted is None or proof is None:
         raise ValueError("p10cr needs a request, or what is wanted and a key that signs")
+    from runner.pki.certification_requests import make_request  # noqa: PLC0415 - few ask by p10cr
+
     return make_request(order.wanted.subject.der, _extensions(order.wanted), proof)
 
 

@@ -23,9 +23,8 @@ from typing import TYPE_CHECKING
 from runner.asn1.cmp import CMP_1999
 from runner.asn1.structures import Chosen
 from runner.asn1.x509 import NULL_DN
-from runner.cmp.agreement import Opening
 from runner.cmp.answers import POLL_REQ, REPLIES, WHOLE_MESSAGE, Received, handlers_for, remembered
-from runner.cmp.dialogue import Dialogue, Done, Send, State, Tell
+from runner.cmp.dialogue import Dialogue, Done, Opening, Send, State, Tell
 from runner.cmp.framing import general_info_of, header_of
 from runner.cmp.leniency import also_awaited, as_awaited
 from runner.cmp.protection import MacProtection, protect

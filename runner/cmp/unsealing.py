@@ -10,14 +10,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from runner.asn1.cmp import CMP_2021, CertifiedKeyPair
-from runner.asn1.infotypes import POPO_DEC_KEY_CHALL, POPO_DEC_KEY_RESP
 from runner.asn1.structures import Chosen
 from runner.cmp.dialogue import Challenged, GivenUp
 from runner.errors import BadCertificate, Malformed, Mismatch, ProtocolError
-from runner.pki.encrypted_values import OpenedValue
 from runner.pki.keyspecs import key_spec_of
-from runner.pki.private_keys import Judgement, open_private_key
-from runner.pki.proofs import answer_challenge, open_encrypted_certificate
+from runner.pki.opening import OpenedValue
 from runner.pki.servers import Tolerance
 from runner.values import replace
 
@@ -40,6 +37,8 @@ def certificate_in(pair: CertifiedKeyPair, parties: Parties) -> OpenedValue:
         return OpenedValue(bytes(pair.cert_or_enc_cert.value), b"")
     if parties.opener is None:
         raise Malformed("the certificate came encrypted, and its key cannot open it")
+    from runner.pki.decryption_proofs import open_encrypted_certificate  # noqa: PLC0415 - little comes encrypted
+
     return open_encrypted_certificate(pair.cert_or_enc_cert, parties.opener)
 
 
@@ -59,6 +58,9 @@ def challenged(verified: Verified, parties: Parties) -> Challenged | GivenUp:
 
     Mismatch where another challenge was to be expected.
     """
+    from runner.asn1.infotypes import POPO_DEC_KEY_CHALL  # noqa: PLC0415 - little comes encrypted
+    from runner.pki.decryption_proofs import answer_challenge  # noqa: PLC0415 - the same
+
     challenges = POPO_DEC_KEY_CHALL.decode(verified.message.body.value)
     if len(challenges) != 1:
         raise Mismatch("the challenges are not for our one request", why=f"{len(challenges)} came")
@@ -79,6 +81,8 @@ def made_key(
 
     Who made it is judged by our anchors where the message was signed; a MAC's owner may give us any key.
     """
+    from runner.pki.private_keys import Judgement, open_private_key  # noqa: PLC0415 - little comes encrypted
+
     if not dialogue.private_key or parties.key_opener is None:
         raise BadCertificate("the CA was to make the key, and sends no private key", fail_info="incorrectData")
     anchors = parties.peer.anchors if dialogue.key_is_signed_for else None
@@ -97,4 +101,6 @@ def made_key(
 
 def response_body(numbers: tuple[int, ...]) -> Chosen:
     """The body of popdecr: the numbers, in the order of their challenges."""
+    from runner.asn1.infotypes import POPO_DEC_KEY_RESP  # noqa: PLC0415 - little comes encrypted
+
     return Chosen("popdecr", POPO_DEC_KEY_RESP.encode(numbers))

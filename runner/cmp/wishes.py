@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from runner.asn1.archive import DONT_PUBLISH, PLEASE_PUBLISH, PUBLICATION_METHODS, PKIPublicationInfo, SinglePubInfo
 from runner.asn1.crmf import AUTHENTICATOR, PUBLICATION_INFO, REG_TOKEN, TEXT, UTF8_PAIRS, Control, RegInfo
 from runner.asn1.primitives import OBJECT_IDENTIFIER
 from runner.asn1.structures import encode
@@ -36,14 +35,18 @@ def authenticator(text: str) -> Control:
 
 def publication(action: str, method: str = "", location: GeneralName | None = None) -> Control:
     """PkiPublicationInfo: `please` or `dont`, and where, by a name of PUBLICATION_METHODS (RFC 4211 §6.3)."""
+    from runner.asn1 import archive  # noqa: PLC0415 - few say what is to be published
+
     if action == "dont":
-        return Control(type=PUBLICATION_INFO, value=encode(PKIPublicationInfo(action=DONT_PUBLISH)))
-    where = SinglePubInfo(
-        pub_method=PUBLICATION_METHODS.index(method or PUBLICATION_METHODS[0]),
+        return Control(type=PUBLICATION_INFO, value=encode(archive.PKIPublicationInfo(action=archive.DONT_PUBLISH)))
+    where = archive.SinglePubInfo(
+        pub_method=archive.PUBLICATION_METHODS.index(method or archive.PUBLICATION_METHODS[0]),
         pub_location=None if location is None else location.der,
     )
     told = (where,) if method or location is not None else ()
-    return Control(type=PUBLICATION_INFO, value=encode(PKIPublicationInfo(action=PLEASE_PUBLISH, pub_infos=told)))
+    return Control(
+        type=PUBLICATION_INFO, value=encode(archive.PKIPublicationInfo(action=archive.PLEASE_PUBLISH, pub_infos=told))
+    )
 
 
 def utf8_pairs(pairs: Iterable[tuple[str, str]]) -> RegInfo:

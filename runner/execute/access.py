@@ -28,7 +28,6 @@ from runner.keystores.marks import mark_of
 from runner.keystores.secrets import shared_key
 from runner.manifest.credentials import PskCredential
 from runner.pki.guessing import is_guessable
-from runner.pki.kems import is_kem_key
 from runner.pki.macs import AgreedSecret, SharedSecret
 from runner.pki.names import directory_name
 from runner.pki.signers import SignatureChoice
@@ -85,6 +84,8 @@ def open_access(authority: Authority, line: Line) -> Access:
 def _kem_certificate(authority: Authority) -> Certificate | None:
     if authority.kem_certificate is None:
         return None
+    from runner.pki.kems import is_kem_key  # noqa: PLC0415 - few have a KEM key
+
     certificate = read_certificates(authority.kem_certificate)[0]
     if not is_kem_key(certificate.public_key_info):
         why = "its key is of no key encapsulation that we know: ML-KEM-768 or -1024"
@@ -161,6 +162,8 @@ def _guessable(credential: PskCredential) -> Diagnostic:
 
 def kem_protection(chain: tuple[Certificate, ...], key: StoredKey) -> KemProtection:
     """A MAC by what is encapsulated to `key`, whose certificate is the first of `chain`. KeyStoreError."""
+    from runner.pki.kems import is_kem_key  # noqa: PLC0415 - few have a KEM key
+
     _check_pair(chain, key)
     if key.opener is None or not is_kem_key(key.public_key_info):
         raise KeyStoreError(f"nothing can be encapsulated to the key {key.path}", why=f"it is of the kind {key.spec}")

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from runner.cmp.agreement import KEM_CIPHERTEXT, Opening, announced, bound, ciphertext_in, encapsulated
-from runner.cmp.inquiry import NONCE, inquire
+from runner.cmp.dialogue import Opening
 from runner.cmp.protection import KemProtection
 from runner.execute.endings import Lost
 from runner.execute.line import Tally
@@ -27,6 +26,11 @@ if TYPE_CHECKING:
 
 async def agreed(parties: Parties, line: Line, clock: Clock, entropy: Entropy) -> tuple[Parties, Opening | None]:
     """The parties with their secrets for one transaction, and how it begins. CmpBatchError: nothing was asked."""
+    if not agrees(parties):
+        return parties, None
+    from runner.cmp.agreement import KEM_CIPHERTEXT, bound, ciphertext_in, encapsulated  # noqa: PLC0415 - few authorities have a KEM key
+    from runner.cmp.inquiry import NONCE, inquire  # noqa: PLC0415 - the same
+
     opening: Opening | None = None
     if isinstance(parties.protection, KemProtection):
         inquiry = inquire(parties, clock.now(), entropy, about=KEM_CIPHERTEXT)
@@ -45,6 +49,10 @@ def agrees(parties: Parties) -> bool:
 
 def rebound(parties: Parties, dialogue: Dialogue) -> Parties:
     """The parties of a transaction that another process began: our key opens the ciphertext once more."""
+    if not isinstance(parties.protection, KemProtection):
+        return parties
+    from runner.cmp.agreement import bound  # noqa: PLC0415 - few authorities have a KEM key
+
     return bound(parties, dialogue.transaction_id, dialogue.kem_ciphertext)
 
 
@@ -56,5 +64,7 @@ def with_announced(ending: Ending, prepared: Prepared, now: datetime) -> Prepare
     both = prepared.parties
     if not isinstance(ending, Lost) or not ending.announced or both.kem_server is not None:
         return None
+    from runner.cmp.agreement import announced  # noqa: PLC0415 - few authorities have a KEM key
+
     found = announced(ending.announced, both.peer, now)
     return None if found is None else replace(prepared, parties=replace(both, kem_server=found))

@@ -10,7 +10,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from runner.asn1.archive import PKI_ARCHIVE_OPTIONS
 from runner.asn1.crmf import Control
 from runner.asn1.structures import Chosen
 from runner.cmp.framing import enveloping
@@ -21,7 +20,6 @@ from runner.execute.install import is_taken, place_for_new
 from runner.manifest.model import Enrollment, Recovery, Update
 from runner.pki.key_wishes import key_wish
 from runner.pki.keyurls import KeyUrl
-from runner.pki.private_keys import PKI_ARCHIVE_OPTIONS_CONTROL
 from runner.pki.savetypes import SAVE_TYPES
 from runner.values import replace
 
@@ -59,6 +57,9 @@ def ordered(order: Order, item: Enrollment | Update, url: KeyUrl, *, any_kind: b
     """The order for a certificate whose key the CA makes: a kind that is wished for, or none; no proof."""
     if url.spec is None:
         raise AssertionError(f"{item.name} has a key already")
+    from runner.asn1.archive import PKI_ARCHIVE_OPTIONS  # noqa: PLC0415 - few keys are made by the CA
+    from runner.pki.private_keys import PKI_ARCHIVE_OPTIONS_CONTROL  # noqa: PLC0415 - the same
+
     archive = Chosen("archiveRemGenPrivKey", True)
     keeping = Control(type=PKI_ARCHIVE_OPTIONS_CONTROL, value=PKI_ARCHIVE_OPTIONS.encode(archive))
     order = replace(order, proof=NONE, controls=(*order.controls, *((keeping,) if item.backup else ())))

@@ -16,7 +16,6 @@ from runner.execute.company import again, company
 from runner.execute.continuing import path_now, refuse_other_kinds
 from runner.execute.desk import Installation
 from runner.execute.endings import GaveUp, Lost, Parked, Unsure, Won
-from runner.execute.fetch import fetched
 from runner.execute.filing import Filing
 from runner.execute.groundwork import Preparation
 from runner.execute.holding import held_as
@@ -24,7 +23,6 @@ from runner.execute.install import aside, is_taken
 from runner.execute.lobby import Ticket
 from runner.execute.preparation import prepare
 from runner.execute.record import Record, dialogue_of
-from runner.execute.recovering import store_recovered
 from runner.execute.restoring import QUIET
 from runner.execute.results import Failure, Outcome, Result, answered_result
 from runner.execute.spending import kept_open, mark_for
@@ -182,6 +180,8 @@ class Operation:
 
     async def _won(self, ending: Won, prepared: Prepared) -> Result:
         if isinstance(self.item, Fetch):
+            from runner.execute.fetch import fetched  # noqa: PLC0415 - few plans have a question
+
             lines = await fetched(self.item, ending, self.desk, self.record)
             return replace(self.result(Outcome.FETCHED, status=ending.status), status_text="; ".join(lines))
         if isinstance(self.item, Recovery):
@@ -196,6 +196,8 @@ class Operation:
 
     async def _recovered(self, item: Recovery, dialogue: Dialogue, prepared: Prepared, status: Status | None) -> Result:
         """The keys that came are in their files; then the new one that was certified with them, and it is over."""
+        from runner.execute.recovering import store_recovered  # noqa: PLC0415 - few plans have a recovery
+
         kept = await store_recovered(self.desk, item, dialogue, prepared.parties)
         if dialogue.certificate:
             return await self._install(dialogue, self._path_of(dialogue), status, kept.remarks)

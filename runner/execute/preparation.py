@@ -15,13 +15,10 @@ from runner.cmp.request import Order
 from runner.errors import KeyStoreError
 from runner.execute.access import parties, signature_protection
 from runner.execute.asking import answer_secret, in_header, presented, validity_of, with_wishes
-from runner.execute.backup import back_up
 from runner.execute.central import opening, ordered, own_opener, protocol_key, with_protocol_key
-from runner.execute.fetch import question
 from runner.execute.groundwork import Preparation, Prepared, key_for, protection_of
 from runner.execute.install import place_for_new
 from runner.execute.reading import read_certificates, read_request
-from runner.execute.recovering import prepare_recovery
 from runner.execute.trial import before_trial
 from runner.manifest.credentials import CertificateCredential
 from runner.manifest.model import Enrollment, Fetch, Poll, Recovery, Revocation, Update
@@ -53,6 +50,8 @@ async def prepare(preparation: Preparation) -> Prepared:
     if isinstance(item, Update):
         return await _prepare_update(preparation, item)
     if isinstance(item, Recovery):
+        from runner.execute.recovering import prepare_recovery  # noqa: PLC0415 - few plans have one
+
         return await prepare_recovery(preparation, item)
     if isinstance(item, Poll):
         return _prepare_poll(preparation, item)
@@ -62,6 +61,8 @@ async def prepare(preparation: Preparation) -> Prepared:
 
 
 def _prepare_fetch(preparation: Preparation, item: Fetch) -> Prepared:
+    from runner.execute.fetch import question  # noqa: PLC0415 - few plans have a question
+
     order = question(item, preparation.desk.access(item.authority))
     return Prepared(order, _parties(preparation, item, protection_of(preparation.desk, item)))
 
@@ -201,6 +202,8 @@ async def _whole(preparation: Preparation, item: Enrollment | Update, prepared: 
     if url is None:
         raise AssertionError(f"{item.name} has no key to back up")
     url = replace(url, path=prepared.key_now)
+    from runner.execute.backup import back_up  # noqa: PLC0415 - few items have one
+
     kept = await back_up(
         preparation.desk, preparation.desk.access(item.authority), prepared.parties, url, prepared.order
     )

@@ -10,9 +10,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from runner.errors import CmpBatchError, StateError
-from runner.execute.hooks import with_hooks
 from runner.execute.operation import Operation
-from runner.execute.relaying import Relaying
 from runner.execute.results import Outcome
 from runner.manifest.tunnel import TunnelRequest
 from runner.values import frozen, replace
@@ -21,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from runner.execute.desk import Desk
+    from runner.execute.relaying import Relaying
     from runner.execute.results import Result
     from runner.plan.steps import Step
     from runner.state.inventory import Open
@@ -68,8 +67,7 @@ async def run_step(
     `rest(seconds)` is how it waits for a CA to decide; where that raises LetGoError, a Later comes back.
     """
     began = later.began if later else desk.clock.monotonic()
-    kind = Relaying if isinstance(step.item, TunnelRequest) else Operation
-    operation = kind(step, desk, rest, *((later.open, later.until) if later else ()))
+    operation = _kind(step)(step, desk, rest, *((later.open, later.until) if later else ()))
     try:
         result = await operation.run()
     except LetGoError as wait:
@@ -79,4 +77,16 @@ async def run_step(
     except CmpBatchError as problem:
         result = operation.result(Outcome.FAILED, failure=operation.failure(problem))
     result = replace(result, duration=desk.clock.monotonic() - began, ended=desk.clock.now())
-    return result if isinstance(step.item, TunnelRequest) else await with_hooks(step.item, result, desk)
+    if isinstance(step.item, TunnelRequest) or not step.item.hooks:
+        return result
+    from runner.execute.hooks import with_hooks  # noqa: PLC0415 - few items have any
+
+    return await with_hooks(step.item, result, desk)
+
+
+def _kind(step: Step) -> type[Operation | Relaying]:
+    if not isinstance(step.item, TunnelRequest):
+        return Operation
+    from runner.execute.relaying import Relaying  # noqa: PLC0415 - few runs have a tunnel
+
+    return Relaying

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 
 from runner.errors import BadCertificate
 from runner.execute.desk import Installation, Move
-from runner.execute.hooks import named_files, place_of, run_hook
 from runner.execute.install import is_taken
 from runner.keystores.files import NewFile, read_file
 from runner.manifest.model import Enrollment, Update
@@ -86,6 +85,8 @@ async def _verified(
     """What the hook `verify` says of the files that are in their places."""
     if not item.hooks.verify:
         return None, ()
+    from runner.execute.hooks import named_files, place_of, run_hook  # noqa: PLC0415 - few items have any
+
     files = named_files(item) | {"CMP_BATCH_KEY": key_path or ""}
     done = await run_hook("verify", item.hooks.verify, item.hooks.timeout, files, place_of(desk))
     if not done.problem:

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runner.cmp.roots import offered_roots
-from runner.cmp.tidings import described
 from runner.execute.desk import Anchors
 from runner.execute.reading import read_certificates
 from runner.values import frozen
@@ -44,6 +43,8 @@ def new_trust(authority: Authority, dialogue: Dialogue, now: datetime) -> NewTru
 
 
 def _remarks(roots: tuple[OfferedRoot, ...], path: str) -> Iterator[str]:
+    from runner.cmp.tidings import described  # noqa: PLC0415 - it knows what is fetched, too
+
     known = {each.der for each in read_certificates(path)} if os.path.lexists(path) else set()
     for each in roots:
         if each.refused:

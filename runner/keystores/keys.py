@@ -14,12 +14,10 @@ from threading import Lock
 from typing import TYPE_CHECKING, TypeVar
 
 from runner.errors import KeyStoreError, SecretError
-from runner.keystores import tokens
 from runner.keystores.base import StoredKey
 from runner.keystores.files import KEY_MODE, NewFile, read_file
 from runner.keystores.formats import read_any_key, read_private_key, write_private_key
 from runner.keystores.generate import generate_key
-from runner.keystores.sealing import Seal
 from runner.keystores.stirring import stir
 from runner.pki.keyspecs import spec_of_public_key
 from runner.pki.keyurls import ENV_SCHEME
@@ -33,6 +31,7 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 
     from runner.ambient import Entropy
+    from runner.keystores.sealing import Seal
     from runner.keystores.secrets import Secret, SecretReader
     from runner.pki.keyspecs import KeySpec
     from runner.pki.keyurls import KeyUrl, Sealing
@@ -51,6 +50,8 @@ def load_key(
     KeyStoreError names it and what is wrong; SecretError is the passphrase's.
     """
     if url.kept == "token":
+        from runner.keystores import tokens  # noqa: PLC0415 - few keys are in one
+
         return tokens.load(url.path, _pin(url, secrets), choice)
     return _stored(_opened(url, secrets, read_any_key), Path(_place(url, secrets)), choice)
 
@@ -141,6 +142,8 @@ class KeyMaker:
         """
         if url.spec is None or url.kept != "token":
             raise KeyStoreError(f"{url} is not a key to be made in a token")
+        from runner.keystores import tokens  # noqa: PLC0415 - few keys are in one
+
         return tokens.generate(uri, url.spec, _pin(url, self._secrets), self._entropy)
 
     def stir(self, path: str) -> None:
@@ -150,12 +153,16 @@ class KeyMaker:
     def check_passphrase(self, url: KeyUrl) -> None:
         """Resolve the passphrase of a key to be made, or its token and PIN. Raises SecretError, KeyStoreError."""
         if url.kept == "token" and url.spec is not None:
+            from runner.keystores import tokens  # noqa: PLC0415 - few keys are in one
+
             tokens.check(url.path, url.spec, _pin(url, self._secrets))
         elif url.passphrase:
             self._seal(url)
 
     def _seal(self, url: KeyUrl) -> Seal:
         """One seal for each passphrase: deriving it is the slow part."""
+        from runner.keystores.sealing import Seal  # noqa: PLC0415 - few keys are sealed
+
         with self._lock:
             if (url.passphrase, url.sealing) not in self._seals:
                 secret = passphrase_of(url, self._secrets)
@@ -176,12 +183,16 @@ def _stored(key: PrivateKeyTypes, path: Path, choice: SignatureChoice = Signatur
 def key_is_there(url: KeyUrl, secrets: SecretReader) -> bool:
     """Whether there is a key, or anything, at a URL. Raises KeyStoreError, SecretError for a token."""
     if url.kept == "token":
+        from runner.keystores import tokens  # noqa: PLC0415 - few keys are in one
+
         return tokens.is_there(url.path, _pin(url, secrets))
     return url.kept == "env" or os.path.lexists(secrets.base / url.path)
 
 
 def promote_key(url: KeyUrl, waiting: str, secrets: SecretReader, *, backup: bool) -> None:
     """Let a key that waits in a token take the label of its URL; its predecessor goes. KeyStoreError, SecretError."""
+    from runner.keystores import tokens  # noqa: PLC0415 - few keys are in one
+
     tokens.promote(waiting, url.path, _pin(url, secrets), backup=backup)
 
 

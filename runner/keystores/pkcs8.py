@@ -24,7 +24,6 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from runner.errors import KeyStoreError
-from runner.keystores.postquantum import read_postquantum
 from runner.keystores.refusals import cannot_hold, damaged, does_not_open, needs_passphrase, not_supported
 from runner.keystores.soundness import sound
 from runner.pki.certificates import to_pem
@@ -68,7 +67,7 @@ def read(octets: bytes, passphrase: bytes | None) -> PrivateKeyTypes:
     except UnsupportedAlgorithm:
         raise not_supported() from None
     except ValueError:
-        postquantum = read_postquantum(octets, None)
+        postquantum = _postquantum(octets, None)
         if postquantum is None:
             raise _not_a_key(octets) from None
         key = postquantum
@@ -83,10 +82,17 @@ def _opened(octets: bytes, passphrase: bytes | None) -> PrivateKeyTypes:
     except UnsupportedAlgorithm:
         raise not_supported() from None
     except ValueError:
-        postquantum = read_postquantum(octets, passphrase)
+        postquantum = _postquantum(octets, passphrase)
         if postquantum is None:
             raise does_not_open() from None
         return postquantum
+
+
+def _postquantum(octets: bytes, passphrase: bytes | None) -> PrivateKeyTypes | None:
+    """A key that `cryptography` does not read."""
+    from runner.keystores.postquantum import read_postquantum  # noqa: PLC0415 - few files are such
+
+    return read_postquantum(octets, passphrase)
 
 
 def _load(octets: bytes, passphrase: bytes | None) -> PrivateKeyTypes:

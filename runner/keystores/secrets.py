@@ -12,8 +12,6 @@ import re
 from typing import TYPE_CHECKING, NoReturn
 
 from runner.errors import KeyStoreError, Refused, SecretError
-from runner.keystores.cells import Cells
-from runner.keystores.commands import Measure, run_command
 from runner.keystores.files import read_file
 from runner.pki.user_values import user_value
 from runner.system import SystemClock
@@ -23,10 +21,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from runner.ambient import Clock
+    from runner.keystores.cells import Cells
 
 MAX_OCTETS = 64 * 1024
 COMMAND_SECONDS = 30.0
-_MEASURE = Measure(COMMAND_SECONDS, MAX_OCTETS, strict=True)
 _PASSED_ON = ("PATH", "HOME", "LANG")
 """The variables that a command sees."""
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
@@ -69,7 +67,7 @@ class SecretReader:
         self._environ = environ
         self._allow_commands = allow_commands
         self._clock = clock or SystemClock()
-        self._cells = Cells(base)
+        self._cells: Cells | None = None
         self._read: dict[bytes, None] = {}
 
     @property
@@ -103,7 +101,7 @@ class SecretReader:
         if kind == "literal":
             return _encoded(value)
         if kind == "cell":
-            return self._cells.read(value)
+            return self._cell(value)
         if kind == "column":
             step = "use it for entries with rows, and another credential here"
             raise SecretError("the secrets of this credential are for one item each", next_step=step)
@@ -122,6 +120,12 @@ class SecretReader:
         except KeyStoreError as problem:
             raise SecretError(problem.what, why=problem.why, next_step=problem.next_step) from problem
 
+    def _cell(self, value: str) -> bytes:
+        from runner.keystores.cells import Cells  # noqa: PLC0415 - few secrets are in tables
+
+        self._cells = self._cells or Cells(self.base)
+        return self._cells.read(value)
+
     def _command(self, argv: list[str]) -> bytes:
         if not self._allow_commands:
             raise Refused(
@@ -129,9 +133,12 @@ class SecretReader:
                 why="a manifest could run anything",
                 next_step="read the manifest, then allow its commands with --allow-commands",
             )
+        from runner.keystores.commands import Measure, run_command  # noqa: PLC0415 - few come from one
+
         environment = {name: self._environ[name] for name in _PASSED_ON if name in self._environ}
+        measure = Measure(COMMAND_SECONDS, MAX_OCTETS, strict=True)
         try:
-            ended = run_command(argv, self.base, environment, _MEASURE, self._clock)
+            ended = run_command(argv, self.base, environment, measure, self._clock)
         except (OSError, ValueError):
             raise _failed(argv[0], "it cannot be started") from None
         if ended.too_much:

@@ -10,7 +10,7 @@ from runner.asn1.structures import decode, encode
 from runner.errors import Malformed, ProtocolError
 from runner.lab.answers import Answer
 from runner.lab.rules import Rejection
-from runner.pki.proofs import make_challenge
+from runner.pki.decryption_proofs import make_challenge
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

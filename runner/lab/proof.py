@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, mldsa, mlkem, rsa, x448, x25519
 
-from runner.asn1.archive import CHALLENGE_RESP, ENCR_CERT, ENCRYPTED_KEY, POPO_PRIV_KEY, PKMACValue
+from runner.asn1.archive import CHALLENGE_RESP, ENCR_CERT, ENCRYPTED_KEY, POPO_PRIV_KEY
+from runner.asn1.crmf import PKMACValue
 from runner.asn1.der import SEQUENCE_TAG, read_header, tlv
 from runner.asn1.structures import Chosen, decode, encode
 from runner.errors import Malformed, Unauthentic

@@ -6,7 +6,6 @@ import re
 from datetime import UTC, time, timedelta, tzinfo
 from functools import lru_cache
 from typing import TYPE_CHECKING
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from runner.manifest.calendar import AT_ONCE, MIDNIGHT, Renewal, Window
 from runner.manifest.durations import parse_duration, parse_renew_before
@@ -75,8 +74,12 @@ def parse_time(text: str) -> time:
 @lru_cache(maxsize=64)
 def parse_zone(text: str) -> tzinfo:
     """A name of the IANA time zone database. ValueError where it is not known on this machine."""
+    if text == "UTC":
+        return UTC
+    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError  # noqa: PLC0415 - few manifests name another zone
+
     try:
-        return UTC if text == "UTC" else ZoneInfo(text)
+        return ZoneInfo(text)
     except (ZoneInfoNotFoundError, ValueError, OSError):
         words = f"the time zone {text!r} is not known here: for example Europe/Helsinki"
         raise ValueError(f"{words}; where none is known, install the system's tzdata") from None

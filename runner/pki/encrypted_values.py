@@ -6,7 +6,6 @@ authenticates it: the message's own protection must have been verified before an
 
 from __future__ import annotations
 
-from dataclasses import field
 from typing import TYPE_CHECKING
 
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -17,24 +16,15 @@ from runner.asn1.der import SEQUENCE_TAG, read_header
 from runner.errors import Malformed, ProtocolError
 from runner.pki.ciphers import CIPHERS, decrypt_raw, encrypt, key_octets
 from runner.pki.envelopes import key_transport
-from runner.pki.opening import Decrypter, cannot_open, rsa_padding
+from runner.pki.opening import Decrypter, OpenedValue, cannot_open, rsa_padding
 from runner.pki.recipients import transported_key
 from runner.pki.signing import load_public_key
-from runner.values import frozen
 
 if TYPE_CHECKING:
     from runner.ambient import Entropy
 
 _LARGEST_BLOCK = 16
 _RSA = AlgorithmIdentifier(algorithm=RSA_ENCRYPTION, parameters=DER_NULL)
-
-
-@frozen
-class OpenedValue:
-    """What was inside, one DER SEQUENCE, and the symmetric key, from which CMP v1 makes the MAC of its conf."""
-
-    content: bytes = field(repr=False)
-    key: bytes = field(repr=False)
 
 
 def open_encrypted_value(value: EncryptedValue, opener: Decrypter) -> OpenedValue:

@@ -16,7 +16,6 @@ from runner.asn1.parameters import DH_BASED_MAC, KEM_BASED_MAC, PBMAC1, DHBMPara
 from runner.asn1.structures import decode
 from runner.errors import Unauthentic
 from runner.pki.derivation import check_iterations, check_salt, hash_name, pbkdf2, pbkdf2_parameters
-from runner.pki.kems import kem_mac_key
 from runner.pki.mac_algorithms import expanded, key_size, mac_over, natural_size
 from runner.pki.mac_parameters import MacParameters, mac_algorithm
 
@@ -182,6 +181,8 @@ def _dh_based(secret: MacSecret, octets: bytes) -> tuple[AlgorithmIdentifier, It
 def _kem_based(secret: MacSecret, octets: bytes) -> tuple[AlgorithmIdentifier, Iterator[bytes]]:
     secret, parameters = _of_kind(secret, KemSecret), decode(KemBMParameter, octets)
     key_size(parameters.mac)
+    from runner.pki.kems import kem_mac_key  # noqa: PLC0415 - few have a KEM key
+
     return parameters.mac, iter((kem_mac_key(secret.octets, parameters, secret.transaction_id),))
 
 

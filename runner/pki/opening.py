@@ -6,6 +6,7 @@ v1.5 never fails at all (implicit rejection): a wrong padding gives random octet
 
 from __future__ import annotations
 
+from dataclasses import field
 from functools import cached_property
 from typing import Protocol
 
@@ -19,6 +20,7 @@ from runner.asn1.structures import decode
 from runner.errors import Malformed, ProtocolError, Unauthentic
 from runner.pki.derivation import hash_name, hash_object
 from runner.pki.signing import load_public_key, public_info
+from runner.values import frozen
 
 DecryptionKey = (
     ec.EllipticCurvePrivateKey
@@ -37,6 +39,14 @@ def cannot_open() -> ProtocolError:
         "what was encrypted for us cannot be opened",
         why="it is for another key or under another secret, or it was changed on its way",
     )
+
+
+@frozen
+class OpenedValue:
+    """What was inside, one DER SEQUENCE; of an EncryptedValue its symmetric key, too, for the MAC of CMP v1's conf."""
+
+    content: bytes = field(repr=False)
+    key: bytes = field(repr=False)
 
 
 class Decrypter(Protocol):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from runner import __version__
 from runner.report.canonical import rfc3339
-from runner.report.evidence import with_digests
+from runner.report.digests import with_digests
 from runner.report.rows import Rows
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from runner.report.canonical import compact_json
-from runner.report.evidence import digest_of
+from runner.report.digests import digest_of
 from runner.report.rows import Rows
 
 if TYPE_CHECKING:

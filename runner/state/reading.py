@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
 import sqlite3
-import tempfile
 from contextlib import closing
 from datetime import datetime
 from pathlib import Path
@@ -108,6 +106,9 @@ def _attempt(path: Path, way: str, load: Callable[[sqlite3.Connection], T]) -> T
     with told(path):
         if way != "copy":
             return _loaded(path, way, load)
+        import shutil  # noqa: PLC0415 - a state without its index, as a backup may be
+        import tempfile  # noqa: PLC0415 - the same
+
         with tempfile.TemporaryDirectory(prefix="cmp-batch-") as folder:
             copy = Path(folder) / "state.db"
             shutil.copyfile(path, copy)

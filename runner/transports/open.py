@@ -11,10 +11,7 @@ from typing import TYPE_CHECKING
 from runner.errors import BadInput
 from runner.transports.dial import Reach
 from runner.transports.endpoint import parse_url, well_known
-from runner.transports.failover import FailoverTransport
-from runner.transports.folder import FolderTransport
 from runner.transports.http import HttpSettings, HttpTransport
-from runner.transports.tcp import TcpTransport
 from runner.transports.tls import context_of
 from runner.values import frozen
 
@@ -47,12 +44,18 @@ def open_transport(address: Address, *, concurrency: int, clock: Clock) -> Trans
     Raises BadInput where a URL or the settings of TLS are of no use.
     """
     if address.folder is not None:
+        from runner.transports.folder import FolderTransport  # noqa: PLC0415 - few authorities are reached so
+
         return FolderTransport(address.folder, max_answer=address.reach.max_answer)
     endpoints = endpoints_of(address)
     if any(endpoint.secure for endpoint in endpoints):
         context_of(address.reach.tls)
     transports = [_opened(endpoint, address, concurrency, clock) for endpoint in endpoints]
-    return transports[0] if len(transports) == 1 else FailoverTransport(transports)
+    if len(transports) == 1:
+        return transports[0]
+    from runner.transports.failover import FailoverTransport  # noqa: PLC0415 - few have several addresses
+
+    return FailoverTransport(transports)
 
 
 def endpoints_of(address: Address) -> list[Endpoint]:
@@ -70,6 +73,8 @@ def endpoints_of(address: Address) -> list[Endpoint]:
 
 def _opened(endpoint: Endpoint, address: Address, concurrency: int, clock: Clock) -> Transport:
     if endpoint.scheme == "tcp":
+        from runner.transports.tcp import TcpTransport  # noqa: PLC0415 - few authorities speak it
+
         old = address.old_framing
         return TcpTransport(endpoint, address.reach, concurrency=concurrency, clock=clock, old=old)
     return HttpTransport(endpoint, address.reach, concurrency=concurrency, clock=clock, settings=address.http)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import os
 import ssl
-import tempfile
 from dataclasses import field
 from functools import lru_cache
 from hashlib import sha256
@@ -114,6 +113,8 @@ def _as_file(octets: bytes) -> Iterator[str]:
             memory.write(octets)
             yield f"/proc/self/fd/{memory.fileno()}"
         return
+    import tempfile  # noqa: PLC0415 - where the system has no files in memory
+
     with tempfile.NamedTemporaryFile() as file:
         file.write(octets)
         file.flush()

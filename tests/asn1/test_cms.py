@@ -13,7 +13,6 @@ from runner.asn1.archive import (
     POPO_PRIV_KEY,
     EncryptedValue,
     PKIPublicationInfo,
-    PKMACValue,
     SinglePubInfo,
 )
 from runner.asn1.cms import (
@@ -35,6 +34,7 @@ from runner.asn1.cms import (
     RecipientEncryptedKey,
     RecipientKeyIdentifier,
 )
+from runner.asn1.crmf import PKMACValue
 from runner.asn1.primitives import OCTET_STRING
 from runner.asn1.signed import EncKeyWithID, OneAsymmetricKey
 from runner.asn1.structures import Chosen, decode, encode

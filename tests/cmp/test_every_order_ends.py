@@ -21,9 +21,9 @@ from runner.cmp.dialogue import Challenged, Done, Offered, Rejected, Wait
 from runner.cmp.inquiry import inquire
 from runner.cmp.record import from_record, to_record
 from runner.errors import ProtocolError
+from runner.pki.decryption_proofs import make_challenge
 from runner.pki.names import directory_name
 from runner.pki.opening import PrivateKeyDecrypter
-from runner.pki.proofs import make_challenge
 from runner.ra.forwarding import answers_in
 from runner.values import replace
 

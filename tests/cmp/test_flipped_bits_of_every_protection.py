@@ -24,12 +24,12 @@ from runner.asn1.parameters import DH_BASED_MAC, DHBMParameter
 from runner.asn1.structures import decode, encode
 from runner.cmp.inquiry import answer_to, inquire, inquire_together
 from runner.errors import ProtocolError
+from runner.pki.decryption_proofs import make_challenge
 from runner.pki.kems import kem_mac_algorithm
 from runner.pki.mac_parameters import MacParameters, mac_algorithm
 from runner.pki.macs import AgreedSecret, KemSecret, SharedSecret, compute_mac
 from runner.pki.names import directory_name
 from runner.pki.opening import PrivateKeyDecrypter
-from runner.pki.proofs import make_challenge
 from runner.values import replace
 
 

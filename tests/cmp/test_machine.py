@@ -34,9 +34,9 @@ from runner.cmp.answers import ANSWERS, REPLIES
 from runner.cmp.dialogue import Challenged, Done, Offered, Rejected, Send, State, Wait
 from runner.cmp.record import from_record, to_record
 from runner.errors import Claimed, Mismatch, ProtocolError, Unauthentic
+from runner.pki.decryption_proofs import make_challenge
 from runner.pki.names import directory_name
 from runner.pki.opening import PrivateKeyDecrypter
-from runner.pki.proofs import make_challenge
 
 KINDS = tuple(REPLIES)
 OPENER = PrivateKeyDecrypter(key_of("p256"))

@@ -9,8 +9,7 @@ from cryptography.exceptions import InvalidSignature
 from support.answering import DEVICE, KEY, PROOF, SECRET, by_secret, by_signature, order
 from support.requester import pbm
 
-from runner.asn1.archive import PKMACValue
-from runner.asn1.crmf import PROOF_OF_POSSESSION
+from runner.asn1.crmf import PROOF_OF_POSSESSION, PKMACValue
 from runner.asn1.der import read_header
 from runner.asn1.structures import Chosen, decode, encode
 from runner.cmp.protection import MacProtection, Peer

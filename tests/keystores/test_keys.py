@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runner.errors import KeyStoreError, SecretError
-from runner.keystores import keys as module
+from runner.keystores import sealing
 from runner.keystores.files import KEY_MODE, write_new
 from runner.keystores.folders import Folder
 from runner.keystores.keys import KeyMaker, load_key, passphrase_of
@@ -106,8 +106,8 @@ def test_only_generate_urls_make_keys(tmp_path, secrets, entropy):
 
 def test_a_passphrase_is_derived_once_for_all_keys_and_threads(tmp_path, secrets, entropy, monkeypatch):
     seals = []
-    real = module.Seal
-    monkeypatch.setattr(module, "Seal", lambda *args: (seals.append(args), real(*args))[1])
+    real = sealing.Seal
+    monkeypatch.setattr(sealing, "Seal", lambda *args: (seals.append(args), real(*args))[1])
     maker = KeyMaker(secrets, entropy)
     url = parse_key_url("generate://pkcs8s:${env:PASS}@ed25519/k")
     threads = [threading.Thread(target=maker.make, args=(url, tmp_path / f"{number}.prv")) for number in range(8)]

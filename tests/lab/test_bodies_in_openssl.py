@@ -13,7 +13,7 @@ from runner.asn1.cmp import InfoTypeAndValue
 from runner.asn1.crmf import Control
 from runner.asn1.der import tlv
 from runner.asn1.infotypes import INFO_TYPES
-from runner.pki.proofs import prove_by_decryption
+from runner.pki.decryption_proofs import prove_by_decryption
 
 PROTOCOL_ENCR_KEY = "1.3.6.1.5.5.7.5.1.6"
 ARCHIVE_REMOTE = Control(type="1.3.6.1.5.5.7.5.1.4", value=tlv(0x82, b"\xff"))

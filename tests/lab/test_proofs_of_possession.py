@@ -17,11 +17,11 @@ from runner.asn1.structures import Chosen, decode, encode
 from runner.errors import BadInput
 from runner.lab.authority import open_lab
 from runner.pki.certificates import parse_certificate
+from runner.pki.decryption_proofs import answer_challenge, prove_by_decryption
 from runner.pki.envelopes import recipient_of, seal_envelope
 from runner.pki.extensions import EXTENDED_KEY_USAGES, extended_key_usage
 from runner.pki.names import directory_name
 from runner.pki.opening import PrivateKeyDecrypter
-from runner.pki.proofs import answer_challenge, prove_by_decryption
 
 BY_RA = Chosen("raVerified", None)
 

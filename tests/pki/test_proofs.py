@@ -19,21 +19,18 @@ from runner.asn1.primitives import INTEGER
 from runner.asn1.structures import Chosen, decode, encode
 from runner.errors import ProtocolError, Unauthentic
 from runner.pki.certificate_hashes import digest_of
+from runner.pki.decryption_proofs import (
+    answer_challenge,
+    make_challenge,
+    open_encrypted_certificate,
+    prove_by_decryption,
+)
 from runner.pki.encrypted_values import seal_encrypted_value
 from runner.pki.envelopes import recipient_of_request, seal_envelope
 from runner.pki.macs import SharedSecret, password_based_mac
 from runner.pki.names import directory_name, parse_name
 from runner.pki.opening import PrivateKeyDecrypter, cannot_open
-from runner.pki.proofs import (
-    answer_challenge,
-    check_signature_proof,
-    input_with_mac,
-    input_with_sender,
-    make_challenge,
-    open_encrypted_certificate,
-    prove_by_decryption,
-    prove_by_signature,
-)
+from runner.pki.proofs import check_signature_proof, input_with_mac, input_with_sender, prove_by_signature
 from runner.pki.signers import PrivateKeySigner
 
 SIGNER = PrivateKeySigner(ec.derive_private_key(0x2001, ec.SECP256R1()))

@@ -32,12 +32,12 @@ from runner.cmp.protection import MacProtection
 from runner.errors import ProtocolError
 from runner.lab.rules import LabRules
 from runner.pki.certificates import parse_certificate
+from runner.pki.decryption_proofs import prove_by_decryption
 from runner.pki.extensions import BASIC_CONSTRAINTS, EXTENDED_KEY_USAGES, Extension, extended_key_usage, key_usage
 from runner.pki.keyspecs import parse_key_spec
 from runner.pki.macs import SharedSecret
 from runner.pki.name_patterns import parse_pattern
 from runner.pki.names import directory_name, parse_name
-from runner.pki.proofs import prove_by_decryption
 from runner.ra.rules import KeyRules, Rules
 
 CA_TRUE = Extension(extn_id=BASIC_CONSTRAINTS, critical=True, extn_value=b"\x30\x03\x01\x01\xff")

@@ -11,7 +11,7 @@ from support.samples import full_run, issued, run_of
 
 from runner.cli.main import main
 from runner.report.canonical import canonical_json
-from runner.report.evidence import touched
+from runner.report.digests import touched
 from runner.report.json_report import run_to_json
 
 

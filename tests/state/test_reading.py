@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from contextlib import closing
 from pathlib import Path
 
@@ -97,7 +98,7 @@ def test_reading_a_copy_without_its_index_leaves_no_trace(path, tmp_path, monkey
     crash(path)
     path.with_name("state.db-shm").unlink()
     (tmp_path / "tmp").mkdir()
-    monkeypatch.setattr(module.tempfile, "tempdir", str(tmp_path / "tmp"))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "tmp"))
     before = trace(path.parent)
     assert list(read_inventory(path).open) == ["web-1", "web-2"]
     assert trace(path.parent) == before

@@ -9,8 +9,8 @@ from support.requester import Requester, Signature, cert_req, newcomer_to, spki
 from runner.asn1.cmp import PKIMessage
 from runner.asn1.infotypes import POPO_DEC_KEY_CHALL, POPO_DEC_KEY_RESP
 from runner.asn1.structures import decode
+from runner.pki.decryption_proofs import answer_challenge, prove_by_decryption
 from runner.pki.opening import PrivateKeyDecrypter
-from runner.pki.proofs import answer_challenge, prove_by_decryption
 
 
 def challenged(served, device, key):
