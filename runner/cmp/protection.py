@@ -144,14 +144,12 @@ def protect(header: PKIHeader, body: Chosen, protection: Protection) -> bytes:
         return _with_kem(header, body, protection)
     header = replace(header, protection_alg=protection.signer.algorithm)
     part = protected_part(header, body)
-    chain = tuple(certificate.der for certificate in protection.chain)
-    certificates = _extra_certs(header, protection.presentation, chain)
+    certificates = _extra_certs(header, protection.presentation, protection.chain)
     return whole_message(part, protection.signer.sign(part), certificates)
 
 
 def _with_kem(header: PKIHeader, body: Chosen, ours: KemProtection) -> bytes:
-    chain = tuple(certificate.der for certificate in ours.chain)
-    certificates = _extra_certs(header, ours.presentation, chain)
+    certificates = _extra_certs(header, ours.presentation, ours.chain)
     if ours.secret is None:
         return whole_message(protected_part(header, body), None, certificates)
     from runner.pki.kems import kem_mac_algorithm  # noqa: PLC0415 - few have a KEM key
@@ -161,11 +159,11 @@ def _with_kem(header: PKIHeader, body: Chosen, ours: KemProtection) -> bytes:
     return whole_message(part, compute_mac(ours.secret, algorithm, part), certificates)
 
 
-def _extra_certs(header: PKIHeader, ours: Presentation, chain: tuple[bytes, ...] = ()) -> tuple[bytes, ...]:
+def _extra_certs(header: PKIHeader, ours: Presentation, chain: tuple[Certificate, ...] = ()) -> tuple[bytes, ...]:
     """What goes along: a message that answers one is not the first of its transaction (RFC 9483 §3.3)."""
     if ours.first_only and header.recip_nonce is not None:
         return ()
-    return tuple(dict.fromkeys((*chain, *ours.extra_certs)))
+    return tuple(dict.fromkeys((*(certificate.der for certificate in chain), *ours.extra_certs)))
 
 
 @frozen
