@@ -201,7 +201,7 @@ class _GeneralizedTime(Codec[datetime]):
     """GeneralizedTime, written as YYYYMMDDHHMMSSZ; fractions and offsets are read too (Bouncy Castle sends them)."""
 
     def body(self, value: datetime) -> bytes:
-        return b"%04d%02d%02d%02d%02d%02dZ" % value.astimezone(UTC).timetuple()[:6]
+        return _time_octets(value.astimezone(UTC).replace(microsecond=0))
 
     def parse(self, octets: bytes, start: int, stop: int) -> datetime:
         if stop - start > _MAX_TIME_OCTETS:
@@ -210,6 +210,11 @@ class _GeneralizedTime(Codec[datetime]):
 
 
 _MAX_TIME_OCTETS = 31
+
+
+@lru_cache(maxsize=64)
+def _time_octets(moment: datetime) -> bytes:
+    return b"%04d%02d%02d%02d%02d%02dZ" % moment.timetuple()[:6]
 
 
 @lru_cache(maxsize=64)

@@ -155,7 +155,7 @@ def confirm(
 
     In the order of `decisions`. RFC 2510 has conf in its place, which is sent where nothing is rejected.
     """
-    dialogues = [replace(dialogue, refused=problem.what if problem else "") for dialogue, problem in decisions]
+    dialogues = [_decided(dialogue, problem.what if problem else "") for dialogue, problem in decisions]
     if parties.pvno == CMP_1999 and not any(dialogue.refused for dialogue in dialogues):
         return tuple((dialogue, Tell()) for dialogue in _told(dialogues, parties, now))
     if dialogues[0].confirmed or parties.pvno == CMP_1999:
@@ -166,6 +166,10 @@ def confirm(
     )
     asking = _next(dialogues, State.CONFIRMING, Chosen("certConf", statuses), parties, now, entropy)
     return tuple((dialogue, Send()) for dialogue in asking)
+
+
+def _decided(dialogue: Dialogue, refused: str) -> Dialogue:
+    return dialogue if dialogue.refused == refused else replace(dialogue, refused=refused)
 
 
 def is_told(dialogue: Dialogue, parties: Parties) -> bool:

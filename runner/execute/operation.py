@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from runner.execute.desk import Desk
     from runner.execute.endings import Ending
     from runner.execute.groundwork import Prepared
+    from runner.keystores.base import StoredKey
     from runner.pki.certificates import Certificate
     from runner.plan.steps import Step
     from runner.state.inventory import Open
@@ -67,6 +68,8 @@ class Operation:
         self.until = until
         """How long it may wait for its CA, by the monotonic clock; 0: it has not begun to."""
         self.record = Record(self.step, desk, before)
+        self.key: StoredKey | None = None
+        """The key to be certified, once it is prepared."""
         self.url = key_url_of(step.entry)
         self.filing = Filing(desk, step.entry, self.url, self.record)
 
@@ -88,6 +91,7 @@ class Operation:
 
     async def _prepare(self) -> Prepared:
         prepared = await prepare(Preparation(self.step, self.desk, self.record.before, self._keyed))
+        self.key = prepared.key
         self.record.key_is_at(prepared.key_now)
         self.record.spends(mark_for(self.step, self.desk) or self.record.spent)
         return prepared
@@ -279,7 +283,7 @@ class Operation:
     ) -> Result:
         """The item's Result with everything that is known so far."""
         return replace(
-            answered_result(self.item.name, self.verb, outcome, status, certificate),
+            answered_result(self.item.name, self.verb, outcome, status, certificate, self.key),
             certificate_path=certificate_path_of(self.item),
             key_path=self.record.key_path or key_path_of(self.item),
             warnings=warnings,

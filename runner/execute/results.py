@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from runner.cmp.response import Status
     from runner.execute.hooks import HookRun
+    from runner.keystores.base import StoredKey
     from runner.pki.certificates import Certificate
     from runner.pki.keyspecs import KeySpec
     from runner.plan.steps import Step, Verb
@@ -126,8 +127,10 @@ def summary_of(certificate: Certificate | None) -> CertificateSummary | None:
     )
 
 
-def spec_of(certificate: Certificate | None) -> KeySpec | None:
-    """The kind of a certificate's key; None where there is none that we know."""
+def spec_of(certificate: Certificate | None, key: StoredKey | None = None) -> KeySpec | None:
+    """The kind of a certificate's key, not read where it is `key`; None where there is none that we know."""
+    if certificate is not None and key is not None and certificate.public_key_info == key.public_key_info:
+        return key.spec
     try:
         return key_spec_of(certificate.public_key_info) if certificate else None
     except Malformed:
@@ -135,15 +138,23 @@ def spec_of(certificate: Certificate | None) -> KeySpec | None:
 
 
 def answered_result(
-    name: str, verb: Verb, outcome: Outcome, status: Status | None, certificate: Certificate | None
+    name: str,
+    verb: Verb,
+    outcome: Outcome,
+    status: Status | None,
+    certificate: Certificate | None,
+    key: StoredKey | None = None,
 ) -> Result:
-    """The Result of an item that an authority was asked about: what it said (`status`), and what came of it."""
+    """The Result of an item that an authority was asked about: what it said (`status`), and what came of it.
+
+    `key` is the one that was to be certified, where it is at hand.
+    """
     return Result(
         name=name,
         operation=verb.value,
         outcome=outcome,
         certificate=summary_of(certificate),
-        key_spec=spec_of(certificate),
+        key_spec=spec_of(certificate, key),
         pki_status=status.status if status else None,
         fail_info=status.fail_info if status else (),
         status_text=status.text if status else "",

@@ -5,7 +5,7 @@ What a signature is, and how one is judged, is in signing.py.
 
 from __future__ import annotations
 
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, mldsa, padding, rsa
 
@@ -62,8 +62,8 @@ class PrivateKeySigner:
     def __init__(self, key: PrivateKey, choice: SignatureChoice = SignatureChoice()) -> None:
         self._key = key
         self._pss = choice.pss
-        self._digest = _digest_for(key, choice)
-        self.algorithm = _algorithm_for(key, self._digest, pss=choice.pss)
+        curve = key.curve.name if isinstance(key, ec.EllipticCurvePrivateKey) else ""
+        self._digest, self.algorithm = _way(type(key), curve, choice)
 
     def __repr__(self) -> str:
         return f"<PrivateKeySigner {self.algorithm.algorithm}>"
@@ -89,37 +89,43 @@ class PrivateKeySigner:
         return padding.PSS(padding.MGF1(digest), digest.digest_size) if self._pss else padding.PKCS1v15()
 
 
-def _digest_for(key: PrivateKey, choice: SignatureChoice) -> str:
+@lru_cache(maxsize=64)
+def _way(kind: type[PrivateKey], curve: str, choice: SignatureChoice) -> tuple[str, AlgorithmIdentifier]:
+    """The hash and the algorithm with which keys of a kind, and on a curve, sign where that is chosen."""
+    digest = _digest_for(kind, curve, choice)
+    return digest, _algorithm_for(kind, digest, pss=choice.pss)
+
+
+def _digest_for(kind: type[PrivateKey], curve: str, choice: SignatureChoice) -> str:
     """The hash to sign with: the one asked for, else that of the curve, else SHA-256; none for EdDSA and ML-DSA."""
-    if choice.pss and not isinstance(key, rsa.RSAPrivateKey):
+    if choice.pss and not issubclass(kind, rsa.RSAPrivateKey):
         raise ValueError("RSASSA-PSS needs an RSA key")
-    if not isinstance(key, _Hashing):
+    if not issubclass(kind, _Hashing):
         if choice.digest:
             raise ValueError("this kind of key signs without a hash of our choice")
         return ""
-    if choice.digest and choice.digest not in _digests(key):
-        raise ValueError(f"this kind of key does not sign with {choice.digest}: one of {', '.join(_digests(key))}")
-    curve = key.curve.name if isinstance(key, ec.EllipticCurvePrivateKey) else ""
+    if choice.digest and choice.digest not in _digests(kind):
+        raise ValueError(f"this kind of key does not sign with {choice.digest}: one of {', '.join(_digests(kind))}")
     return choice.digest or _CURVE_HASHES.get(curve, _DEFAULT_HASH)
 
 
-def _digests(key: PrivateKey) -> tuple[str, ...]:
+def _digests(kind: type[PrivateKey]) -> tuple[str, ...]:
     """The hashes that a kind of key can sign with; SHA-1 only if asked for by name (CMP v1)."""
-    if isinstance(key, rsa.RSAPrivateKey):
+    if issubclass(kind, rsa.RSAPrivateKey):
         return tuple(RSA_SIGNATURES.values())
-    return tuple((DSA_SIGNATURES if isinstance(key, dsa.DSAPrivateKey) else ECDSA_SIGNATURES).values())
+    return tuple((DSA_SIGNATURES if issubclass(kind, dsa.DSAPrivateKey) else ECDSA_SIGNATURES).values())
 
 
-def _algorithm_for(key: PrivateKey, digest: str, *, pss: bool) -> AlgorithmIdentifier:
-    if isinstance(key, ec.EllipticCurvePrivateKey):
+def _algorithm_for(kind: type[PrivateKey], digest: str, *, pss: bool) -> AlgorithmIdentifier:
+    if issubclass(kind, ec.EllipticCurvePrivateKey):
         return AlgorithmIdentifier(algorithm=_oid(ECDSA_SIGNATURES, digest))
-    if isinstance(key, rsa.RSAPrivateKey):
+    if issubclass(kind, rsa.RSAPrivateKey):
         return _pss_algorithm(digest) if pss else _rsa_algorithm(digest)
-    if isinstance(key, dsa.DSAPrivateKey):
+    if issubclass(kind, dsa.DSAPrivateKey):
         return AlgorithmIdentifier(algorithm=_oid(DSA_SIGNATURES, digest))
-    if isinstance(key, ed25519.Ed25519PrivateKey | ed448.Ed448PrivateKey):
-        return AlgorithmIdentifier(algorithm=ED25519 if isinstance(key, ed25519.Ed25519PrivateKey) else ED448)
-    oid = next(oid for oid, (private, _) in ML_DSA.items() if isinstance(key, private))
+    if issubclass(kind, ed25519.Ed25519PrivateKey | ed448.Ed448PrivateKey):
+        return AlgorithmIdentifier(algorithm=ED25519 if issubclass(kind, ed25519.Ed25519PrivateKey) else ED448)
+    oid = next(oid for oid, (private, _) in ML_DSA.items() if issubclass(kind, private))
     return AlgorithmIdentifier(algorithm=oid)
 
 

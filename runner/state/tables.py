@@ -127,10 +127,15 @@ def stored(value: Held | Open) -> tuple[object, ...]:
     return tuple(row)
 
 
-@lru_cache(maxsize=64)
 def moment_text(moment: datetime) -> str:
-    """A moment as text: ISO 8601, in UTC. A row and the word of its transition have the same."""
-    return (moment if moment.tzinfo is UTC else moment.astimezone(UTC)).isoformat()
+    """A moment as text: ISO 8601, in UTC."""
+    return _iso_text(moment if moment.tzinfo is UTC else moment.astimezone(UTC))
+
+
+@lru_cache(maxsize=64)
+def _iso_text(moment: datetime) -> str:
+    """A row and the word of its transition have the same moment."""
+    return moment.isoformat()
 
 
 def load_inventory(db: sqlite3.Connection) -> Inventory:
