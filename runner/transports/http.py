@@ -64,6 +64,7 @@ class HttpTransport:
         settings: HttpSettings | None = None,
     ) -> None:
         self._endpoint = endpoint
+        self._peer = str(endpoint)
         self._both = f"Host: {endpoint.authority}\r\n{_ABOUT_US}"
         self._reach = reach
         self._settings = settings or HttpSettings()
@@ -97,7 +98,7 @@ class HttpTransport:
             answer = await self._once(body, media_type, operation, deadline)
         if self._reach.witness is not unseen:
             self._testify(answer)
-        return cmp_body(answer, peer=str(self._endpoint), now=self._clock.now())
+        return cmp_body(answer, peer=self._peer, now=self._clock.now())
 
     def _testify(self, answer: HttpAnswer) -> None:
         self._reach.witness("HTTP", f"status {answer.status}")
@@ -107,7 +108,7 @@ class HttpTransport:
     async def _once(self, body: bytes, media_type: str, operation: str, deadline: float) -> HttpAnswer:
         connection = self._awake() or await self._dialled()
         try:
-            answer = await self._answered(connection, self._request(connection, body, media_type, operation), deadline)
+            answer = await self._answered(connection, self._request(connection, body, media_type, operation, deadline))
         except BaseException:  # cancellation, too: what may still arrive must not be read as another answer
             connection.abort()
             raise
@@ -130,15 +131,14 @@ class HttpTransport:
         return None
 
     async def _dialled(self) -> HttpConnection:
-        return HttpConnection(str(self._endpoint), await dial(self._endpoint, self._reach, forwards=True))
+        return HttpConnection(self._peer, await dial(self._endpoint, self._reach, forwards=True))
 
-    async def _answered(self, connection: HttpConnection, request: HttpRequest, deadline: float) -> HttpAnswer:
+    async def _answered(self, connection: HttpConnection, request: HttpRequest) -> HttpAnswer:
         try:
-            async with asyncio.timeout_at(deadline):
-                return await connection.exchange(request)
+            return await connection.exchange(request)
         except TimeoutError as error:
             raise Unanswered(
-                f"{self._endpoint} gave no complete answer within {self._reach.timeout:g} s",
+                f"{self._peer} gave no complete answer within {self._reach.timeout:g} s",
                 why="its answer began and did not end" if connection.heard else "it said nothing",
                 next_step="the same request is repeated; if this lasts, raise `timeout:` or ask the CA's operator",
                 cause="slow" if connection.heard else "silent",
@@ -154,7 +154,9 @@ class HttpTransport:
             refusal = await unwelcome(self._endpoint, self._reach)
         return refusal or connection.unanswered()
 
-    def _request(self, connection: HttpConnection, body: bytes, media_type: str, operation: str) -> HttpRequest:
+    def _request(
+        self, connection: HttpConnection, body: bytes, media_type: str, operation: str, until: float
+    ) -> HttpRequest:
         endpoint, settings = self._endpoint, self._settings
         target = labelled(endpoint.target, operation) if settings.labels else endpoint.target
         if connection.forwarder is not None or settings.absolute_uri:
@@ -169,7 +171,7 @@ class HttpTransport:
         if not self._reuses:
             lines.append("Connection: close")
         octets = "\r\n".join((*lines, "", "")).encode("ascii") + body
-        return HttpRequest(octets, self._reach.max_answer, self._reach.first_octet)
+        return HttpRequest(octets, self._reach.max_answer, until, self._reach.first_octet)
 
     def _logins(self, connection: HttpConnection) -> list[tuple[str, str]]:
         """The server's login once it asked for one, the proxy's at once."""

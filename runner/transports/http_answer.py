@@ -23,6 +23,8 @@ _FIELD = regex(
 )
 _LENGTH = regex(rb"[0-9]{1,20}")
 _CHUNK = regex(rb"([0-9A-Fa-f]{1,16})[ \t]*(?:;[\t\x20-\x7e\x80-\xff]*)?")
+_EMPTY_LINE = regex(rb"\n\r?\n")
+"""The end of a line and an empty one; a lone LF ends a line, too (RFC 9112 §2.2)."""
 _INTERIM, _SWITCHING = range(100, 200), 101
 _NO_BODY = frozenset({204, 304})
 
@@ -43,7 +45,7 @@ class AnswerReader:
 
     def __init__(self, limit: int) -> None:
         self.status: int | None = None
-        self.fields: Mapping[bytes, bytes] = {}
+        self.fields: Mapping[str, str] = {}
         self.complete = False
         self.keeps = False
         """Whether the peer lets the connection be used again, and showed where its answer ends."""
@@ -82,45 +84,32 @@ class AnswerReader:
         if octets is None:
             return False
         head = _read_head(octets)
-        if head.status in _INTERIM:
-            if head.status == _SWITCHING:
-                raise BrokenAnswerError("it goes on in another protocol")
-            return True
-        self.status, self.fields = head.status, head.fields
-        self._step = self._framing(head.version)
+        if head is not None:
+            self.status, self.fields, body = head
+            _, self.framed, self._left, self.keeps = body
+            self._bounded(self._left)
+            self._step = self._first_step(body)
         return True
 
-    def _up_to_empty_line(self) -> bytes | None:
-        """The octets up to an empty line, both taken away; a lone LF ends a line, too (RFC 9112 §2.2)."""
-        octets = self._octets
-        ends = [(at, size) for mark, size in ((b"\n\r\n", 3), (b"\n\n", 2)) if (at := octets.find(mark)) >= 0]
-        at, size = min(ends, default=(len(octets), 0))
-        self._heads += at if ends else 0
-        if self._heads > LONGEST_HEAD or (not ends and self._heads + at > LONGEST_HEAD):
-            raise BrokenAnswerError("its head is too long")
-        if not ends:
-            return None
-        head = bytes(octets[:at])
-        del octets[: at + size]
-        return head
-
-    def _framing(self, version: tuple[int, int]) -> Callable[[AnswerReader], bool]:
-        """How the body ends (RFC 9112 §6.3), and whether the connection may live on (§9.3)."""
-        length, chunked = _length(self.fields), _is_chunked(self.fields)
-        options = _list(self.fields, b"connection")
-        self.keeps = b"close" not in options
-        if version < (1, 1):  # an old peer announces it, and must tell the length
-            self.keeps = self.keeps and b"keep-alive" in options and length is not None
-        self.framed = chunked or length is not None or self.status in _NO_BODY
-        if chunked and self.status not in _NO_BODY:
-            self.keeps = self.keeps and length is None  # RFC 9112 §6.1: somebody on the way may have read it otherwise
+    @staticmethod
+    def _first_step(body: _Body) -> Callable[[AnswerReader], bool]:
+        if body.chunked:
             return AnswerReader._chunk
-        if self.framed:
-            self._left = 0 if self.status in _NO_BODY else length or 0
-            self._bounded(self._left)
-            return AnswerReader._counted
-        self.keeps = False
-        return AnswerReader._unbounded
+        return AnswerReader._counted if body.framed else AnswerReader._unbounded
+
+    def _up_to_empty_line(self) -> bytes | None:
+        """The octets up to an empty line, both taken away."""
+        octets = self._octets
+        found = _EMPTY_LINE.search(octets)
+        at = found.start() if found else len(octets)
+        if self._heads + at > LONGEST_HEAD:
+            raise BrokenAnswerError("its head is too long")
+        if found is None:
+            return None
+        self._heads += at
+        head = bytes(octets[:at])
+        del octets[: found.end()]
+        return head
 
     def _bounded(self, more: int) -> None:
         if len(self._body) + more > self._limit:
@@ -188,20 +177,50 @@ class AnswerReader:
         return bool(line)
 
 
+class _Body(NamedTuple):
+    """How a body ends, and whether the connection may live on. `length`: its octets, where it is counted."""
+
+    chunked: bool
+    framed: bool
+    length: int
+    keeps: bool
+
+
 class _Head(NamedTuple):
-    version: tuple[int, int]
     status: int
-    fields: Mapping[bytes, bytes]
+    fields: Mapping[str, str]
+    body: _Body
 
 
 @lru_cache(maxsize=64)
-def _read_head(octets: bytes) -> _Head:
-    """What a head says, line by line. Within a second a server says the same again and again."""
+def _read_head(octets: bytes) -> _Head | None:
+    """What a head says, line by line; None where another follows. Within a second a server says the same again."""
     first, *rest = (line.removesuffix(b"\r") for line in octets.split(b"\n"))
     start = _STATUS.fullmatch(first)
     if start is None:
         raise BrokenAnswerError("no status line")
-    return _Head((int(start[1]), int(start[2])), int(start[3]), _fields(rest))
+    status, fields = int(start[3]), _fields(rest)
+    if status == _SWITCHING:
+        raise BrokenAnswerError("it goes on in another protocol")
+    if status in _INTERIM:
+        return None
+    said = {name.decode("latin-1"): value.decode("latin-1") for name, value in fields.items()}
+    return _Head(status, said, _body((int(start[1]), int(start[2])), status, fields))
+
+
+def _body(version: tuple[int, int], status: int, fields: Mapping[bytes, bytes]) -> _Body:
+    """How the body ends (RFC 9112 §6.3), and whether the connection may live on (§9.3)."""
+    length, chunked = _length(fields), _is_chunked(fields)
+    options = _list(fields, b"connection")
+    keeps = b"close" not in options
+    if version < (1, 1):  # an old peer announces it, and must tell the length
+        keeps = keeps and b"keep-alive" in options and length is not None
+    if status in _NO_BODY:
+        chunked, length = False, 0
+    if chunked:  # RFC 9112 §6.1: where there is a length, too, somebody on the way may have read it otherwise
+        keeps = keeps and length is None
+    framed = chunked or length is not None
+    return _Body(chunked, framed, 0 if chunked else length or 0, keeps and framed)
 
 
 def _fields(lines: list[bytes]) -> dict[bytes, bytes]:

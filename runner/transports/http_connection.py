@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import selectors
+from math import inf
 from typing import TYPE_CHECKING
 
 from runner.errors import NotCmp, Unanswered
@@ -31,10 +32,14 @@ _Selector: type[selectors.BaseSelector] = getattr(selectors, "PollSelector", sel
 
 @frozen
 class HttpRequest:
-    """A POST: all its octets. `limit`: octets of the largest answer; `first_octet`: seconds until it must begin."""
+    """A POST: all its octets. `limit`: octets of the largest answer.
+
+    `until`: the moment of the loop's clock when it must be whole; `first_octet`: seconds until it must begin.
+    """
 
     octets: bytes
     limit: int
+    until: float
     first_octet: float | None = None
     """None: as long as it takes."""
 
@@ -58,8 +63,12 @@ class HttpConnection:
         """Seconds of idleness before the exchange that is under way."""
 
     async def exchange(self, request: HttpRequest) -> HttpAnswer:
-        """One request, one answer; the request leaves in one write. Raises SilenceError, Unanswered, NotCmp."""
+        """One request, one answer; the request leaves in one write.
+
+        Raises SilenceError, Unanswered, NotCmp, and TimeoutError where the time is up.
+        """
         self._heard = self._keeps = False
+        self._reader.allow(request.until)
         # Never drained: the request is in memory anyway, and a peer may answer before it has read all of it.
         self._writer.write(request.octets)
         answer = AnswerReader(request.limit)
@@ -79,6 +88,7 @@ class HttpConnection:
             return _http_answer(answer, b"")
         if not answer.framed and missing_octets(answer.body):
             raise self.unanswered()
+        self._reader.allow(inf)
         self._keeps = answer.keeps
         return _http_answer(answer, answer.body)
 
@@ -88,9 +98,11 @@ class HttpConnection:
             await self._more(answer)
             return
         try:
-            async with asyncio.timeout(first_octet):
+            async with asyncio.timeout(first_octet) as patience:
                 await self._more(answer)
         except TimeoutError as error:
+            if not patience.expired():
+                raise
             raise Unanswered(
                 f"{self._peer} did not begin to answer within {first_octet:g} s",
                 why="it took the request and said nothing",
@@ -180,17 +192,17 @@ def _said_enough(answer: AnswerReader) -> bool:
 
     A server that refuses without reading our request resets the connection, and its words are lost on the way.
     """
-    return (answer.status or 0) >= _REFUSALS and b"pkixcmp" not in answer.fields.get(b"content-type", b"")
+    return (answer.status or 0) >= _REFUSALS and "pkixcmp" not in answer.fields.get("content-type", "")
 
 
 def _http_answer(answer: AnswerReader, body: bytes) -> HttpAnswer:
-    fields = {name: value.decode("latin-1") for name, value in answer.fields.items()}
+    said = answer.fields.get
     return HttpAnswer(
         status=answer.status or 0,
-        content_type=fields.get(b"content-type", ""),
-        location=fields.get(b"location", ""),
-        retry_after=fields.get(b"retry-after", ""),
+        content_type=said("content-type", ""),
+        location=said("location", ""),
+        retry_after=said("retry-after", ""),
         body=body,
-        challenge=fields.get(b"www-authenticate", ""),
-        date=fields.get(b"date", ""),
+        challenge=said("www-authenticate", ""),
+        date=said("date", ""),
     )

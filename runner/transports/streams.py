@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import socket
 from itertools import chain, zip_longest
+from math import inf
 from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
@@ -27,9 +28,37 @@ _PROBES = 3
 
 
 class Reader(asyncio.StreamReader):
-    """A stream that remembers whether anything came since somebody last cleared `stirred`: octets, an end, a fault."""
+    """A stream that remembers whether anything came since somebody last cleared `stirred`: octets, an end, a fault.
+
+    It has one timer for all that is read from it, which looks at `until` when it rings: most is read long before.
+    """
 
     stirred = False
+    _until = inf
+    _timer: asyncio.TimerHandle | None = None
+
+    def allow(self, until: float) -> None:
+        """From the moment `until` of the loop's clock on, whoever reads meets TimeoutError; inf: nobody does."""
+        self._until = until
+        if until < inf and (self._timer is None or self._timer.when() > until):
+            self._set_timer()
+
+    def _set_timer(self) -> None:
+        self._stop_timer()
+        self._timer = asyncio.get_running_loop().call_at(self._until, self._ring)
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _ring(self) -> None:
+        """The time is up, or it was that of an exchange which has long ended."""
+        self._stop_timer()
+        if self._until <= asyncio.get_running_loop().time():
+            self.set_exception(TimeoutError())
+        elif self._until < inf:
+            self._set_timer()
 
     @property
     def holds_octets(self) -> bool:
@@ -44,11 +73,13 @@ class Reader(asyncio.StreamReader):
     def feed_eof(self) -> None:
         """The peer's end came (asyncio calls this)."""
         self.stirred = True
+        self._stop_timer()
         super().feed_eof()
 
     def set_exception(self, exc: Exception) -> None:
         """The connection broke (asyncio calls this)."""
         self.stirred = True
+        self._stop_timer()
         super().set_exception(exc)
 
 

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from runner.transports import http_answer
 from runner.transports.http_answer import LONGEST_HEAD, AnswerReader, BrokenAnswerError, TooLargeError
 
 LIMIT = 200
@@ -175,3 +176,11 @@ def test_an_answer_that_was_read_goes_without_a_collection_of_garbage(octets):
     gone = weakref.ref(answer)
     del answer
     assert gone() is None
+
+
+def test_a_head_that_comes_again_is_not_read_again(monkeypatch):
+    heads, real = [], http_answer._body
+    monkeypatch.setattr(http_answer, "_body", lambda *said: (heads.append(said), real(*said))[1])
+    for body in (b"one", b"two"):
+        assert read(b"HTTP/1.1 200 OK\r\nX-Once: 1\r\nContent-Length: 3\r\n\r\n" + body) == (200, body, True)
+    assert len(heads) == 1

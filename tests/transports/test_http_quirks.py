@@ -72,6 +72,15 @@ def test_an_answer_has_to_begin_in_time(peer, outcomes):
     assert "did not begin to answer within 0.05 s" in problem.what
 
 
+def test_the_shorter_of_two_time_limits_is_the_one_that_is_told(peer, outcomes):
+    async def silent(talk):
+        await talk.request()
+        await talk.client_left()
+
+    [problem] = outcomes(peer(silent), first_octet=5, timeout=0.05)
+    assert "gave no complete answer within 0.05 s" in problem.what
+
+
 def test_once_begun_an_answer_may_take_longer_than_its_first_octet(peer, outcomes):
     import asyncio
 
