@@ -18,10 +18,10 @@ from types import FunctionType
 from typing import TYPE_CHECKING, Any, TypeVar, dataclass_transform, overload
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from types import CodeType
 
-__all__ = ["compiled", "frozen", "replace", "twin_of"]
+__all__ = ["compiled", "frozen", "mutable", "replace", "twin_of"]
 
 T = TypeVar("T")
 _FIELD: Any = dataclasses._FIELD  # type: ignore[attr-defined]  # noqa: SLF001 - what tells fields from other kinds
@@ -42,11 +42,19 @@ def frozen(cls: type[T] | None = None, /, *, kw_only: bool = False) -> type[T] |
     What the class itself defines (`__repr__`, `__eq__`, `__hash__`, …) stays.
     """
     if cls is None:
-        return lambda cls: _frozen(cls, kw_only=kw_only)
-    return _frozen(cls, kw_only=kw_only)
+        return lambda cls: _defined(cls, _initializer, _FROZEN, kw_only=kw_only)
+    return _defined(cls, _initializer, _FROZEN, kw_only=kw_only)
 
 
-def _frozen(cls: type[T], *, kw_only: bool) -> type[T]:
+@dataclass_transform(field_specifiers=(field,))
+def mutable(cls: type[T]) -> type[T]:
+    """Make a class a dataclass with slots whose attributes may be set: `dataclass(slots=True)`, made as quickly."""
+    return _defined(cls, _plain_initializer, _MUTABLE, kw_only=False)
+
+
+def _defined(
+    cls: type[T], initializer: Callable[[Any], Callable[..., None]], methods: Mapping[str, Any], *, kw_only: bool
+) -> type[T]:
     space = {name: value for name, value in cls.__dict__.items() if name not in ("__dict__", "__weakref__")}
     known = _inherited(cls)
     own = {name: _field(cls, name, space.pop(name, MISSING), kw_only=kw_only) for name in cls.__annotations__}
@@ -57,7 +65,7 @@ def _frozen(cls: type[T], *, kw_only: bool) -> type[T]:
     row = _row_of([each.name for each in known.values() if each.compare])
 
     def __init__(self: Any, *args: Any, **values: Any) -> None:  # noqa: N807
-        made.__init__ = _initializer(made)
+        made.__init__ = initializer(made)
         made.__init__(self, *args, **values)
 
     def __eq__(self: Any, other: object) -> bool:  # noqa: N807
@@ -66,7 +74,7 @@ def _frozen(cls: type[T], *, kw_only: bool) -> type[T]:
     def __hash__(self: Any) -> int:  # noqa: N807
         return hash(row(self))
 
-    space = {"__init__": __init__, "__eq__": __eq__, "__hash__": __hash__, **_ALIKE, **space}
+    space = {"__init__": __init__, "__eq__": __eq__, "__hash__": __hash__, **methods, **space}
     made: Any = type(cls)(cls.__name__, cls.__bases__, space)  # type: ignore[misc]  # its metaclass
     made.__qualname__ = cls.__qualname__
     return made  # type: ignore[no-any-return]
@@ -86,6 +94,8 @@ def _field(cls: type, name: str, given: Any, *, kw_only: bool) -> Field[Any]:
     if "ClassVar" in annotation or type(given).__hash__ is None:
         raise TypeError(f"{cls.__name__}.{name} is no field: it belongs to the class, or its default can be changed")
     made: Any = given if isinstance(given, Field) else field(default=given)
+    if not made.init or hasattr(cls, "__post_init__"):
+        raise TypeError(f"{cls.__name__} is to be filled by more than its parameters: that is for dataclass")
     made.name, made.type, made._field_type = name, annotation, _FIELD  # noqa: SLF001 - as dataclass does
     made.kw_only = kw_only if made.kw_only is MISSING else made.kw_only
     return made  # type: ignore[no-any-return]
@@ -145,32 +155,41 @@ def _filler(cls: type, given: Sequence[str], kept: Sequence[str]) -> Callable[..
     return made
 
 
-_ALIKE = {
+_FROZEN = {
     "__repr__": _shown,
     "__setattr__": _not_set,
     "__delattr__": _not_deleted,
     "__reduce__": _reduced,
 }
+_MUTABLE = {"__repr__": _shown, "__hash__": None}
 """The methods that are the same for every class."""
 
 
 def _initializer(cls: Any) -> Callable[..., None]:
-    """The `__init__` of a class, written out: the parameters in the order of the fields, those by name alone last."""
+    """The `__init__` of a frozen class."""
+    known = {"become": _BECOME, "twin": twin_of(cls), "cls": cls}
+    return _filling(cls, "become(self, twin)", "self.__class__ = cls", known)
+
+
+def _plain_initializer(cls: Any) -> Callable[..., None]:
+    """The `__init__` of a class whose attributes may be set."""
+    return _filling(cls, "", "", {})
+
+
+def _filling(cls: Any, before: str, after: str, known: dict[str, Any]) -> Callable[..., None]:
+    """An `__init__`, written out: the parameters in the order of the fields, those by name alone last."""
     placed = [each for each in fields(cls) if not each.kw_only]
     named = [each for each in fields(cls) if each.kw_only]
     own = [f"name{number}" for number in range(len(placed) + len(named))]
-    known = {"become": _BECOME, "twin": twin_of(cls), "cls": cls, "MISSING": MISSING}
-    lines = ["become(self, twin)"]
+    known["MISSING"], lines = MISSING, [before]
     for name, each in zip(own, (*placed, *named), strict=True):
         made_anew = each.default_factory is not MISSING
-        lines.append(
-            f"self.{name} = new_{name}() if {name} is MISSING else {name}" if made_anew else f"self.{name} = {name}"
-        )
+        value = f"new_{name}() if {name} is MISSING else {name}" if made_anew else name
+        lines.append(f"self.{name} = {value}")
         known[f"new_{name}"] = each.default_factory
     by_name = ["*", *own[len(placed) :]] if named else []
     parameters = ["self", *own[: len(placed)], *by_name]
-    lines.append("self.__class__ = cls")
-    made: Any = compiled("__init__", parameters, lines, known, [each.name for each in (*placed, *named)])
+    made: Any = compiled("__init__", parameters, [*lines, after], known, [each.name for each in (*placed, *named)])
     made.__defaults__ = _defaults(cls, placed)
     made.__kwdefaults__ = {each.name: each.default for each in named if _may_be_left_out(each)}
     made.__qualname__ = f"{cls.__qualname__}.__init__"

@@ -10,7 +10,7 @@ from typing import ClassVar, Generic, TypeVar
 
 import pytest
 
-from runner.values import frozen, replace
+from runner.values import frozen, mutable, replace
 
 T = TypeVar("T")
 
@@ -198,3 +198,39 @@ def test_classes_with_as_many_fields_are_not_mixed_up():
     assert replace(Right(2), value="r") == Right(2, "r")
     with pytest.raises(TypeError, match="'b'"):
         Right()
+
+
+@pytest.mark.parametrize("more", [{"__post_init__": print}, {"later": field(init=False)}])
+def test_what_is_filled_by_more_than_its_parameters_is_a_mistake(more):
+    with pytest.raises(TypeError, match="Filled is to be filled"):
+        frozen(type("Filled", (), {"__annotations__": {"x": "int", "later": "int"}, "x": 1, **more}))
+
+
+@mutable
+class Basket:
+    owner: str
+    things: list[str] = field(default_factory=list)
+    secret: str = field(default="", repr=False, compare=False)
+
+
+@dataclass(slots=True)
+class SlowBasket:
+    owner: str
+    things: list[str] = field(default_factory=list)
+    secret: str = field(default="", repr=False, compare=False)
+
+
+def test_what_may_be_changed_is_what_dataclasses_make():
+    made, wanted = Basket("me"), SlowBasket("me")
+    for each in (made, wanted):
+        each.things.append("egg")
+        each.owner = "you"
+        each.secret = "hush"
+        with pytest.raises(AttributeError):
+            each.more = 1
+        with pytest.raises(TypeError, match="unhashable"):
+            hash(each)
+    assert dataclasses.asdict(made) == dataclasses.asdict(wanted)
+    assert repr(made) == repr(wanted).replace("Slow", "")
+    assert made == Basket("you", ["egg"]) != Basket("you")
+    assert Basket("you").things == []

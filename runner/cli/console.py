@@ -14,11 +14,11 @@ import os
 import shutil
 import sys
 import warnings
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from runner.errors import BadInput, Diagnostic, Severity
 from runner.report.sanitise import clean
+from runner.values import mutable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -33,7 +33,7 @@ _PLAIN_WIDTH = 120
 """The width of text that no terminal shows, where COLUMNS does not say otherwise."""
 
 
-@dataclass(slots=True)
+@mutable
 class _Voice:
     """How things are said on stderr. `quiet`: warnings and errors alone. `json`: an object a line, for programs."""
 

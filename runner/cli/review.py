@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
 from runner.cli import console
 from runner.errors import BadInput
+from runner.values import mutable
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from runner.pki.certificates import Certificate
 
 
-@dataclass(slots=True)
+@mutable
 class Reviewer:
     """Shows certificates; `accepts_all` (-y) asks nobody."""
 

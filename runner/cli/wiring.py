@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,7 +26,7 @@ from runner.plan.needs import makers_of
 from runner.plan.steps import Verb
 from runner.state.folder import STATE_FOLDER
 from runner.system import SystemClock, SystemEntropy
-from runner.values import replace
+from runner.values import mutable, replace
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -48,7 +48,7 @@ RUN_ID = 6
 """Octets of a run's id."""
 
 
-@dataclass(slots=True)
+@mutable
 class Workshop:
     """The means of an apply: opened in two steps, so that bad input is found before anything is written."""
 

@@ -7,7 +7,7 @@ ready-made Access.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field, fields
+from dataclasses import field, fields
 from typing import TYPE_CHECKING
 
 from runner.asn1.x509 import NULL_DN
@@ -31,7 +31,7 @@ from runner.pki.guessing import is_guessable
 from runner.pki.macs import AgreedSecret, SharedSecret
 from runner.pki.names import directory_name
 from runner.pki.signers import SignatureChoice
-from runner.values import frozen, replace
+from runner.values import frozen, mutable, replace
 
 if TYPE_CHECKING:
     from runner.ambient import Entropy
@@ -93,7 +93,7 @@ def _kem_certificate(authority: Authority) -> Certificate | None:
     return certificate
 
 
-@dataclass(slots=True)
+@mutable
 class Keyring:
     """Credentials, each read once: a shared secret keeps its salt and derived keys for the whole run."""
 

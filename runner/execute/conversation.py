@@ -8,7 +8,7 @@ ending means is in endings.py. A pollReq that is out is SENT with a moment (`che
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -34,7 +34,7 @@ from runner.execute.patience import count_poll, no_longer, tired
 from runner.execute.results import Failure
 from runner.manifest.polling import USUAL
 from runner.state.inventory import Stage
-from runner.values import replace
+from runner.values import mutable, replace
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from runner.manifest.polling import Polling
 
 
-@dataclass(slots=True)
+@mutable
 class Conversation:
     """One transaction and what it needs.
 

@@ -7,12 +7,11 @@ conversation.py. How many messages are out at once is found by trial, below the 
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from runner.errors import Busy, NotSent, Unanswered
 from runner.execute.places import Places
-from runner.values import replace
+from runner.values import mutable, replace
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -31,7 +30,7 @@ LONGEST_ASKED = 120.0
 """Seconds. A peer that asks us to stay away for longer is left alone for this run."""
 
 
-@dataclass(slots=True)
+@mutable
 class Tally:
     """What one item has put on the wire. `doubt`: a request may have been processed though no answer came."""
 

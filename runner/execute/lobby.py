@@ -8,7 +8,7 @@ another process left in the middle of a shared transaction find each other again
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -19,7 +19,7 @@ from runner.execute.agreeing import agreed, agrees, rebound
 from runner.execute.conversation import Conversation
 from runner.execute.members import Member, Standing
 from runner.execute.record import dialogue_of, with_secrets
-from runner.values import frozen, replace
+from runner.values import frozen, mutable, replace
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Hashable
@@ -59,7 +59,7 @@ class Told:
     messages: int
 
 
-@dataclass(slots=True)
+@mutable
 class _Party:
     """Those who have come for one message."""
 

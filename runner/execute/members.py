@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any
 
 from runner.cmp.dialogue import Offered, Send, State, Wait
@@ -12,7 +12,7 @@ from runner.errors import BadCertificate, ProtocolError
 from runner.execute.endings import Unsure
 from runner.execute.results import Failure
 from runner.state.inventory import Stage
-from runner.values import frozen, replace
+from runner.values import frozen, mutable, replace
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -26,7 +26,7 @@ SHORTEST_WAIT = 1
 """Seconds between a pollReq and the next, where the CA goes on to say `waiting` and not how long."""
 
 
-@dataclass(slots=True)
+@mutable
 class Member:
     """One item's part in a transaction. `change(stage, dialogue, check_after, reference)` is what the journal is told.
 

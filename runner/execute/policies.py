@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
 from runner.errors import SecretError
@@ -17,6 +17,7 @@ from runner.ra.cases import Policy
 from runner.ra.record import from_record
 from runner.ra.requesters import MAX_ITERATIONS, Trust
 from runner.ra.rules import KeyRules, Rules
+from runner.values import mutable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -32,7 +33,7 @@ MOST_SECRETS = 100_000
 _COMMENT = b"#"
 
 
-@dataclass(slots=True)
+@mutable
 class Standing:
     """A tunnel's policy, and the holders of secrets that have had their one request."""
 

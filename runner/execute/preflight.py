@@ -7,7 +7,7 @@ make is not missed here.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,6 +23,7 @@ from runner.manifest.tunnel import TunnelRequest
 from runner.plan.case import key_url_of
 from runner.plan.needs import makers_of
 from runner.plan.steps import Verb
+from runner.values import mutable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
 _AT_WORK = frozenset(Verb) - {Verb.KEEP, Verb.BLOCKED, Verb.REINSTALL, Verb.ADOPT, Verb.FORGET}
 
 
-@dataclass(slots=True)
+@mutable
 class Findings:
     """What stands in the way, each thing once."""
 

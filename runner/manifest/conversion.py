@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
 from runner.errors import BadInput
 from runner.pki.keyurls import parse_key_url
-from runner.values import replace
+from runner.values import mutable, replace
 
 if TYPE_CHECKING:
     from runner.manifest.oldline import OldLine
 
 
-@dataclass(slots=True)
+@mutable
 class Conversion:
     """A manifest as it grows: `secrets` says which variables are needed for what, `notes` what else is to be said."""
 

@@ -6,7 +6,7 @@ and not again at everything that refers to it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
 from runner.manifest.credentialing import read_credential, read_login
@@ -21,6 +21,7 @@ from runner.manifest.shared import extended
 from runner.manifest.templates import check_template
 from runner.manifest.wishing import read_asking
 from runner.pki.keyspecs import KeySpec, parse_key_spec
+from runner.values import mutable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from runner.manifest.parts import Part
 
 
-@dataclass(slots=True)
+@mutable
 class Declared:
     """What items may refer to, by name; None stands for a declaration that cannot be read."""
 

@@ -7,12 +7,13 @@ Building values from the events is left to runner.manifest.source.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
 import yaml
 
 from runner.errors import BadInput, Diagnostic, Place
+from runner.values import mutable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,7 +51,7 @@ def node_events(file: str, text: str) -> Iterator[yaml.Event]:
         raise _syntax_error(file, text, problem) from None  # a YAMLError quotes the file
 
 
-@dataclass(slots=True)
+@mutable
 class _Recording:
     """The events of an anchored node, while they pass."""
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import glob
 import os
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +17,7 @@ from runner.manifest.parts import Part
 from runner.manifest.paths import absolute, is_below, is_file
 from runner.manifest.schema import check_schema, is_manifest
 from runner.manifest.source import MAX_SIZE, Source, read_sources
+from runner.values import mutable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 _WILD = ("*", "?", "[")
 
 
-@dataclass(slots=True)
+@mutable
 class Gathering:
     """The sources so far. `base`: where relative paths of all files start, where somebody says so (-C)."""
 

@@ -6,10 +6,11 @@ It only collects; what is a finding is decided where the manifest is read.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
 from runner.errors import Diagnostic, Place, Severity
+from runner.values import mutable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -19,7 +20,7 @@ _MOST_AT_ONE_PLACE = 3
 _NOWHERE = Place("", 0, 0)
 
 
-@dataclass(slots=True)
+@mutable
 class Ledger:
     """Collects. `partial` is set where an entry is too broken to say its name or what it produces."""
 

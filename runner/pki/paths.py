@@ -7,7 +7,6 @@ Revocation is left to others. Failures tell the most specific reason found.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -27,6 +26,7 @@ from runner.pki.extensions import (
 from runner.pki.name_constraints import constraint_violated
 from runner.pki.names import same_name
 from runner.pki.signing import verify_signature
+from runner.values import mutable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -68,7 +68,7 @@ def find_path(
     return path
 
 
-@dataclass(slots=True)
+@mutable
 class _Search:
     """A search for one path: what there is to choose from, and what was learned. Of all dead ends the deepest tells.
 

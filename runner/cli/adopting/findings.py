@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import stat
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,7 +21,7 @@ from runner.pki.certificates import certificates_in, is_der
 from runner.pki.extensions import basic_constraints_in
 from runner.pki.profile import profile_of
 from runner.pki.signing import public_info
-from runner.values import frozen
+from runner.values import frozen, mutable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -46,7 +46,7 @@ class Pair:
     """Certificates behind the first in the same file."""
 
 
-@dataclass(slots=True)
+@mutable
 class Findings:
     """What was found: pairs, the CAs' certificates with the file of each, and notes on everything else."""
 
@@ -55,7 +55,7 @@ class Findings:
     notes: list[str] = field(default_factory=list)
 
 
-@dataclass(slots=True)
+@mutable
 class _Seen:
     keys: dict[bytes, Path] = field(default_factory=dict)
     certificates: list[Pair] = field(default_factory=list)

@@ -6,7 +6,7 @@ that is examined is the code that works. What the answer says as CMP is judged i
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
 from runner.cli.checkup import findings as step
@@ -16,7 +16,7 @@ from runner.cmp.inquiry import inquire
 from runner.errors import BadInput, Delayed, TransportError
 from runner.transports.answers import MEDIA_TYPES
 from runner.transports.open import Address, open_transport
-from runner.values import frozen, replace
+from runner.values import frozen, mutable, replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,7 +38,7 @@ class Patient:
     parties: Parties | None = None
 
 
-@dataclass(slots=True)
+@mutable
 class Examiner:
     """The means of an examination."""
 
@@ -47,7 +47,7 @@ class Examiner:
     trace: Trace | None = None
 
 
-@dataclass(slots=True)
+@mutable
 class Examined:
     """What was found, and the patient as it would do well: with the one change that helped, where one did."""
 
@@ -120,7 +120,7 @@ def _with_url(patient: Patient, url: str) -> Patient:
     return replace(patient, address=replace(patient.address, urls=(url,)))
 
 
-@dataclass(slots=True)
+@mutable
 class _Visit:
     """One time through all steps."""
 
