@@ -126,7 +126,7 @@ def _reduced(self: Any) -> tuple[Any, ...]:
 
 
 def _made_again(cls: type, *values: Any) -> Any:
-    return _maker(cls)(None, *values)
+    return _maker(cls)(*values)
 
 
 @cache
@@ -141,17 +141,22 @@ def _values_of(cls: type) -> Callable[[Any], tuple[Any, ...]]:
 @cache
 def _maker(cls: type) -> Callable[..., Any]:
     """What makes an instance of the values of all its fields."""
-    return _filler(cls, [each.name for each in fields(cls)], [])
-
-
-def _filler(cls: type, given: Sequence[str], kept: Sequence[str]) -> Callable[..., Any]:
-    """What makes an instance of another, whose fields that are `kept` it has, too, and of values for the others."""
-    parameters = [f"given{number}" for number in range(len(given))]
-    lines = ["made = new(twin)", *(f"made.name{number} = given{number}" for number in range(len(given)))]
-    lines += [f"made.name{number} = value.name{number}" for number in range(len(given), len(given) + len(kept))]
+    names = [each.name for each in fields(cls)]
+    given = [f"given{number}" for number in range(len(names))]
+    lines = ["made = new(twin)", *(f"made.name{number} = given{number}" for number in range(len(names)))]
     lines += ["made.__class__ = cls", "return made"]
     known = {"new": object.__new__, "twin": twin_of(cls), "cls": cls}
-    made: Callable[..., Any] = compiled("filled", ("value", *parameters), lines, known, (*given, *kept))
+    made: Callable[..., Any] = compiled("made", given, lines, known, names)
+    return made
+
+
+@cache
+def _copier(cls: type) -> Callable[[Any], Any]:
+    """What makes a copy of an instance, as the twin's: its attributes may still be set."""
+    names = [each.name for each in fields(cls)]
+    lines = ["made = new(twin)", *(f"made.name{number} = value.name{number}" for number in range(len(names)))]
+    known = {"new": object.__new__, "twin": twin_of(cls)}
+    made: Callable[[Any], Any] = compiled("copied", ("value",), [*lines, "return made"], known, names)
     return made
 
 
@@ -248,14 +253,12 @@ else:
 
     def replace(value: Any, /, **changes: Any) -> Any:
         """`dataclasses.replace` for @frozen data."""
-        return _copier(type(value), *changes)(value, *changes.values())
-
-
-@cache
-def _copier(cls: type, *changed: str) -> Callable[..., Any]:
-    """What makes a copy of an instance of `cls` in which those fields, in that order, have other values."""
-    names = [each.name for each in fields(cls)]
-    for name in changed:
-        if name not in names:
-            raise TypeError(f"{cls.__name__} has no field {name}")
-    return _filler(cls, changed, [name for name in names if name not in changed])
+        cls = type(value)
+        made = _copier(cls)(value)
+        for name, each in changes.items():
+            try:
+                setattr(made, name, each)
+            except AttributeError:
+                raise TypeError(f"{cls.__name__} has no field {name}") from None
+        made.__class__ = cls
+        return made

@@ -59,22 +59,20 @@ def _stranger(source: Source) -> Diagnostic | None:
     return Diagnostic("this is not a cmp-batch manifest", source.place(()), "apiVersion is missing", step)
 
 
-@cache
-def _written() -> dict[str, Any]:
-    schema: dict[str, Any] = json.loads(resource_text("schemas", "manifest.schema.json"))
-    return schema
+def _text() -> str:
+    return resource_text("schemas", "manifest.schema.json")
 
 
 @cache
 def _schema() -> dict[str, Any]:
-    return inlined(_written())
+    return inlined(json.loads(_text()))
 
 
 @cache
 def _quick() -> Any:
     """Decides, in a thousandth of the time; what is wrong, the other one explains. None where it is not installed."""
     try:
-        return import_module("jsonschema_rs").Draft202012Validator(_written())
+        return import_module("jsonschema_rs").Draft202012Validator(_text())
     except ImportError:
         return None  # compiled code, which not every platform has
 
