@@ -85,7 +85,10 @@ class Reader(asyncio.StreamReader):
 
 async def resolve(host: str, port: int) -> list[Address]:
     """The addresses of a name or literal, in the system's order. Raises socket.gaierror."""
-    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    name = (
+        host.encode() if host.isascii() else host
+    )  # text goes through a codec that costs a start 4 million instructions
+    found = await asyncio.get_running_loop().getaddrinfo(name, port, type=socket.SOCK_STREAM)
     return [(family, address) for family, _, _, _, address in found]  # type: ignore[misc]
 
 

@@ -28,6 +28,7 @@ enrollments:
 """
 LEFT_ALONE = {
     "cryptography.x509",  # a regular expression of 75 million instructions, a sixteenth of a start then
+    "encodings.idna",
     "jsonschema",
     "pickle",
     "rich",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 import yaml
@@ -10,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runner.errors import BadInput, Diagnostic, Place
-from runner.manifest import events, source
+from runner.manifest import events, scalars, source
 from runner.manifest.source import read_source
 
 LOADERS = sorted({events._LOADER, yaml.SafeLoader}, key=str)
@@ -227,3 +228,18 @@ def places_of(text):
     except BadInput as problem:
         return [each.place for each in problem.diagnostics]
     return [found.place(path) for path in found.written]
+
+
+@pytest.mark.parametrize(
+    ("ascii_alone", "all_of_them"),
+    [(source._REFUSED_ASCII, source._REFUSED), (scalars._UNFIT_ASCII, scalars._UNFIT)],
+)
+def test_of_ascii_the_same_characters_are_refused(ascii_alone, all_of_them):
+    text = "".join(map(chr, range(128)))
+    assert ascii_alone.findall(text) == re.findall(all_of_them, text)
+
+
+@pytest.mark.parametrize("character", ["\x7f", "\x85", "\u2028", "\ud800", "\ue001", "\ufeff"])
+def test_a_name_with_a_character_that_a_file_may_not_hold_cannot_stand(character):
+    assert source.can_stand("äiti")
+    assert not source.can_stand(f"ä{character}")

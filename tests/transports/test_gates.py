@@ -94,7 +94,7 @@ def test_a_name_that_we_have_to_look_up_and_cannot_was_not_sent(monkeypatch):
     real = socket.getaddrinfo
 
     def lookup(host, *given, **options):
-        if host == "ca.example":
+        if host == b"ca.example":
             raise socket.gaierror(socket.EAI_NONAME, "unknown")
         return real(host, *given, **options)
 
