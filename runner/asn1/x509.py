@@ -19,7 +19,7 @@ from runner.asn1.primitives import (
     OPAQUE_SEQUENCE,
     TIME,
 )
-from runner.asn1.recurring import Recurring
+from runner.asn1.recurring import Recurring, recurring
 from runner.asn1.structures import Explicit, Implicit, SequenceOf, sequence
 
 NULL_DN = b"\x30\x00"
@@ -70,6 +70,7 @@ class Signed:
     signature: Annotated[bytes, BIT_STRING]
 
 
+@recurring  # certificates are issued many in a second
 @sequence
 class Validity:
     """Validity ::= SEQUENCE { notBefore Time, notAfter Time }."""

@@ -23,7 +23,7 @@ from runner.pki.keyspecs import spec_of_public_key
 from runner.pki.keyurls import ENV_SCHEME
 from runner.pki.opening import DecryptionKey, PrivateKeyDecrypter
 from runner.pki.signers import PrivateKey, PrivateKeySigner, SignatureChoice
-from runner.pki.signing import public_info
+from runner.pki.signing import info_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -177,7 +177,8 @@ def _stored(key: PrivateKeyTypes, path: Path, choice: SignatureChoice = Signatur
     except ValueError as problem:
         raise KeyStoreError(f"{path}: {problem}", next_step="leave the choice of signature out") from None
     opener = PrivateKeyDecrypter(key) if isinstance(key, DecryptionKey) else None
-    return StoredKey(signer, spec_of_public_key(key.public_key()), public_info(key), path, opener)
+    public = key.public_key()
+    return StoredKey(signer, spec_of_public_key(public), info_of(public), path, opener)
 
 
 def key_is_there(url: KeyUrl, secrets: SecretReader) -> bool:

@@ -121,7 +121,12 @@ def load_public_key(public_key_info: bytes) -> PublicKeyTypes:
 
 def public_info(key: PrivateKeyTypes) -> bytes:
     """The SubjectPublicKeyInfo (DER) of a private key."""
-    return key.public_key().public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+    return info_of(key.public_key())
+
+
+def info_of(key: PublicKeyTypes) -> bytes:
+    """The SubjectPublicKeyInfo (DER) of a public key."""
+    return key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
 
 
 def verify_signature(
