@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from types import CodeType
 
-__all__ = ["compiled", "frozen", "mutable", "replace", "twin_of"]
+__all__ = ["compiled", "frozen", "is_frozen", "maker_of", "mutable", "replace", "twin_of"]
 
 T = TypeVar("T")
 _FIELD: Any = dataclasses._FIELD  # type: ignore[attr-defined]  # noqa: SLF001 - what tells fields from other kinds
@@ -101,6 +101,11 @@ def _field(cls: type, name: str, given: Any, *, kw_only: bool) -> Field[Any]:
     return made  # type: ignore[no-any-return]
 
 
+def is_frozen(cls: type) -> bool:
+    """Whether a class was made by `@frozen`."""
+    return vars(cls).get("__setattr__") is _not_set
+
+
 def _row_of(names: list[str]) -> Callable[[Any], Any]:
     """What gives the values of those attributes, to be compared and hashed."""
     return attrgetter(*names) if names else lambda _: ()
@@ -126,7 +131,7 @@ def _reduced(self: Any) -> tuple[Any, ...]:
 
 
 def _made_again(cls: type, *values: Any) -> Any:
-    return _maker(cls)(*values)
+    return maker_of(cls)(*values)
 
 
 @cache
@@ -139,7 +144,7 @@ def _values_of(cls: type) -> Callable[[Any], tuple[Any, ...]]:
 
 
 @cache
-def _maker(cls: type) -> Callable[..., Any]:
+def maker_of(cls: type) -> Callable[..., Any]:
     """What makes an instance of the values of all its fields."""
     names = [each.name for each in fields(cls)]
     given = [f"given{number}" for number in range(len(names))]

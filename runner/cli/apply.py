@@ -91,9 +91,11 @@ def _refuse_closed_windows(situation: Situation, clock: SystemClock) -> None:
     from runner.errors import Refused
     from runner.execute.rollout import Rollout, begins_anew
 
-    todo = [step for step in situation.plan.steps if step.changes]
     why = Rollout(windows=situation.document.strategy.windows).closed(clock.now())
-    if why and todo and all(map(begins_anew, todo)):
+    if not why:
+        return
+    todo = [begins_anew(step) for step in situation.plan.steps if step.changes]
+    if todo and all(todo):
         raise Refused("nothing may be begun now", why=why, next_step="run apply again then")
 
 

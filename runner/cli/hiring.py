@@ -18,12 +18,13 @@ from urllib.parse import urlsplit
 from runner.cli.tuning import tuned
 from runner.cli.wiring import Threads, Workshop
 from runner.manifest.tunnel import TunnelRequest
+from runner.packing import packed
 from runner.plan.case import key_url_of
 from runner.plan.steps import Verb
 
 if TYPE_CHECKING:
     from argparse import Namespace
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator
 
     from runner.plan.steps import Step
 
@@ -33,12 +34,18 @@ ITEMS_WORTH_A_WORKER = 100
 
 def how_many(workshop: Workshop, args: Namespace) -> int:
     """The processes that do the work: as asked for, else one for each core where there is enough to do; 1: we alone."""
-    steps = [step for step in workshop.situation.plan.steps if step.verb not in (Verb.KEEP, Verb.BLOCKED)]
-    if workshop.trace is not None or args.review or not hasattr(os, "fork") or _must_stay_together(steps, workshop):
+    if args.workers == 1 or workshop.trace is not None or args.review or not hasattr(os, "fork"):
+        return 1
+    if _must_stay_together(workshop):
         return 1
     urls = (authority.url for authority in workshop.situation.document.authorities.values())
-    wanted = args.workers or min(cores_for_us(urls), len(steps) // ITEMS_WORTH_A_WORKER)
-    return max(1, min(wanted, len(steps)))
+    count = sum(1 for _ in _to_do(workshop))
+    wanted = args.workers or min(cores_for_us(urls), count // ITEMS_WORTH_A_WORKER)
+    return max(1, min(wanted, count))
+
+
+def _to_do(workshop: Workshop) -> Iterator[Step]:
+    return (step for step in workshop.situation.plan.steps if step.verb not in (Verb.KEEP, Verb.BLOCKED))
 
 
 def cores() -> int:
@@ -59,12 +66,13 @@ def _is_here(url: str) -> bool:
         return host == "localhost"
 
 
-def _must_stay_together(steps: Sequence[Step], workshop: Workshop) -> bool:
+def _must_stay_together(workshop: Workshop) -> bool:
     """Requests that share a message, or did when they were sent, are talked about in one place."""
-    opened = (workshop.situation.inventory.open.get(step.item.name) for step in steps)
+    open_now = workshop.situation.inventory.open
+    opened = (open_now.get(step.item.name) for step in _to_do(workshop)) if open_now else ()
     transactions = [one.transaction_id for one in opened if one is not None and one.transaction_id]
     shared = len(set(transactions)) < len(transactions)
-    return shared or any(_must_stay(step, workshop) for step in steps)
+    return shared or any(_must_stay(step, workshop) for step in _to_do(workshop))
 
 
 def _must_stay(step: Step, workshop: Workshop) -> bool:
@@ -120,7 +128,7 @@ def _work(workshop: Workshop, run: str, number: int, count: int, end: socket.soc
             signal.signal(name, signal.SIG_IGN)
         workshop.share(number, count)
         threads = Threads(max(1, cores() // count))
-        steps = {step.item.name: step for step in workshop.situation.plan.steps}
+        steps = packed(workshop.situation.plan.steps).by(lambda step: step.item.name)
         with tuned():
             asyncio.run(serve(end, steps, lambda journal: workshop.desk(run, journal, threads)))
     finally:

@@ -55,7 +55,8 @@ class Watch:
 
     def with_results(self, run: Run) -> Run:
         """The run, with what was taken up meanwhile."""
-        return replace(run, results=(*run.results, *self.results.values()), finished=self._desk.clock.now())
+        results = (*run.results, *self.results.values()) if self.results else run.results
+        return replace(run, results=results, finished=self._desk.clock.now())
 
     async def keep(self, stop: asyncio.Event) -> None:
         """Take up what comes until `stop` is set, or it has been quiet for as long as the tunnels say."""

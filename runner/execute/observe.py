@@ -21,8 +21,6 @@ from runner.plan.case import certificate_path_of, key_url_of
 from runner.plan.facts import NO_CERTIFICATE, NO_KEY, NO_REQUEST, CertificateFacts, Facts, KeyFacts, RequestFacts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from runner.keystores.folders import Folder
     from runner.manifest.model import AnyItem, Document
     from runner.pki.keyurls import KeyUrl
@@ -33,49 +31,72 @@ def observe(document: Document, folder: Folder) -> Facts:
 
     Where nothing is, nothing is noted: a plan of ten thousand new certificates has none of the files yet.
     """
-    paths = {path for item in document.items for path in _certificates(item)}
-    paths |= {authority.keeper for authority in document.authorities.values() if authority.keeper}
-    urls = {url.path: url for item in document.items for url in _keys(item)}
-    requests = {item.csr for item in document.items if isinstance(item, Enrollment) and item.csr is not None}
-    folders: dict[str, str] = {}
+    seen = _Seen(folder)
+    for item in document.items:
+        seen.look(item)
+    for authority in document.authorities.values():
+        if authority.keeper:
+            seen.certificate(authority.keeper)
     anchors = look_at_anchors(document.authorities)
-    certificates = {path: found for path in paths if (found := look_at_certificate(path)).exists}
-    keys = {path: seen for path, url in urls.items() if (seen := look_at_key(url, folder, folders)) is not NO_KEY}
     return Facts(
-        certificates=certificates,
-        keys=keys | dict(_beside(document)),
-        requests={path: asked for path in requests if (asked := look_at_request(path)).exists},
-        files=look_outside(document, folder, certificates, keys),
+        certificates=seen.certificates,
+        keys=seen.keys | seen.beside,
+        requests=seen.requests,
+        files=look_outside(document, folder, seen.certificates, seen.keys),
         anchors=anchors,
         crls=look_at_crls(document.authorities, anchors),
     )
 
 
-def _certificates(item: AnyItem) -> Iterator[str]:
-    yield from filter(None, (certificate_path_of(item),))
-    if isinstance(item, Update):
-        yield item.certificate
-    if isinstance(item, Enrollment) and item.template.reference is not None:
-        yield item.template.reference
+class _Seen:
+    """What was found at the paths of the items that were looked at."""
 
+    def __init__(self, folder: Folder) -> None:
+        self._folder = folder
+        self._folders: dict[str, str] = {}
+        self.certificates: dict[str, CertificateFacts] = {}
+        self.keys: dict[str, KeyFacts] = {}
+        self.beside: dict[str, KeyFacts] = {}
+        """At the places of key stores, chains and bundles: seen from outside only."""
+        self.requests: dict[str, RequestFacts] = {}
 
-def _keys(item: AnyItem) -> Iterator[KeyUrl]:
-    url = key_url_of(item)
-    if url is not None and not isinstance(item, Revocation | Fetch):
-        yield url
-
-
-def _beside(document: Document) -> Iterator[tuple[str, KeyFacts]]:
-    """What lies at the places of key stores, chains and bundles: seen from outside only."""
-    for item in document.items:
+    def look(self, item: AnyItem) -> None:
+        """At everything that the item names."""
+        for path in (certificate_path_of(item), *_further_certificates(item)):
+            if path:
+                self.certificate(path)
+        url = key_url_of(item)
+        if url is not None and not isinstance(item, Revocation):
+            self._key(url)
         for path in _further_files(item):
-            yield path, KeyFacts(exists=os.path.lexists(path), unseen=True)
+            self.beside[path] = KeyFacts(exists=os.path.lexists(path), unseen=True)
+        if isinstance(item, Enrollment) and item.csr is not None:
+            self._request(item.csr)
+
+    def certificate(self, path: str) -> None:
+        """At a file that many items may name; it is read once."""
+        if path not in self.certificates and (found := look_at_certificate(path)).exists:
+            self.certificates[path] = found
+
+    def _key(self, url: KeyUrl) -> None:
+        if url.path not in self.keys and (found := look_at_key(url, self._folder, self._folders)) is not NO_KEY:
+            self.keys[url.path] = found
+
+    def _request(self, path: str) -> None:
+        if path not in self.requests and (found := look_at_request(path)).exists:
+            self.requests[path] = found
+
+
+def _further_certificates(item: AnyItem) -> tuple[str | None, ...]:
+    if isinstance(item, Update):
+        return (item.certificate,)
+    return (item.template.reference,) if isinstance(item, Enrollment) else ()
 
 
 def _further_files(item: AnyItem) -> tuple[str, ...]:
     if isinstance(item, Fetch):
         return item.files
-    return item.output.extras if not isinstance(item, Revocation | Fetch) else ()
+    return () if isinstance(item, Revocation) else item.output.extras
 
 
 def look_at_certificate(path: str) -> CertificateFacts:

@@ -180,7 +180,7 @@ def _pair(item: Certified, keyring: Keyring, made: dict[str, str], findings: Fin
         or item.certificate is None
     ):
         return
-    if not {item.certificate, key.path} & set(made):
+    if made.keys().isdisjoint((item.certificate, key.path)):
         certificate = item.certificate
         findings.attempt(item.at("key"), lambda: signature_protection(read_certificates(certificate), keyring.key(key)))
 
@@ -207,6 +207,8 @@ def _credential(
     credential = document.credentials[item.credential]
     if isinstance(credential, PskCredential) and credential.column is not None and item.secret is not None:
         return  # each by itself: runner.execute.spending
-    if isinstance(credential, CertificateCredential) and {credential.certificate, credential.key.path} & set(made):
-        return
+    if isinstance(credential, CertificateCredential) and not made.keys().isdisjoint(
+        (credential.certificate, credential.key.path)
+    ):
+        return  # it will be made
     findings.attempt(credential.place, lambda: keyring.protection(credential))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import field
 from enum import Enum
 from hashlib import sha256
@@ -13,6 +14,7 @@ from runner.plan.case import certificate_path_of, key_path_of
 from runner.values import frozen
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
     from runner.cmp.response import Status
@@ -104,13 +106,13 @@ class Run:
     manifest: str
     started: datetime
     finished: datetime
-    results: tuple[Result, ...]
+    results: Sequence[Result]
     interrupted: bool = False
 
     def counts(self) -> dict[str, int]:
         """How many results there are of each outcome, zeros included."""
-        outcomes = [result.outcome for result in self.results]
-        return {outcome.value: outcomes.count(outcome) for outcome in Outcome}
+        found = Counter(result.outcome for result in self.results)
+        return {outcome.value: found[outcome] for outcome in Outcome}
 
 
 def summary_of(certificate: Certificate | None) -> CertificateSummary | None:

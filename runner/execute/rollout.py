@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING
 from runner.execute.results import Outcome
 from runner.manifest.model import Revocation
 from runner.manifest.rollout import ALL_AT_ONCE
+from runner.packing import Packed
 from runner.plan.case import certificate_path_of
 from runner.plan.seasons import opening
 from runner.plan.steps import Verb
 from runner.values import frozen
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from runner.execute.results import Result
     from runner.manifest.calendar import Window
@@ -71,12 +72,12 @@ def begins_anew(step: Step) -> bool:
     return step.verb not in _QUIET and step.verb is not Verb.RESUME
 
 
-def rolled_out(steps: Iterable[Step], strategy: Strategy, facts: Facts) -> tuple[list[Step], Rollout]:
+def rolled_out(steps: Sequence[Step], strategy: Strategy, facts: Facts) -> tuple[Sequence[Step], Rollout]:
     """The steps in the order of the strategy, and the pace at which they go."""
-    ordered = list(steps)
     if strategy.order != ALL_AT_ONCE.order:
-        ordered.sort(key=lambda step: _end_of(step, facts))
-    return ordered, Rollout(frozenset(_canaries(ordered, strategy.canary)), strategy.windows)
+        ends = [_end_of(step, facts) for step in steps]
+        steps = Packed(steps[at] for at in sorted(range(len(ends)), key=ends.__getitem__))
+    return steps, Rollout(frozenset(_canaries(steps, strategy.canary)), strategy.windows)
 
 
 def _canaries(steps: Sequence[Step], count: int) -> list[str]:

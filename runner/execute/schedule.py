@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 
 from runner.execute.results import Failure, Outcome, Result
 from runner.execute.rollout import begins_anew
+from runner.packing import PackedDict, packed
 from runner.values import frozen
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from datetime import datetime
 
     from runner.execute.rollout import Rollout
@@ -51,21 +52,21 @@ class Schedule:
     def __init__(
         self, steps: Iterable[Step], rollout: Rollout, tolerance: Tolerance, order: Iterable[str] = ()
     ) -> None:
-        self._steps = {step.item.name: step for step in steps}
+        self._steps = packed(steps).by(lambda step: step.item.name)
         """Those that have no result yet."""
         self._order = tuple(order) or tuple(self._steps)
         self._rollout = rollout
-        self._held_back: list[Step] = []
+        self._held_back: list[str] = []
         wanted = ((name, self._steps.keys() & step.needs) for name, step in self._steps.items() if step.needs)
         self._missing = {name: needs for name, needs in wanted if needs}
         self._followers: dict[str, list[str]] = {}
         for name, needs in self._missing.items():
             for need in needs:
                 self._followers.setdefault(need, []).append(name)
-        self._ready = deque(step for name, step in self._steps.items() if name not in self._missing)
+        self._ready = deque(name for name in self._steps if name not in self._missing)
         self._tolerance = tolerance
         self._failures = 0
-        self.results: dict[str, Result] = {}
+        self.results: PackedDict[str, Result] = PackedDict()
 
     @property
     def is_over(self) -> bool:
@@ -77,9 +78,9 @@ class Schedule:
         """Those that have no result yet."""
         return self._steps.values()
 
-    def all_results(self) -> tuple[Result, ...]:
+    def all_results(self) -> Sequence[Result]:
         """In the order of the plan, when it is over."""
-        return tuple(self.results[name] for name in self._order)
+        return self.results.in_order(self._order)
 
     @property
     def stops(self) -> str:
@@ -91,15 +92,15 @@ class Schedule:
     def next_ready(self) -> Step | None:
         """The next step to start; None where all that are left wait, or are held back."""
         while self._ready:
-            step = self._ready.popleft()
-            if not self._rollout.holds_back(step, self.results):
+            name = self._ready.popleft()
+            if not self._rollout.holds_back(step := self._steps[name], self.results):
                 return step
-            self._held_back.append(step)
+            self._held_back.append(name)
         return None
 
     def _let_go(self) -> None:
         """Take up again those who were held back, if that is over."""
-        if self._held_back and not self._rollout.holds_back(self._held_back[0], self.results):
+        if self._held_back and not self._rollout.holds_back(self._steps[self._held_back[0]], self.results):
             self._ready.extendleft(reversed(self._held_back))
             self._held_back.clear()
 
@@ -107,10 +108,10 @@ class Schedule:
         """Results for all that would be begun anew now, outside of the windows of the rollout; none within them."""
         why = self._rollout.closed(now)
         waiting = [*self._ready, *self._held_back] if why else []
-        names = [step.item.name for step in waiting if begins_anew(step)]
+        names = dict.fromkeys(name for name in waiting if begins_anew(self._steps[name]))
         if not names:
             return []
-        self._ready = deque(step for step in waiting if not begins_anew(step))
+        self._ready = deque(name for name in waiting if name not in names)
         self._held_back.clear()
         return [result for name in names for result in self._skipped(name, why)]
 
@@ -136,19 +137,20 @@ class Schedule:
         for follower in followers:
             self._missing[follower].discard(name)
             if not self._missing[follower] and follower not in self.results:
-                self._ready.append(self._steps[follower])
+                self._ready.append(follower)
 
     def skip_rest(self, why: str, running: Iterable[str]) -> list[Result]:
         """Results for all that has not been started, `running` excepted."""
         self._ready.clear()
         self._held_back.clear()
         busy = set(running)
-        left = [step for name, step in self._steps.items() if name not in busy]
-        return [self._ended(skip(step, why)) for step in left]
+        left = [name for name in self._steps if name not in busy]
+        return [self._ended(skip(self._steps[name], why)) for name in left]
 
     def _ended(self, result: Result) -> Result:
         self.results[result.name] = result
-        self._steps.pop(result.name, None)
+        if result.name in self._steps:
+            del self._steps[result.name]
         return result
 
 

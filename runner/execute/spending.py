@@ -13,6 +13,7 @@ from runner.execute.endings import UNSENT
 from runner.manifest.credentials import PskCredential
 from runner.manifest.model import Enrollment
 from runner.manifest.tunnel import TunnelRequest
+from runner.packing import Packed
 from runner.plan.steps import Reason, Step, Verb
 from runner.plan.words import spell_time
 from runner.values import replace
@@ -81,7 +82,7 @@ def without_spent(plan: Plan, document: Document, keyring: Keyring, inventory: I
     """The plan in which steps are blocked whose one-time secret was used before. Each is that item's own trouble."""
     if not inventory.spent or not any(map(opens_with_secret, plan.steps)):
         return plan
-    return replace(plan, steps=tuple(_unless_spent(step, document, keyring, inventory) for step in plan.steps))
+    return replace(plan, steps=Packed(_unless_spent(step, document, keyring, inventory) for step in plan.steps))
 
 
 def _unless_spent(step: Step, document: Document, keyring: Keyring, inventory: Inventory) -> Step:

@@ -16,7 +16,7 @@ from runner.manifest.paths import exists, is_folder, same_file_key, short
 from runner.manifest.words import shortened
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from runner.errors import Place
     from runner.manifest.declarations import Declared
@@ -88,24 +88,24 @@ def writes(item: AnyItem) -> Iterator[tuple[str, Place]]:
 
 
 def _check_writers(items: Sequence[AnyItem], ledger: Ledger) -> None:
-    writers: dict[str, AnyItem] = {}
-    for item in items:
+    writers: dict[str, int] = {}
+    for number, item in enumerate(items):
         files = [same_file_key(path) for path, _ in writes(item)]
-        strangers = [file for file in files if writers.setdefault(file, item) is not item]
+        strangers = [file for file in files if writers.setdefault(file, number) != number]
         if strangers or len({*files}) < len(files):
-            _tell_of_writers(item, writers, ledger)
+            _tell_of_writers(item, lambda path: items[writers[same_file_key(path)]], ledger)
 
 
-def _tell_of_writers(item: AnyItem, writers: Mapping[str, AnyItem], ledger: Ledger) -> None:
+def _tell_of_writers(item: AnyItem, writer_of: Callable[[str], AnyItem], ledger: Ledger) -> None:
     told: set[Place] = set()
     for path, place in writes(item):
-        first = writers[same_file_key(path)]
+        first = writer_of(path)
         before = next(at for other, at in writes(first) if same_file_key(other) == same_file_key(path))
-        if place in told or (first is item and before == place):
+        if place in told or (first.name == item.name and before == place):
             continue
         told.add(place)
         summary = f"two items write {shortened(short(path))}"
-        if first is item:
+        if first.name == item.name:
             summary = f"{item.name!r} writes two things into {shortened(short(path))}"
         ledger.error(summary, place, why=f"{first.name!r} does so at {before}", next_step=_apart(place, before))
 

@@ -25,10 +25,11 @@ from runner.manifest.rowsecrets import row_secret
 from runner.manifest.templates import read_template
 from runner.manifest.users import Users
 from runner.manifest.wishing import parse_moment, parse_serial, read_asking
+from runner.packing import Packed
 from runner.values import replace
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from runner.errors import Place
     from runner.manifest.credentials import SecretRef
@@ -59,13 +60,16 @@ class _Common(TypedDict):
     secret: SecretRef | None
 
 
-def read_items(
-    rows: list[Sketch], variables: Mapping[str, str], declared: Declared, ledger: Ledger
-) -> tuple[AnyItem, ...]:
+def read_items(rows: list[Sketch], variables: Mapping[str, str], declared: Declared, ledger: Ledger) -> Packed[AnyItem]:
     """The items of all rows that can be read. `ledger.partial` is set where one cannot. The rows are used up."""
-    world = World(declared, {row.name: None for row in rows if row.name}.keys())
-    items: list[AnyItem] = []
-    count, users = len(rows), Users(ledger)
+    count = len(rows)
+    items = Packed(_items(rows, variables, declared, ledger))
+    ledger.partial |= len(items) < count
+    return items
+
+
+def _items(rows: list[Sketch], variables: Mapping[str, str], declared: Declared, ledger: Ledger) -> Iterator[AnyItem]:
+    world, users = World(declared, {row.name: None for row in rows if row.name}.keys()), Users(ledger)
     rows.reverse()
     while rows:
         mark, row = len(ledger.diagnostics), rows.pop().row(variables, ledger)
@@ -74,9 +78,7 @@ def read_items(
             placed_at(row.record, (row.reader.part, *declared.templates.values()), ledger, mark)
             users.name(row.name or "", row.reader.part, template_of(row, declared), mark)
         if item is not None:
-            items.append(item)
-    ledger.partial |= len(items) < count
-    return tuple(items)
+            yield item
 
 
 def _item(row: Row, world: World) -> AnyItem | None:

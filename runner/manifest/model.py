@@ -21,7 +21,7 @@ from runner.pki.servers import STRICT
 from runner.values import frozen
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from datetime import datetime, timedelta
 
     from runner.asn1.x509 import Extension
@@ -270,7 +270,7 @@ class Document:
     base: str
     authorities: Mapping[str, Authority]
     credentials: Mapping[str, Credential]
-    items: tuple[AnyItem, ...]
+    items: Sequence[AnyItem]
     warnings: tuple[Diagnostic, ...] = ()
     logins: Mapping[str, Login] = field(default_factory=dict)
     policy: Policy | None = None

@@ -143,11 +143,12 @@ _OF_ITEMS: tuple[Callable[[Policy, AnyItem], Iterator[Breach]], ...] = (
 
 def _reused_keys(policy: Policy, items: Sequence[AnyItem]) -> Iterator[Breach]:
     """Enrollments that share a key: an update of a certificate is the same certificate's."""
-    first: dict[str, AnyItem] = {}
-    for item in items if not policy.key_reuse else ():
+    first: dict[str, int] = {}
+    for number, item in enumerate(items) if not policy.key_reuse else ():
         if isinstance(item, Enrollment) and item.key is not None:
-            other = first.setdefault(item.key.path, item)
-            if other is not item:
+            before = first.setdefault(item.key.path, number)
+            if before != number:
+                other = items[before]
                 why = f"{other.name!r} has it at {other.at('key')}"
                 yield Breach("key_reuse", item.at("key"), f"{item.name!r} shares its key with another item", why)
 

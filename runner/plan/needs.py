@@ -18,17 +18,18 @@ if TYPE_CHECKING:
 
 
 def needs_of(document: Document, makers: Mapping[str, str]) -> Mapping[str, tuple[str, ...]]:
-    """Item name → names of the items that must be done before it. BadInput names a cycle."""
+    """Item name → names of the items that must be done before it, where there are any. BadInput names a cycle."""
     updaters = _updaters_of(document)
-    needs = {}
+    needs: dict[str, tuple[str, ...]] = {}
     for item in document.items:
         waits = {makers[path]: None for path in _uses(item, document) if path in makers}
         if isinstance(item, Revocation):
             waits.update(dict.fromkeys(updaters.get(item.certificate or "", ())))
         waits.update(dict.fromkeys(item.depends_on))
         waits.pop(item.name, None)
-        needs[item.name] = tuple(waits)
-    if any(needs.values()):
+        if waits:
+            needs[item.name] = tuple(waits)
+    if needs:
         _refuse_cycles(needs, {item.name: item for item in document.items})
     return needs
 

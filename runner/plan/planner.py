@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from runner.manifest.credentials import CertificateCredential
 from runner.manifest.model import Enrollment
+from runner.packing import Packed, packed
 from runner.plan.case import Case, Known
 from runner.plan.custody import with_custody
 from runner.plan.needs import makers_of, needs_of, overwriters_of
@@ -14,19 +16,21 @@ from runner.plan.reasons import reasons_for
 from runner.plan.relays import relay_steps
 from runner.plan.spent import with_spent
 from runner.plan.standing import crl_notes
-from runner.plan.steps import Plan, Step, Verb
+from runner.plan.steps import Plan, Reason, Step, Verb
 from runner.state.inventory import Stage
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
     from runner.manifest.model import AnyItem, Document
     from runner.manifest.tunnel import TunnelRequest
-    from runner.plan.case import Decision
+    from runner.plan.case import Decision, Planned
     from runner.plan.facts import Facts
     from runner.state.inventory import Inventory, Open
 
+Move = tuple[Verb, tuple[Reason, ...], tuple[str, ...], str]
+"""What a step says beside its item."""
 _SILENT = (Verb.KEEP, Verb.BLOCKED, Verb.REINSTALL, Verb.ADOPT)
 """Verbs that say nothing to a CA."""
 _SENDS = {Verb.REKEY: "kur", Verb.RENEW: "kur", Verb.REVOKE: "rr", Verb.RECOVER: "krr", Verb.FETCH: "genm"}
@@ -64,20 +68,34 @@ def make_plan(
         names=frozenset((*document.authorities, *document.credentials)),
     )
     decisions = ((item, reasons_for(Case(item, known))) for item in document.items)
-    steps = [
+    steps = (
         _step(item, with_custody(item, made, document, facts), needs, document, inventory) for item, made in decisions
-    ]
-    steps = with_spent(steps, inventory)
+    )
     left = left_over(document, facts, inventory, now, {request.name for request in requests})
-    steps += pruning(left) if prune else ()
+    pruned = pruning(left) if prune else ()
     relayed = relay_steps(requests, document, known, makers)
     orphans = _orphans(document, requests, inventory)
-    return Plan(document.name, now, (*steps, *relayed), orphans, left, prune, crl_notes(facts, now))
+    every = packed(document.items).joined(_moves(with_spent(steps, inventory)), _made) + Packed(chain(pruned, relayed))
+    return Plan(document.name, now, every, orphans, left, prune, crl_notes(facts, now))
+
+
+def _moves(steps: Iterable[Step]) -> Iterator[Move]:
+    """What steps say beside the item. Thousands that follow each other say the same, and share it."""
+    last: Move | None = None
+    for step in steps:
+        move = (step.verb, step.reasons, step.needs, step.request)
+        if move != last:
+            last = move
+        yield last
+
+
+def _made(item: Planned, move: Move) -> Step:
+    return Step(item, *move)
 
 
 def _orphans(document: Document, requests: Sequence[TunnelRequest], inventory: Inventory) -> tuple[Open, ...]:
     """Operations whose request may be out, of items that the manifests do not name (any more)."""
-    names = {item.name for item in (*document.items, *requests)}
+    names = {item.name for item in chain(document.items, requests)}
     left = (operation for name, operation in inventory.open.items() if name not in names)
     return tuple(operation for operation in left if operation.stage is not Stage.KEYED)
 
@@ -90,7 +108,7 @@ def _step(
     inventory: Inventory,
 ) -> Step:
     request = _request(item, decision.verb, document, inventory)
-    return Step(item, decision.verb, decision.reasons, needs[item.name], request)
+    return Step(item, decision.verb, decision.reasons, needs.get(item.name, ()), request)
 
 
 def _request(item: AnyItem, verb: Verb, document: Document, inventory: Inventory) -> str:

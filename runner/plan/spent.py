@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from runner.state.inventory import Inventory, Spent
 
 
-def with_spent(steps: Iterable[Step], inventory: Inventory) -> list[Step]:
+def with_spent(steps: Iterable[Step], inventory: Inventory) -> Iterable[Step]:
     """The steps; those that want another one-time secret than the one that was used have that among their reasons."""
     last: dict[str, Spent] = {each.item: each for each in sorted(inventory.spent.values(), key=lambda one: one.at)}
-    return [_told(step, last) for step in steps] if last else list(steps)
+    return (_told(step, last) for step in steps) if last else steps
 
 
 def _told(step: Step, last: Mapping[str, Spent]) -> Step:

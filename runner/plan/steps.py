@@ -9,6 +9,7 @@ from runner.manifest.tunnel import TunnelRequest
 from runner.values import frozen
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
     from runner.manifest.model import AnyItem
@@ -117,7 +118,7 @@ class Plan:
 
     name: str
     at: datetime
-    steps: tuple[Step, ...]
+    steps: Sequence[Step]
     orphans: tuple[Open, ...] = ()
     left: tuple[Left, ...] = ()
     pruned: bool = False

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from runner.errors import BadInput
 from runner.manifest.tunnel import SEPARATOR
+from runner.packing import Packed
 from runner.values import replace
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ def only(plan: Plan, targets: Sequence[str], tunnels: Sequence[Tunnel] = ()) -> 
         if name in steps and name not in wanted:
             wanted.add(name)
             waiting.extend(steps[name].needs)
-    return replace(plan, steps=tuple(step for step in plan.steps if step.item.name in wanted))
+    return replace(plan, steps=Packed(step for step in plan.steps if step.item.name in wanted))
 
 
 def chosen(target: str, steps: Mapping[str, Step], tunnels: Sequence[Tunnel] = ()) -> list[str]:

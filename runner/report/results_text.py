@@ -8,7 +8,9 @@ from __future__ import annotations
 from sys import intern
 from typing import TYPE_CHECKING
 
+from runner.packing import Packed
 from runner.report.record import causes, rank
+from runner.report.rows import Rows
 from runner.report.sanitise import clean
 from runner.report.tables import TIED, Layout, Row, rendered_lines, wrapped
 
@@ -25,15 +27,21 @@ _NAMED = 5
 
 def results_table(run: RunRecord, layout: Layout) -> Iterator[str]:
     """The whole account of a run as text, ready to print, line by line. Items are gone through once, and let go of."""
-    rows: dict[int, list[Row]] = {}
+    ranks: list[int] = []
     telling: list[ItemRecord] = []
-    for item in run.items:
-        if not (layout.verbose or _is_news(item)):
-            continue
-        rows.setdefault(rank(item.outcome), []).append(Row(_cells(item), _STYLES.get(item.outcome, "")))
-        if item.error is not None or item.fail_info or item.warnings:
-            telling.append(item)
-    shown = [row for place in sorted(rows) for row in rows[place]]
+
+    def rows() -> Iterator[Row]:
+        for item in run.items:
+            if not (layout.verbose or _is_news(item)):
+                continue
+            ranks.append(rank(item.outcome))
+            yield Row(_cells(item), _STYLES.get(item.outcome, ""))
+            if item.error is not None or item.fail_info or item.warnings:
+                telling.append(item)
+
+    found = Packed(rows())
+    in_order = [at for each in sorted({*ranks}) for at, place in enumerate(ranks) if place == each]
+    shown = Rows(in_order, found.__getitem__)
     telling.sort(key=lambda item: rank(item.outcome))
     yield _summary(run, layout)
     if shown:

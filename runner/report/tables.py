@@ -63,7 +63,7 @@ def rendered_lines(headers: Sequence[str], rows: Sequence[Row], layout: Layout) 
     if layout.terminal and len(rows) < _MANY:
         lines = iter(_drawn(headers, rows, layout).splitlines())
     else:
-        lines = _plain([tuple(headers), *(row.cells for row in rows)], layout.columns)
+        lines = _plain(tuple(headers), rows, layout.columns)
     for line in lines:
         yield line.rstrip() + "\n"
 
@@ -97,9 +97,14 @@ def _drawn(headers: Sequence[str], rows: Sequence[Row], layout: Layout) -> str:
     return out.getvalue()
 
 
-def _plain(rows: Sequence[tuple[str, ...]], width: int) -> Iterator[str]:
-    widths = _fitted([max(len(row[column]) for row in rows) for column in range(len(rows[0]))], width)
-    return (line for row in rows for line in _lines(row, widths))
+def _plain(headers: tuple[str, ...], rows: Sequence[Row], width: int) -> Iterator[str]:
+    widest = [*map(len, headers)]
+    for row in rows:
+        widest = [*map(max, widest, map(len, row.cells))]
+    widths = _fitted(widest, width)
+    yield from _lines(headers, widths)
+    for row in rows:
+        yield from _lines(row.cells, widths)
 
 
 def _fitted(widths: list[int], width: int) -> list[int]:

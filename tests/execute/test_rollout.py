@@ -50,7 +50,7 @@ def scheduled(steps, **strategy):
 
 
 def test_canaries_go_first_and_the_rest_when_they_are_through():
-    schedule = scheduled(map(step, "abcd"), canary=2)
+    schedule = scheduled([*map(step, "abcd")], canary=2)
     assert ready(schedule) == ["a", "b"]
     schedule.finish(result("a"))
     assert ready(schedule) == []
@@ -86,7 +86,7 @@ def test_a_canary_waits_for_nobody():
     ],
 )
 def test_what_the_canaries_came_to_decides(endings, words):
-    schedule = scheduled(map(step, "abcd"), canary=2)
+    schedule = scheduled([*map(step, "abcd")], canary=2)
     ready(schedule)
     for name, (outcome, bits) in zip("ab", endings, strict=True):
         schedule.finish(result(name, outcome, bits))

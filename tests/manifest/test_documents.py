@@ -63,7 +63,7 @@ def test_for_each_wins_over_the_name_and_the_name_over_the_command_line(bench):
 
 def test_a_for_each_of_nothing_is_nothing(bench):
     text = 'enrollments: [{name: "a-${n}", for_each: {n: []}, key: "generate://pkcs8@ec/a", output: a}]'
-    assert bench.lab(text).items == ()
+    assert not bench.lab(text).items
 
 
 def test_what_the_entry_says_wins_over_the_template(bench):
