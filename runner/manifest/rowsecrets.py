@@ -107,11 +107,12 @@ def _place(part: Part) -> Place:
 
 def check_secrets(items: Sequence[AnyItem], ledger: Ledger) -> None:
     """A secret that opens one transaction is no two items'."""
-    owners: dict[str, AnyItem] = {}
-    for item in items:
+    owners: dict[str, int] = {}
+    for number, item in enumerate(items):
         if item.secret is None:
             continue
-        other = owners.setdefault(item.secret.value, item)
-        if other is not item:
+        before = owners.setdefault(item.secret.value, number)
+        if before != number:
+            other = items[before]
             why = f"{other.name!r} has it at {other.place}; it opens one transaction"
             ledger.error(f"{item.name!r} takes the one-time secret of another item", item.place, why=why)
