@@ -131,7 +131,7 @@ def test_where_that_key_cannot_be_found_again_nothing_is_sent(interrupted, monke
     def closed(*_):
         raise cannot_open()
 
-    monkeypatch.setattr("runner.cmp.unsealing.open_encrypted_certificate", closed)
+    monkeypatch.setattr("runner.pki.decryption_proofs.open_encrypted_certificate", closed)
     done = interrupted.apply()
     assert done.outcomes == {"web": "unknown"}, done.items
     assert "its key opens it no more" in done.error("web")
