@@ -26,11 +26,9 @@ def short_headers(*tags: int) -> tuple[bytes, ...]:
 
     By the length of what the innermost holds, as far as every length is below 128.
     """
-    outwards = range(2 * len(tags) - 2, -1, -2)
-    sizes = range(LONG_FORM - outwards[0])
-    return tuple(
-        bytes(n for tag, more in zip(tags, outwards, strict=True) for n in (tag, size + more)) for size in sizes
-    )
+    outermost, more = tags[0], 2 * (len(tags) - 1)
+    inside = short_headers(*tags[1:]) if more else (b"",) * LONG_FORM
+    return tuple(bytes((outermost, size + more)) + inside[size] for size in range(LONG_FORM - more))
 
 
 def tlv(tag: int, body: bytes) -> bytes:
