@@ -44,7 +44,8 @@ def ciphertext_in(inquiry: Inquiry, octets: bytes) -> Opening:
     refusal = refusal_in(unverified.message.body)
     if refusal is not None:
         raise Claimed(f"the server gives no KEM ciphertext: {refusal}", next_step="the CA may not know our certificate")
-    awaited = Expectation(inquiry.pvno, inquiry.transaction_id, (inquiry.nonce,), frozenset({"genp"}))
+    marks = inquiry.pvno, inquiry.transaction_id, (inquiry.nonce,)
+    awaited = Expectation(*marks, frozenset({"genp"}), tolerates=frozenset())
     for check in (*MESSAGE_CHECKS, *ANSWER_CHECKS):
         check(unverified, awaited)
     values = [item.info_value for item in unverified.message.body.value if item.info_type == KEM_CIPHERTEXT]

@@ -92,5 +92,6 @@ def _header(parties: Parties | None, now: datetime, entropy: Entropy) -> PKIHead
 def answer_to(inquiry: Inquiry, octets: bytes, parties: Parties, now: datetime, *, awaited: str = "genp") -> Verified:
     """The verified answer. Raises ProtocolError: Claimed where it says no, and nothing proves that the CA does."""
     awaits = frozenset({awaited, "error"})
-    expectation = Expectation(inquiry.pvno, inquiry.transaction_id, (inquiry.nonce,), awaits, request=inquiry.request)
+    marks = inquiry.pvno, inquiry.transaction_id, (inquiry.nonce,)
+    expectation = Expectation(*marks, awaits, parties.peer.tolerates, request=inquiry.request)
     return verify_message(octets, expectation, parties.peer, (), now)

@@ -228,6 +228,7 @@ def receive_together(
         first.dialogue.transaction_id,
         _nonces(first.dialogue),
         awaited,
+        tolerates,
         repeats_unknown=kind == POLL_REQ and first.dialogue.origin is State.REQUESTED,
         request=first.dialogue.request,
     )

@@ -21,7 +21,7 @@ from runner.pki.extensions import basic_constraints_in
 from runner.pki.paths import find_path
 from runner.pki.profile import differences
 from runner.pki.servers import Tolerance
-from runner.values import frozen, replace
+from runner.values import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -49,7 +49,7 @@ class Expectation:
     nonces: tuple[bytes, ...]
     """senderNonces of ours that recipNonce may repeat; the newest first, which also must not come back as theirs."""
     awaited: frozenset[str]
-    tolerates: frozenset[Tolerance] = frozenset()
+    tolerates: frozenset[Tolerance]
     repeats_unknown: bool = False
     """The answer to a request that another tool made may come late, and repeat a nonce that we do not know."""
     request: bytes = field(default=b"", repr=False)
@@ -63,7 +63,6 @@ def verify_message(
 
     `known` are certificates (DER) that came earlier in this transaction.
     """
-    expectation = replace(expectation, tolerates=peer.tolerates)
     unverified = with_mac_parameters(read_message(octets), mac_before(expectation.request, peer.tolerates))
     try:
         for check in MESSAGE_CHECKS:

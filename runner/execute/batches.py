@@ -80,8 +80,9 @@ class Batch:
         line = self._desk.access(self._tunnel.authority).line
         heard = await line.exchange(octets, Tally(), "nested")
         awaited = frozenset({"nested", "error"})
-        expectation = Expectation(marks.pvno, marks.transaction_id, (marks.sender_nonce,), awaited)
-        message = verify_message(heard, expectation, office.parties.peer, (), self._desk.clock.now()).message
+        peer = office.parties.peer
+        expectation = Expectation(marks.pvno, marks.transaction_id, (marks.sender_nonce,), awaited, peer.tolerates)
+        message = verify_message(heard, expectation, peer, (), self._desk.clock.now()).message
         if message.body.name == "error":
             raise ProtocolError(f"the CA refused the batch: {error_status(message.body.value)}")
         return answers_in(message, [relayed.transaction_id for relayed in group])

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 _PEM_MARK, _PEM_END = b"-----BEGIN ", b"-----END "
 _NOTE = b"Public-Key-SHA256: "
 _NOTED = regex(rb"(?m)^" + _NOTE + rb"([0-9a-f]{64})\r?$")
-_REDUNDANT = (rsa.RSAPrivateKey, ec.EllipticCurvePrivateKey)
+_REDUNDANT = (ec.EllipticCurvePrivateKey, rsa.RSAPrivateKey)
 """Keys whose numbers can contradict each other in PKCS#8, which leaves out the public half of DSA keys."""
 _OTHER_PEM = {
     b"CERTIFICATE": ("it holds a certificate", "give the path of the private key that belongs to it"),

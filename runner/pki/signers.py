@@ -6,6 +6,7 @@ What a signature is, and how one is judged, is in signing.py.
 from __future__ import annotations
 
 from functools import cached_property, lru_cache
+from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, mldsa, padding, rsa
 
@@ -60,10 +61,9 @@ class PrivateKeySigner:
     """
 
     def __init__(self, key: PrivateKey, choice: SignatureChoice = SignatureChoice()) -> None:
-        self._key = key
-        self._pss = choice.pss
-        curve = key.curve.name if isinstance(key, ec.EllipticCurvePrivateKey) else ""
-        self._digest, self.algorithm = _way(type(key), curve, choice)
+        self._key: Any = key
+        curve = key.curve.name if hasattr(key, "curve") else ""
+        self.algorithm, self._measures = _way(type(key), curve, choice)
 
     def __repr__(self) -> str:
         return f"<PrivateKeySigner {self.algorithm.algorithm}>"
@@ -75,25 +75,24 @@ class PrivateKeySigner:
 
     def sign(self, data: bytes) -> bytes:
         """The signature over `data`."""
-        key = self._key
-        if isinstance(key, ec.EllipticCurvePrivateKey):
-            return key.sign(data, ECDSA_HASHES[self._digest])
-        if isinstance(key, rsa.RSAPrivateKey):
-            return key.sign(data, self._padding(), SIGNATURE_HASHES[self._digest])
-        if isinstance(key, dsa.DSAPrivateKey):
-            return key.sign(data, SIGNATURE_HASHES[self._digest])
-        return key.sign(data)
-
-    def _padding(self) -> padding.PSS | padding.PKCS1v15:
-        digest = SIGNATURE_HASHES[self._digest]
-        return padding.PSS(padding.MGF1(digest), digest.digest_size) if self._pss else padding.PKCS1v15()
+        made: bytes = self._key.sign(data, *self._measures)
+        return made
 
 
 @lru_cache(maxsize=64)
-def _way(kind: type[PrivateKey], curve: str, choice: SignatureChoice) -> tuple[str, AlgorithmIdentifier]:
-    """The hash and the algorithm with which keys of a kind, and on a curve, sign where that is chosen."""
+def _way(kind: type[PrivateKey], curve: str, choice: SignatureChoice) -> tuple[AlgorithmIdentifier, tuple[Any, ...]]:
+    """How keys of a kind, and on a curve, sign where that is chosen: the algorithm, and what `sign` takes besides."""
     digest = _digest_for(kind, curve, choice)
-    return digest, _algorithm_for(kind, digest, pss=choice.pss)
+    return _algorithm_for(kind, digest, pss=choice.pss), _measures_for(kind, digest, pss=choice.pss)
+
+
+def _measures_for(kind: type[PrivateKey], digest: str, *, pss: bool) -> tuple[Any, ...]:
+    if issubclass(kind, ec.EllipticCurvePrivateKey):
+        return (ECDSA_HASHES[digest],)
+    if issubclass(kind, rsa.RSAPrivateKey):
+        hashed = SIGNATURE_HASHES[digest]
+        return (padding.PSS(padding.MGF1(hashed), hashed.digest_size) if pss else padding.PKCS1v15(), hashed)
+    return (SIGNATURE_HASHES[digest],) if issubclass(kind, dsa.DSAPrivateKey) else ()
 
 
 def _digest_for(kind: type[PrivateKey], curve: str, choice: SignatureChoice) -> str:

@@ -102,8 +102,9 @@ def give(relayed: Relayed, requester: Requester, octets: bytes, office: Office, 
         raise ValueError("what is relayed is a PKIMessage")
     asked = read_pki_message(relayed.request).kind
     awaited = frozenset({*AWAITED[asked], "error"} - _of_others(relayed.kind))
-    expectation = Expectation(header.pvno, relayed.transaction_id, relayed.nonces, awaited)
-    message = verify_message(octets, expectation, office.parties.peer, (), now).message
+    peer = office.parties.peer
+    expectation = Expectation(header.pvno, relayed.transaction_id, relayed.nonces, awaited, peer.tolerates)
+    message = verify_message(octets, expectation, peer, (), now).message
     body = renumbered(message.body, 0, P10_CERT_REQ_ID) if relayed.converted else message.body
     ours = relayed_header(message.header, header.sender, office.parties.protection, now)
     if body.name == "popdecc":  # the CA's name is in the challenge, too, and whoever answers it compares them
