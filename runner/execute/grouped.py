@@ -20,8 +20,10 @@ WorkT = TypeVar("WorkT")
 LARGEST_GROUP = 64
 QUICK = 0.02
 """Seconds that the loop may stand still for one group; a group that took longer sends the next one to the thread."""
-_TURNS = 8
-"""Turns of the loop, at most, in which others may join a group."""
+PAUSE = 0.001
+"""Seconds between two looks who has joined a group, where many are at work: a commit takes as long as that."""
+_LOOKS = 8
+"""So often, at most, a group is kept waiting for others."""
 
 
 class Grouped(Generic[WorkT]):
@@ -37,6 +39,7 @@ class Grouped(Generic[WorkT]):
         self._thread = thread
         self._stopwatch = stopwatch
         self._quick = False  # of a disk that nobody has seen at work
+        self._company = False  # whether the last group was more than one
         self._waiting: deque[tuple[WorkT, asyncio.Future[None]]] = deque()
         self._writer: asyncio.Task[None] | None = None
 
@@ -57,15 +60,17 @@ class Grouped(Generic[WorkT]):
         while self._waiting:
             await self._gather()
             group = [self._waiting.popleft() for _ in range(min(LARGEST_GROUP, len(self._waiting)))]
+            self._company = len(group) > 1
             outcomes = await self._done([work for work, _ in group])
             for (_, done), problem in zip(group, outcomes, strict=True):
                 _settle(done, problem)
 
     async def _gather(self) -> None:
-        """Whoever is about to ask comes along: fewer and larger groups."""
-        for _ in range(_TURNS):
+        """Whoever is about to ask comes along: fewer and larger groups. Who was alone last time is not kept waiting."""
+        pause = PAUSE if self._company else 0
+        for _ in range(_LOOKS):
             before = len(self._waiting)
-            await asyncio.sleep(0)
+            await asyncio.sleep(pause)
             if len(self._waiting) == before or before >= LARGEST_GROUP:
                 return
 

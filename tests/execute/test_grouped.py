@@ -7,8 +7,9 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from support.virtual_time import InlineExecutor, VirtualLoop
 
-from runner.execute.grouped import LARGEST_GROUP, QUICK, Grouped
+from runner.execute.grouped import LARGEST_GROUP, PAUSE, QUICK, Grouped
 
 
 def gathered(write, works, thread):
@@ -169,3 +170,55 @@ def test_whoever_asks_in_the_next_turns_of_the_loop_joins_the_group(thread):
 
     asyncio.run(main())
     assert groups == [[0, 1, 2, 3]]
+
+
+@pytest.fixture
+def hours():
+    """A loop in which time passes by waiting alone."""
+    loop = VirtualLoop()
+    yield loop
+    loop.close()
+
+
+def test_where_many_are_at_work_those_who_come_a_moment_later_join_the_group(hours):
+    groups = []
+
+    async def steps(grouped, late):
+        await grouped.do("begins")
+        await asyncio.sleep(late)
+        await grouped.do(late)
+
+    async def main():
+        grouped = Grouped(groups.append, InlineExecutor())
+        lates = [0.0, PAUSE / 2, PAUSE * 1.5, 10 * PAUSE]
+        await asyncio.gather(*(steps(grouped, late) for late in lates))
+        return lates
+
+    *soon, latest = hours.run_until_complete(main())
+    assert groups == [["begins"] * 4, soon, [latest]]
+
+
+def test_a_group_is_not_kept_waiting_for_ever(hours):
+    groups = []
+
+    async def main():
+        grouped = Grouped(groups.append, InlineExecutor())
+        await asyncio.gather(grouped.do(-1), grouped.do(-1))
+        asked = []
+        for number in range(60):
+            asked.append(asyncio.ensure_future(grouped.do(number)))
+            await asyncio.sleep(PAUSE / 2)
+        await asyncio.gather(*asked)
+
+    hours.run_until_complete(main())
+    assert 1 < len(groups[1]) < 30
+
+
+def test_who_is_alone_is_not_kept_waiting(hours):
+    async def main():
+        grouped = Grouped(lambda _: None, InlineExecutor())
+        for work in range(5):
+            await grouped.do(work)
+        return hours.time()
+
+    assert hours.run_until_complete(main()) == 0.0
