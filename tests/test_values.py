@@ -194,6 +194,7 @@ def test_classes_with_as_many_fields_are_not_mixed_up():
         value: str = "right"
 
     assert (Left(1), Right(2)) == (Left(a=1, self_="left"), Right(b=2, value="right"))
+    assert Left.__init__.__code__.co_code == Right.__init__.__code__.co_code
     assert replace(Left(1), a=3) == Left(3)
     assert replace(Right(2), value="r") == Right(2, "r")
     with pytest.raises(TypeError, match="'b'"):

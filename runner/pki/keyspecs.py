@@ -1,15 +1,14 @@
 """Kinds and sizes of keys, as manifests and key URLs spell them: `rsa:3072`, `ec:p256`, `ed25519`, `ml-dsa-65`.
 
-Text to KeySpec and back, and the KeySpec of a public key. Making keys is left to runner.keystores.
+Text to KeySpec and back, and the KeySpec of a public key. Making keys is left to runner.keystores. `cryptography` is
+imported once there is a key: a plan that finds none answers the sooner.
 """
+# ruff: noqa: PLC0415
 
 from __future__ import annotations
 
 from difflib import get_close_matches
 from functools import lru_cache
-
-from cryptography.hazmat.primitives.asymmetric import dsa, ec, rsa
-from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from runner.errors import Malformed
 from runner.values import frozen
@@ -128,6 +127,8 @@ def _near(word: str, known: tuple[str, ...]) -> str:
 
 def key_spec_of(public_key_info: bytes) -> KeySpec:
     """The KeySpec of a DER SubjectPublicKeyInfo (RFC 5280 §4.1.2.7). Malformed where it is no key that we know."""
+    from cryptography.hazmat.primitives.serialization import load_der_public_key
+
     try:
         key = load_der_public_key(public_key_info)
     except Exception as problem:
@@ -137,6 +138,8 @@ def key_spec_of(public_key_info: bytes) -> KeySpec:
 
 def spec_of_public_key(key: object) -> KeySpec:
     """The KeySpec of a public key of `cryptography`."""
+    from cryptography.hazmat.primitives.asymmetric import dsa, ec, rsa
+
     if isinstance(key, ec.EllipticCurvePublicKey):
         return _one("ec", _SHORT_NAMES.get(key.curve.name, key.curve.name))
     if isinstance(key, rsa.RSAPublicKey):
