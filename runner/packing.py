@@ -26,6 +26,8 @@ _Kept = NewType("_Kept", tuple[Any, ...])
 
 _WHOLE = 256
 """So many values are kept as they are: a few are not worth a function."""
+_SAMPLED = 16
+"""Of those, every so many is learnt from: to learn costs more than to take apart."""
 _LONG = 8
 """Characters, or octets, from which on what many texts begin with is kept apart from them."""
 _PATIENCE = 64
@@ -140,6 +142,8 @@ class _Packer:
     """Takes values apart, one after the other, as those before have taught it."""
 
     def __init__(self) -> None:
+        self._first: list[Any] = []
+        """Of those that are kept as they are, some to learn from."""
         self._seen = 0
         self._patience = _PATIENCE
         self._shape: _Shape = _Own()
@@ -149,14 +153,21 @@ class _Packer:
         """What is to be kept of a value."""
         self._seen += 1
         if self._seen <= _WHOLE:
+            if self._seen % _SAMPLED == 0:
+                self._first.append(value)
             return _whole(value)
         kept = self._taken(value)
         if self._patience and (kept is None or isinstance(self._shape, _Own)):
-            self._patience -= 1
-            self._shape = _learnt(None if isinstance(self._shape, _Own) else self._shape, value)
-            self._taken = _taker(self._shape)
+            self._learn(value)
             kept = self._taken(value)
         return kept or _whole(value)
+
+    def _learn(self, value: Any) -> None:
+        self._patience -= 1
+        for each in (*self._first, value):
+            self._shape = _Alike(each) if isinstance(self._shape, _Own) else _learnt(self._shape, each)
+        self._first.clear()
+        self._taken = _taker(self._shape)
 
 
 @frozen
@@ -184,8 +195,8 @@ class _Open:
 _Shape = _Alike | _Own | _Open
 
 
-def _learnt(shape: _Shape | None, value: Any) -> _Shape:
-    """The shape of those before, None where there are none, that has room for this value as well."""
+def _learnt(shape: _Shape, value: Any) -> _Shape:
+    """The shape of those before that has room for this value as well."""
     if isinstance(shape, _Alike) and shape.value is not value:
         shape = _opened(shape.value)
     if isinstance(shape, _Own):
@@ -195,7 +206,7 @@ def _learnt(shape: _Shape | None, value: Any) -> _Shape:
         if type(value) is not shape.made or len(parts) != len(shape.parts):
             return _Own()
         return _Open(shape.made, tuple(map(_learnt, shape.parts, parts)))
-    return shape or _Alike(value)
+    return shape
 
 
 def _opened(value: Any) -> _Shape:

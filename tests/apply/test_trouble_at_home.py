@@ -45,7 +45,7 @@ def test_a_key_that_cannot_be_made_durable_is_used_for_nothing(at_peer, monkeypa
     synced = os.fsync
 
     def full(descriptor):
-        if stat.S_ISREG(os.fstat(descriptor).st_mode):  # the key is the first; it may have no name yet
+        if stat.S_IMODE(os.fstat(descriptor).st_mode) == 0o600:  # a key; it may have no name yet
             raise OSError(errno.ENOSPC, "No space left on device")
         synced(descriptor)
 
