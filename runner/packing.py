@@ -42,10 +42,10 @@ class Packed(Sequence[T_co], Generic[T_co]):
     def __init__(self, values: Iterable[T_co] = ()) -> None:
         self._kept: Sequence[_Kept] = [*map(_Packer().pack, values)]
 
-    def by(self, key: Callable[[T_co], K]) -> PackedDict[K, T_co]:
-        """The same by keys."""
+    def by(self, keys: Iterable[K]) -> PackedDict[K, T_co]:
+        """The same by keys, one for each."""
         by_key: PackedDict[K, T_co] = PackedDict()
-        by_key._kept = dict(zip(map(key, self), self._kept, strict=True))  # noqa: SLF001 - one family
+        by_key._kept = dict(zip(keys, self._kept, strict=True))  # noqa: SLF001 - one family
         return by_key
 
     def joined(self, others: Iterable[U], join: Callable[[T_co, U], V]) -> Packed[V]:

@@ -99,7 +99,7 @@ def test_values_of_which_none_is_like_another_are_kept_as_they_are():
 
 def test_by_keys_and_back():
     every = [alike(number) for number in range(MANY)]
-    named = Packed(every).by(lambda each: each.name)
+    named = Packed(every).by(each.name for each in every)
     assert list(named) == [each.name for each in every]
     assert named[every[300].name] == every[300]
     del named[every[0].name]

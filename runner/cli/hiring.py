@@ -24,7 +24,7 @@ from runner.plan.steps import Verb
 
 if TYPE_CHECKING:
     from argparse import Namespace
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
     from runner.plan.steps import Step
 
@@ -36,16 +36,10 @@ def how_many(workshop: Workshop, args: Namespace) -> int:
     """The processes that do the work: as asked for, else one for each core where there is enough to do; 1: we alone."""
     if args.workers == 1 or workshop.trace is not None or args.review or not hasattr(os, "fork"):
         return 1
-    if _must_stay_together(workshop):
-        return 1
+    count = _to_be_shared(workshop)
     urls = (authority.url for authority in workshop.situation.document.authorities.values())
-    count = sum(1 for _ in _to_do(workshop))
     wanted = args.workers or min(cores_for_us(urls), count // ITEMS_WORTH_A_WORKER)
     return max(1, min(wanted, count))
-
-
-def _to_do(workshop: Workshop) -> Iterator[Step]:
-    return (step for step in workshop.situation.plan.steps if step.verb not in (Verb.KEEP, Verb.BLOCKED))
 
 
 def cores() -> int:
@@ -66,13 +60,23 @@ def _is_here(url: str) -> bool:
         return host == "localhost"
 
 
-def _must_stay_together(workshop: Workshop) -> bool:
-    """Requests that share a message, or did when they were sent, are talked about in one place."""
-    open_now = workshop.situation.inventory.open
-    opened = (open_now.get(step.item.name) for step in _to_do(workshop)) if open_now else ()
-    transactions = [one.transaction_id for one in opened if one is not None and one.transaction_id]
-    shared = len(set(transactions)) < len(transactions)
-    return shared or any(_must_stay(step, workshop) for step in _to_do(workshop))
+def _to_be_shared(workshop: Workshop) -> int:
+    """How many steps several processes may share; none where one has to stay in this one, or two belong together.
+
+    Requests that share a message, or did when they were sent, are talked about in one place.
+    """
+    count, transactions = 0, set[str]()
+    for step in workshop.situation.plan.steps:
+        if step.verb in (Verb.KEEP, Verb.BLOCKED):
+            continue
+        opened = workshop.situation.inventory.open.get(step.item.name)
+        transaction = opened.transaction_id if opened else None
+        if transaction in transactions or _must_stay(step, workshop):
+            return 0
+        if transaction:
+            transactions.add(transaction)
+        count += 1
+    return count
 
 
 def _must_stay(step: Step, workshop: Workshop) -> bool:
@@ -128,8 +132,9 @@ def _work(workshop: Workshop, run: str, number: int, count: int, end: socket.soc
             signal.signal(name, signal.SIG_IGN)
         workshop.share(number, count)
         threads = Threads(max(1, cores() // count))
-        steps = packed(workshop.situation.plan.steps).by(lambda step: step.item.name)
+        steps = packed(workshop.situation.plan.steps)
+        by_name = steps.by(step.item.name for step in steps)
         with tuned():
-            asyncio.run(serve(end, steps, lambda journal: workshop.desk(run, journal, threads)))
+            asyncio.run(serve(end, by_name, lambda journal: workshop.desk(run, journal, threads)))
     finally:
         os._exit(1)

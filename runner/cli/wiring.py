@@ -22,7 +22,7 @@ from runner.keystores.keys import KeyMaker
 from runner.keystores.secrets import SecretReader
 from runner.manifest.credentials import CertificateCredential
 from runner.manifest.tunnel import TunnelRequest
-from runner.plan.needs import makers_of
+from runner.plan.needs import relations_of
 from runner.plan.steps import Verb
 from runner.state.folder import STATE_FOLDER
 from runner.system import SystemClock, SystemEntropy
@@ -90,6 +90,8 @@ class Workshop:
 
     def tunnels(self) -> tuple[Tunnel, ...]:
         """Those that have something to do, or wait for it."""
+        if not self.situation.document.tunnels:
+            return ()
         steps = self.situation.plan.steps
         busy = {step.item.tunnel.name for step in steps if isinstance(step.item, TunnelRequest) and step.changes}
         return tuple(each for each in self.situation.document.tunnels if each.watch or each.name in busy)
@@ -141,6 +143,8 @@ class Workshop:
 
     def open_lab(self) -> None:
         """The embedded lab for the authorities that are one; its CA is made where it is not there yet."""
+        if not any(authority.is_lab for authority in self.situation.document.authorities.values()):
+            return
         for authority in self._authorities():
             if authority.is_lab:
                 self.lab = self.lab or _lab(self.situation, self.clock, self.entropy)
@@ -202,7 +206,7 @@ def _reviewer_for(args: Namespace) -> Reviewer | None:
 
 def _is_made(credential: Credential, document: Document) -> bool:
     """Whether an item of the manifest makes a credential's certificate or key."""
-    made = makers_of(document)
+    made = relations_of(document).makers
     if not isinstance(credential, CertificateCredential):
         return False
     return credential.certificate in made or credential.key.path in made

@@ -47,8 +47,9 @@ class Options:
 
 def scheduled(plan: Plan, desk: Desk, options: Options) -> Schedule:
     """The schedule of a plan, which lets go of each step as it ends. So does whoever keeps the plan no longer."""
-    names = (step.item.name for step in plan.steps)
-    return Schedule(*rolled_out(plan.steps, desk.document.strategy, desk.facts), options.tolerance, names)
+    steps, rollout = rolled_out(plan.steps, desk.document.strategy, desk.facts)
+    order = () if steps is plan.steps else (step.item.name for step in plan.steps)
+    return Schedule(steps, rollout, options.tolerance, order)
 
 
 async def execute(schedule: Schedule, desk: Desk, options: Options, stop: asyncio.Event) -> Run:

@@ -18,7 +18,16 @@ from runner.keystores.looking import KeyFile, key_facts, key_file_facts
 from runner.manifest.model import Enrollment, Fetch, Revocation, Update
 from runner.pki.profile import profile_of
 from runner.plan.case import certificate_path_of, key_url_of
-from runner.plan.facts import NO_CERTIFICATE, NO_KEY, NO_REQUEST, CertificateFacts, Facts, KeyFacts, RequestFacts
+from runner.plan.facts import (
+    NO_CERTIFICATE,
+    NO_KEY,
+    NO_REQUEST,
+    CertificateFacts,
+    Facts,
+    FileFacts,
+    KeyFacts,
+    RequestFacts,
+)
 
 if TYPE_CHECKING:
     from runner.keystores.folders import Folder
@@ -42,7 +51,7 @@ def observe(document: Document, folder: Folder) -> Facts:
         certificates=seen.certificates,
         keys=seen.keys | seen.beside,
         requests=seen.requests,
-        files=look_outside(document, folder, seen.certificates, seen.keys),
+        files=seen.files,
         anchors=anchors,
         crls=look_at_crls(document.authorities, anchors),
     )
@@ -59,6 +68,7 @@ class _Seen:
         self.beside: dict[str, KeyFacts] = {}
         """At the places of key stores, chains and bundles: seen from outside only."""
         self.requests: dict[str, RequestFacts] = {}
+        self.files: dict[str, FileFacts] = {}
 
     def look(self, item: AnyItem) -> None:
         """At everything that the item names."""
@@ -72,6 +82,10 @@ class _Seen:
             self.beside[path] = KeyFacts(exists=os.path.lexists(path), unseen=True)
         if isinstance(item, Enrollment) and item.csr is not None:
             self._request(item.csr)
+        self.files.update(look_outside(item, self._folder, self._is_there))
+
+    def _is_there(self, path: str) -> bool:
+        return path in self.certificates or path in self.keys
 
     def certificate(self, path: str) -> None:
         """At a file that many items may name; it is read once."""

@@ -24,10 +24,10 @@ from runner.plan.case import key_url_of
 from runner.plan.facts import MISSING, CrlFacts, FileFacts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from runner.keystores.folders import Folder
-    from runner.manifest.model import AnyItem, Authority, Document
+    from runner.manifest.model import AnyItem, Authority
     from runner.manifest.placing import Output
     from runner.pki.certificates import Certificate
 
@@ -37,22 +37,15 @@ MOST_CAS = 16
 """PREFIX-N.ca files that are looked at."""
 
 
-def look_outside(
-    document: Document, folder: Folder, certificates: Collection[str], keys: Collection[str]
-) -> dict[str, FileFacts]:
-    """FileFacts by path, of everything that outputs name; `certificates` and `keys`: paths where something is."""
-    there = {*certificates, *keys}
-    return {path: facts for item in document.items for path, facts in _files_of(item, folder, there)}
-
-
-def _files_of(item: AnyItem, folder: Folder, there: Collection[str]) -> Iterator[tuple[str, FileFacts]]:
+def look_outside(item: AnyItem, folder: Folder, is_there: Callable[[str], bool]) -> Iterator[tuple[str, FileFacts]]:
+    """FileFacts by path, of everything that its output names; `is_there`: whether a certificate or key was found."""
     if isinstance(item, Revocation | Fetch):
         return
     output, url = item.output, key_url_of(item)
-    if (path := output.certificate) in there:
+    if is_there(path := output.certificate):
         yield path, look_at(path, _formed)
         yield from _cas(output)
-    if url is not None and url.generates and url.is_file and url.path in there:
+    if url is not None and url.generates and url.is_file and is_there(url.path):
         yield url.path, look_at(url.path)
     for path in filter(None, (output.chain, output.full_chain, output.trust)):
         yield path, look_at(path, _certified)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,12 +22,12 @@ from runner.manifest.credentials import CertificateCredential, PskCredential
 from runner.manifest.model import Enrollment, Fetch, Recovery, Revocation, Update
 from runner.manifest.tunnel import TunnelRequest
 from runner.plan.case import key_url_of
-from runner.plan.needs import makers_of
+from runner.plan.needs import relations_of
 from runner.plan.steps import Verb
 from runner.values import mutable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterator, Sequence
 
     from runner.errors import Place
     from runner.keystores.folders import Folder
@@ -64,7 +65,7 @@ def preflight(
     steps: Sequence[Step], document: Document, folder: Folder, keyring: Keyring, maker: KeyMaker, findings: Findings
 ) -> None:
     """Look at everything that the steps will read and write; what is wrong goes into `findings`."""
-    made = makers_of(document)
+    made = _Made(document)
     check_secrets(steps, document, keyring, findings)
     seen: set[str] = set()
     folders: dict[str, str] = {}
@@ -84,6 +85,20 @@ def preflight(
             _credential(step.entry, document, keyring, made, findings, seen)
             _controls(step, keyring, findings)
             _trust(document.authorities[step.entry.authority], folder, findings, trust)
+
+
+class _Made:
+    """The files that items of the manifest will make. It is looked for when somebody asks: most plans read nothing."""
+
+    def __init__(self, document: Document) -> None:
+        self._document = document
+
+    @cached_property
+    def _paths(self) -> Collection[str]:
+        return relations_of(self._document).makers.keys()
+
+    def __contains__(self, path: object) -> bool:
+        return path in self._paths
 
 
 def _trust(authority: Authority, folder: Folder, findings: Findings, seen: set[str]) -> None:
@@ -138,7 +153,7 @@ def _output(item: AnyItem, keyring: Keyring, findings: Findings) -> None:
         findings.attempt(place, lambda secret=store.secret: keyring.secrets.read(secret.kind, secret.value))  # type: ignore[misc]
 
 
-def _inputs(step: Step, keyring: Keyring, made: dict[str, str], findings: Findings) -> None:
+def _inputs(step: Step, keyring: Keyring, made: _Made, findings: Findings) -> None:
     """Certificates and keys that the item names."""
     item, before = step.entry, len(findings.diagnostics)
     if isinstance(item, Fetch):
@@ -156,13 +171,13 @@ def _inputs(step: Step, keyring: Keyring, made: dict[str, str], findings: Findin
         _pair(item, keyring, made, findings)
 
 
-def _root(item: Fetch, made: dict[str, str], findings: Findings) -> None:
+def _root(item: Fetch, made: _Made, findings: Findings) -> None:
     """The root whose successor is asked for."""
     if item.root is not None:
         _certificate(item.root, item.at("root"), made, findings)
 
 
-def _keys(item: Certified, keyring: Keyring, made: dict[str, str], findings: Findings) -> None:
+def _keys(item: Certified, keyring: Keyring, made: _Made, findings: Findings) -> None:
     """Keys that are there already, or ought to be."""
     urls = {"key": item.key, "new_key": item.new_key if isinstance(item, Update) else None}
     for key, url in urls.items():
@@ -170,7 +185,7 @@ def _keys(item: Certified, keyring: Keyring, made: dict[str, str], findings: Fin
             findings.attempt(item.at(key), lambda url=url: keyring.key(url))  # type: ignore[misc]
 
 
-def _pair(item: Certified, keyring: Keyring, made: dict[str, str], findings: Findings) -> None:
+def _pair(item: Certified, keyring: Keyring, made: _Made, findings: Findings) -> None:
     """A certificate that is to sign with its own key needs that very key."""
     key = item.key
     if (
@@ -180,7 +195,7 @@ def _pair(item: Certified, keyring: Keyring, made: dict[str, str], findings: Fin
         or item.certificate is None
     ):
         return
-    if made.keys().isdisjoint((item.certificate, key.path)):
+    if item.certificate not in made and key.path not in made:
         certificate = item.certificate
         findings.attempt(item.at("key"), lambda: signature_protection(read_certificates(certificate), keyring.key(key)))
 
@@ -192,13 +207,13 @@ def _controls(step: Step, keyring: Keyring, findings: Findings) -> None:
         findings.attempt(item.at("reg_token"), lambda: tuple(controls(item.asking, keyring.secrets)))
 
 
-def _certificate(path: str, place: Place, made: dict[str, str], findings: Findings) -> None:
+def _certificate(path: str, place: Place, made: _Made, findings: Findings) -> None:
     if path not in made:
         findings.attempt(place, lambda: read_certificates(path))
 
 
 def _credential(
-    item: AnyItem, document: Document, keyring: Keyring, made: dict[str, str], findings: Findings, seen: set[str]
+    item: AnyItem, document: Document, keyring: Keyring, made: _Made, findings: Findings, seen: set[str]
 ) -> None:
     """The item's credential, each one once."""
     if item.credential is None or item.credential in seen:
@@ -207,8 +222,8 @@ def _credential(
     credential = document.credentials[item.credential]
     if isinstance(credential, PskCredential) and credential.column is not None and item.secret is not None:
         return  # each by itself: runner.execute.spending
-    if isinstance(credential, CertificateCredential) and not made.keys().isdisjoint(
-        (credential.certificate, credential.key.path)
+    if isinstance(credential, CertificateCredential) and (
+        credential.certificate in made or credential.key.path in made
     ):
-        return  # it will be made
+        return
     findings.attempt(credential.place, lambda: keyring.protection(credential))

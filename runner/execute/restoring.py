@@ -87,7 +87,7 @@ async def forget(step: Step, desk: Desk) -> Result:
 def remembered(plan: Plan, inventory: Inventory, run: str, now: datetime) -> list[Change]:
     """For items that stay as they are: what their entries call it, and how they are to be removed one day."""
     found = []
-    for step in plan.steps:
+    for step in plan.steps if inventory.held else ():
         item, held = step.item, inventory.held.get(step.item.name)
         if step.verb is not Verb.KEEP or held is None:
             continue

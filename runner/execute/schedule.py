@@ -52,13 +52,19 @@ class Schedule:
     def __init__(
         self, steps: Iterable[Step], rollout: Rollout, tolerance: Tolerance, order: Iterable[str] = ()
     ) -> None:
-        self._steps = packed(steps).by(lambda step: step.item.name)
+        steps = packed(steps)
+        names, wanted = [], {}
+        for step in steps:
+            names.append(step.item.name)
+            if step.needs:
+                wanted[step.item.name] = step.needs
+        self._steps = steps.by(names)
         """Those that have no result yet."""
         self._order = tuple(order) or tuple(self._steps)
         self._rollout = rollout
         self._held_back: list[str] = []
-        wanted = ((name, self._steps.keys() & step.needs) for name, step in self._steps.items() if step.needs)
-        self._missing = {name: needs for name, needs in wanted if needs}
+        within = ((name, self._steps.keys() & needs) for name, needs in wanted.items())
+        self._missing = {name: needs for name, needs in within if needs}
         self._followers: dict[str, list[str]] = {}
         for name, needs in self._missing.items():
             for need in needs:

@@ -13,6 +13,7 @@ from runner.manifest.credentials import PskCredential
 from runner.manifest.dealings import check_iterations
 from runner.manifest.model import Fetch, Revocation, Update
 from runner.manifest.paths import exists, is_folder, same_file_key, short
+from runner.manifest.rowsecrets import check_secret
 from runner.manifest.words import shortened
 
 if TYPE_CHECKING:
@@ -23,22 +24,32 @@ if TYPE_CHECKING:
     from runner.manifest.ledger import Ledger
     from runner.manifest.model import AnyItem, Authority
 
+Dealing = tuple[str, str, bool]
+"""An authority, the credential that it is talked to under, and whether a certificate comes of it. Items share them."""
 _MOST_CIRCLES = 10
 _MOST_NAMED = 10
 
 
 def check_items(items: Sequence[AnyItem], declared: Declared, ledger: Ledger) -> None:
     """Note everything that is wrong between items, and between items and the disk."""
-    _check_circles(items, ledger)
-    _check_writers(items, ledger)
+    writers: dict[str, int] = {}
+    owners: dict[str, int] = {}
+    dealings: dict[Dealing, None] = {}
+    waits = False
+    for number, item in enumerate(items):
+        _check_writer(number, items, item, writers, ledger)
+        check_secret(number, items, item, owners, ledger)
+        dealings[item.authority, item.credential or "", not isinstance(item, Revocation | Fetch)] = None
+        waits = waits or bool(item.depends_on)
+    if waits:
+        _check_circles(items, ledger)
     _check_files(items, declared, ledger)
-    check_iterations(items, declared, ledger)
-    _check_trust(items, declared, ledger)
+    for dealing in dealings:
+        check_iterations(*dealing[:2], declared, ledger)
+        _check_trust(dealing, declared, ledger)
 
 
 def _check_circles(items: Sequence[AnyItem], ledger: Ledger) -> None:
-    if not any(item.depends_on for item in items):
-        return
     needs = {item.name: list(item.depends_on) for item in items}
     by_name = {item.name: item for item in items}
     order = {name: index for index, name in enumerate(by_name)}
@@ -87,13 +98,14 @@ def writes(item: AnyItem) -> Iterator[tuple[str, Place]]:
         yield key.path, item.at(at)
 
 
-def _check_writers(items: Sequence[AnyItem], ledger: Ledger) -> None:
-    writers: dict[str, int] = {}
-    for number, item in enumerate(items):
-        files = [same_file_key(path) for path, _ in writes(item)]
-        strangers = [file for file in files if writers.setdefault(file, number) != number]
-        if strangers or len({*files}) < len(files):
-            _tell_of_writers(item, lambda path: items[writers[same_file_key(path)]], ledger)
+def _check_writer(
+    number: int, items: Sequence[AnyItem], item: AnyItem, writers: dict[str, int], ledger: Ledger
+) -> None:
+    """`writers` has the numbers of those that came before."""
+    files = [same_file_key(path) for path, _ in writes(item)]
+    strangers = [file for file in files if writers.setdefault(file, number) != number]
+    if strangers or len({*files}) < len(files):
+        _tell_of_writers(item, lambda path: items[writers[same_file_key(path)]], ledger)
 
 
 def _tell_of_writers(item: AnyItem, writer_of: Callable[[str], AnyItem], ledger: Ledger) -> None:
@@ -131,23 +143,22 @@ def _made(items: Sequence[AnyItem], declared: Declared) -> set[str | None]:
     return made | {authority.trust_file for authority in declared.authorities.values() if authority is not None}
 
 
-def _check_trust(items: Sequence[AnyItem], declared: Declared, ledger: Ledger) -> None:
+def _check_trust(dealing: Dealing, declared: Declared, ledger: Ledger) -> None:
     """Signed answers need an anchor; with a psk it is the issued certificate that cannot be followed to one."""
-    for item in items:
-        authority = declared.authorities[item.authority]
-        if authority is None or authority.is_lab or authority.trust or authority.certificate:
-            continue
-        _say_untrusted(item, authority, declared, ledger)
+    authority = declared.authorities[dealing[0]]
+    if authority is not None and not (authority.is_lab or authority.trust or authority.certificate):
+        _say_untrusted(dealing, authority, declared, ledger)
 
 
-def _say_untrusted(item: AnyItem, authority: Authority, declared: Declared, ledger: Ledger) -> None:
-    credential = declared.credentials[item.credential] if item.credential else None
-    if item.credential and credential is None:
+def _say_untrusted(dealing: Dealing, authority: Authority, declared: Declared, ledger: Ledger) -> None:
+    _, used, brings_certificate = dealing
+    credential = declared.credentials[used] if used else None
+    if used and credential is None:
         return
     place, step = authority.place, "add trust: with the CA's root certificate"
     if not isinstance(credential, PskCredential):
         why = "requests that are signed get signed answers"
         ledger.error(f"authority {authority.name!r} needs trust anchors", place, why=why, next_step=step)
-    elif not isinstance(item, Revocation | Fetch):
+    elif brings_certificate:
         why = "the certificates it issues cannot be followed to an anchor"
         ledger.warn(f"authority {authority.name!r} has no trust anchors", place, why=why, next_step=step)

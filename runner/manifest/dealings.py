@@ -11,12 +11,11 @@ from runner.pki.servers import OF_1999, PROFILES, STRICT, TOLERANCES, ServerProf
 from runner.values import frozen
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from runner.manifest.credentials import Credential
     from runner.manifest.declarations import Declared
     from runner.manifest.ledger import Ledger
-    from runner.manifest.model import AnyItem
     from runner.manifest.reader import Reader
 
 
@@ -87,17 +86,15 @@ def _answer_credential(reader: Reader, credentials: Mapping[str, Credential | No
     return name
 
 
-def check_iterations(items: Sequence[AnyItem], declared: Declared, ledger: Ledger) -> None:
+def check_iterations(name: str, used: str, declared: Declared, ledger: Ledger) -> None:
     """More iterations than the server takes, as far as its profile knows: what is said wins, and is told."""
-    pairs = dict.fromkeys((item.authority, item.credential or "") for item in items)
-    for name, used in pairs:
-        authority, credential = declared.authorities[name], declared.credentials.get(used)
-        if authority is None or not isinstance(credential, PskCredential) or not authority.server.most_iterations:
-            continue
-        said, most = credential.mac.iterations or 0, authority.server.most_iterations
-        if said > most:
-            why, step = f"{name} has a profile of servers that take at most {most}", f"iterations: {most} or fewer"
-            ledger.warn(f"{used}: {said} iterations are too many", credential.place, why=why, next_step=step)
+    authority, credential = declared.authorities[name], declared.credentials.get(used)
+    if authority is None or not isinstance(credential, PskCredential) or not authority.server.most_iterations:
+        return
+    said, most = credential.mac.iterations or 0, authority.server.most_iterations
+    if said > most:
+        why, step = f"{name} has a profile of servers that take at most {most}", f"iterations: {most} or fewer"
+        ledger.warn(f"{used}: {said} iterations are too many", credential.place, why=why, next_step=step)
 
 
 def _flag(reader: Reader, key: str, *, usual: bool) -> bool:

@@ -19,7 +19,6 @@ from runner.manifest.parts import Part
 from runner.manifest.policing import check_policy
 from runner.manifest.reader import Reader
 from runner.manifest.rolling import read_strategy
-from runner.manifest.rowsecrets import check_secrets
 from runner.manifest.ruling import read_policy
 from runner.manifest.shared import read_defaults, read_vars
 from runner.manifest.tunnels import read_tunnels
@@ -52,7 +51,6 @@ def resolve(
     )
     tunnels = read_tunnels(roots, values, declared, defaults, ledger)
     check_items(items, declared, ledger)
-    check_secrets(items, ledger)
     policy = _policy(roots, values, ledger)
     if policy is not None:
         check_policy(policy, items, declared.credentials, ledger)

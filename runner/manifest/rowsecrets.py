@@ -105,14 +105,12 @@ def _place(part: Part) -> Place:
     return part.place_of("psk" if "psk" in part.values else "credential")
 
 
-def check_secrets(items: Sequence[AnyItem], ledger: Ledger) -> None:
-    """A secret that opens one transaction is no two items'."""
-    owners: dict[str, int] = {}
-    for number, item in enumerate(items):
-        if item.secret is None:
-            continue
-        before = owners.setdefault(item.secret.value, number)
-        if before != number:
-            other = items[before]
-            why = f"{other.name!r} has it at {other.place}; it opens one transaction"
-            ledger.error(f"{item.name!r} takes the one-time secret of another item", item.place, why=why)
+def check_secret(number: int, items: Sequence[AnyItem], item: AnyItem, owners: dict[str, int], ledger: Ledger) -> None:
+    """A secret that opens one transaction is no two items'. `owners` has the numbers of those that came before."""
+    if item.secret is None:
+        return
+    before = owners.setdefault(item.secret.value, number)
+    if before != number:
+        other = items[before]
+        why = f"{other.name!r} has it at {other.place}; it opens one transaction"
+        ledger.error(f"{item.name!r} takes the one-time secret of another item", item.place, why=why)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from runner.errors import BadInput, Diagnostic
 from runner.manifest.credentials import CertificateCredential
 from runner.manifest.model import Fetch, Poll, Recovery, Revocation, Update
+from runner.values import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -17,41 +18,43 @@ if TYPE_CHECKING:
     from runner.manifest.model import AnyItem, Document
 
 
-def needs_of(document: Document, makers: Mapping[str, str]) -> Mapping[str, tuple[str, ...]]:
-    """Item name → names of the items that must be done before it, where there are any. BadInput names a cycle."""
-    updaters = _updaters_of(document)
-    needs: dict[str, tuple[str, ...]] = {}
+@frozen
+class Relations:
+    """What items have to do with each other's files.
+
+    `makers`: path → name of the item that makes the file. `updaters`: path of a certificate → names of the items that
+    update it. `overwriters`: the same → name of the update that puts its successor in the very same file.
+    """
+
+    makers: Mapping[str, str]
+    updaters: Mapping[str, list[str]]
+    overwriters: Mapping[str, str]
+
+
+def relations_of(document: Document) -> Relations:
+    """The relations of the items of a document."""
+    makers: dict[str, str] = {}
+    updaters: dict[str, list[str]] = {}
+    overwriters: dict[str, str] = {}
     for item in document.items:
-        waits = {makers[path]: None for path in _uses(item, document) if path in makers}
-        if isinstance(item, Revocation):
-            waits.update(dict.fromkeys(updaters.get(item.certificate or "", ())))
-        waits.update(dict.fromkeys(item.depends_on))
-        waits.pop(item.name, None)
-        if waits:
-            needs[item.name] = tuple(waits)
-    if needs:
-        _refuse_cycles(needs, {item.name: item for item in document.items})
-    return needs
-
-
-def makers_of(document: Document) -> dict[str, str]:
-    """Path → name of the item that makes the file."""
-    return {path: item.name for item in document.items for path in _makes(item)}
-
-
-def overwriters_of(document: Document) -> dict[str, str]:
-    """Path of a certificate → name of the update that puts its successor in the very same file."""
-    updates = (item for item in document.items if isinstance(item, Update))
-    return {item.certificate: item.name for item in updates if item.output.certificate == item.certificate}
-
-
-def _updaters_of(document: Document) -> dict[str, list[str]]:
-    """Path of a certificate → names of the items that update it."""
-    found: dict[str, list[str]] = {}
-    for item in document.items:
+        for path in _makes(item):
+            makers[path] = item.name
         if isinstance(item, Update):
-            found.setdefault(item.certificate, []).append(item.name)
-    return found
+            updaters.setdefault(item.certificate, []).append(item.name)
+            if item.output.certificate == item.certificate:
+                overwriters[item.certificate] = item.name
+    return Relations(makers, updaters, overwriters)
+
+
+def needs_of(item: AnyItem, document: Document, relations: Relations) -> tuple[str, ...]:
+    """Names of the items that must be done before this one."""
+    makers = relations.makers
+    waits = {makers[path]: None for path in _uses(item, document) if path in makers}
+    if isinstance(item, Revocation):
+        waits.update(dict.fromkeys(relations.updaters.get(item.certificate or "", ())))
+    waits.update(dict.fromkeys(item.depends_on))
+    waits.pop(item.name, None)
+    return tuple(waits)
 
 
 def _makes(item: AnyItem) -> Iterator[str]:
@@ -87,7 +90,8 @@ def _uses(item: AnyItem, document: Document) -> Iterator[str]:
         yield from filter(None, (item.template.reference, item.csr, used))
 
 
-def _refuse_cycles(needs: Mapping[str, tuple[str, ...]], items: Mapping[str, AnyItem]) -> None:
+def refuse_cycles(needs: Mapping[str, tuple[str, ...]], document: Document) -> None:
+    """BadInput where items wait for each other in a circle; `needs` are of those that wait for somebody."""
     done: set[str] = set()
     for first in needs:
         trail: dict[str, Iterator[str]] = {}
@@ -97,7 +101,7 @@ def _refuse_cycles(needs: Mapping[str, tuple[str, ...]], items: Mapping[str, Any
                 trail[name] = iter(needs.get(name, ()))
             following = next((n for n in trail[name] if n not in done), None)
             if following in trail:
-                _cycle([*trail][[*trail].index(following) :], items)
+                _cycle([*trail][[*trail].index(following) :], document)
             if following is None:
                 done.add(name)
                 trail.pop(name)
@@ -105,11 +109,11 @@ def _refuse_cycles(needs: Mapping[str, tuple[str, ...]], items: Mapping[str, Any
             name = following
 
 
-def _cycle(names: list[str], items: Mapping[str, AnyItem]) -> None:
+def _cycle(names: list[str], document: Document) -> None:
     circle = " → ".join([*names, names[0]])
     finding = Diagnostic(
         f"items wait for each other: {circle}",
-        items[names[0]].place,
+        next(item.place for item in document.items if item.name == names[0]),
         "each needs a file or a result of the next",
         "take one of them out of the circle",
     )

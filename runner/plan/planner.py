@@ -10,7 +10,7 @@ from runner.manifest.model import Enrollment
 from runner.packing import Packed, packed
 from runner.plan.case import Case, Known
 from runner.plan.custody import with_custody
-from runner.plan.needs import makers_of, needs_of, overwriters_of
+from runner.plan.needs import needs_of, refuse_cycles, relations_of
 from runner.plan.pruning import left_over, pruning
 from runner.plan.reasons import reasons_for
 from runner.plan.relays import relay_steps
@@ -20,13 +20,14 @@ from runner.plan.steps import Plan, Reason, Step, Verb
 from runner.state.inventory import Stage
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from datetime import datetime
 
     from runner.manifest.model import AnyItem, Document
     from runner.manifest.tunnel import TunnelRequest
-    from runner.plan.case import Decision, Planned
+    from runner.plan.case import Planned
     from runner.plan.facts import Facts
+    from runner.plan.needs import Relations
     from runner.state.inventory import Inventory, Open
 
 Move = tuple[Verb, tuple[Reason, ...], tuple[str, ...], str]
@@ -54,29 +55,37 @@ def make_plan(
 
     Raises BadInput where items wait for each other in a circle.
     """
-    makers = makers_of(document)
-    needs = needs_of(document, makers)
+    relations = relations_of(document)
     known = Known(
         facts=facts,
         inventory=inventory,
         now=now,
-        makers=makers,
-        overwriters=overwriters_of(document),
+        makers=relations.makers,
+        overwriters=relations.overwriters,
         updated=inventory.updated(),
         revoked=inventory.revoked(),
         retry_unknown=retry_unknown,
         names=frozenset((*document.authorities, *document.credentials)),
     )
-    decisions = ((item, reasons_for(Case(item, known))) for item in document.items)
-    steps = (
-        _step(item, with_custody(item, made, document, facts), needs, document, inventory) for item, made in decisions
-    )
+    steps = with_spent(_steps(document, relations, known), inventory)
+    of_items = packed(document.items).joined(_moves(steps), _made)
     left = left_over(document, facts, inventory, now, {request.name for request in requests})
     pruned = pruning(left) if prune else ()
-    relayed = relay_steps(requests, document, known, makers)
+    relayed = relay_steps(requests, document, known, relations.makers)
     orphans = _orphans(document, requests, inventory)
-    every = packed(document.items).joined(_moves(with_spent(steps, inventory)), _made) + Packed(chain(pruned, relayed))
+    every = of_items + Packed(chain(pruned, relayed))
     return Plan(document.name, now, every, orphans, left, prune, crl_notes(facts, now))
+
+
+def _steps(document: Document, relations: Relations, known: Known) -> Iterator[Step]:
+    needs: dict[str, tuple[str, ...]] = {}
+    for item in document.items:
+        if waits := needs_of(item, document, relations):
+            needs[item.name] = waits
+        decision = with_custody(item, reasons_for(Case(item, known)), document, known.facts)
+        request = _request(item, decision.verb, document, known.inventory)
+        yield Step(item, decision.verb, decision.reasons, waits, request)
+    refuse_cycles(needs, document)
 
 
 def _moves(steps: Iterable[Step]) -> Iterator[Move]:
@@ -95,20 +104,11 @@ def _made(item: Planned, move: Move) -> Step:
 
 def _orphans(document: Document, requests: Sequence[TunnelRequest], inventory: Inventory) -> tuple[Open, ...]:
     """Operations whose request may be out, of items that the manifests do not name (any more)."""
+    if not inventory.open:
+        return ()
     names = {item.name for item in chain(document.items, requests)}
     left = (operation for name, operation in inventory.open.items() if name not in names)
     return tuple(operation for operation in left if operation.stage is not Stage.KEYED)
-
-
-def _step(
-    item: AnyItem,
-    decision: Decision,
-    needs: Mapping[str, tuple[str, ...]],
-    document: Document,
-    inventory: Inventory,
-) -> Step:
-    request = _request(item, decision.verb, document, inventory)
-    return Step(item, decision.verb, decision.reasons, needs.get(item.name, ()), request)
 
 
 def _request(item: AnyItem, verb: Verb, document: Document, inventory: Inventory) -> str:

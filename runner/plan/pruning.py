@@ -50,6 +50,8 @@ def left_over(
 
     `spoken_of`: names of what follows from the manifests beside their items.
     """
+    if not inventory.held:
+        return ()
     names, used = {*spoken_of, *(item.name for item in document.items)}, None
     found = []
     for name in sorted(inventory.held.keys() - names):
