@@ -3,7 +3,7 @@
 Ten thousand items of one entry of a manifest are alike but for a name, two paths and a few octets, and take more than a
 kilobyte each as objects of their own. A Packed keeps a tuple of what differs, and makes the value again each time that
 it is looked at: equal to what was put in, and not the same object. What differs is learnt from the values; the
-functions that take one apart and put it together are compiled (runner.values), and cost about a microsecond each.
+functions that take one apart and put it together are compiled, as those of runner.values are.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import fields
 from operator import eq, itemgetter
 from typing import Any, Generic, NewType, TypeVar, overload
 
-from runner.values import compiled, frozen, is_frozen, maker_of
+from runner.values import compiled, frozen, is_frozen, twin_of
 
 K = TypeVar("K")
 T = TypeVar("T")
@@ -235,53 +235,63 @@ def _beginning(begun: str | bytes, value: Any) -> str | bytes:
 def _taker(shape: _Shape) -> Callable[[Any], _Kept | None]:
     """What takes a value of that shape apart; of another one, it makes None."""
     written = _Written()
-    made = written.part(shape, "value")
+    whole = written.part(shape, "value")
     own = "".join(f"{name}, " for name in written.own)
-    make = compiled("make", ("kept",), [f"_, {own}= kept", f"return {made}"], written.known)
-    known = {**written.known, "make": make}
-    pack: Callable[[Any], _Kept | None] = compiled("pack", ("value",), [*written.lines, f"return (make, {own})"], known)
-    return pack
+    make = compiled("make", ("kept",), [f"_, {own}= kept", *written.made, f"return {whole}"], written.known)
+    taken = [*written.taken, f"return (make, {own})"]
+    take: Callable[[Any], _Kept | None] = compiled("take", ("value",), taken, {**written.known, "make": make})
+    return take
 
 
 class _Written:
     """The two functions of a shape, as they are being written."""
 
     def __init__(self) -> None:
-        self.lines: list[str] = []
-        """Of the one that takes apart."""
+        self.taken: list[str] = []
+        """The lines of the one that takes apart."""
+        self.made: list[str] = []
+        """Those of the one that puts together, which begins with what was kept."""
         self.own: list[str] = []
         """The names of what is kept."""
-        self.known: dict[str, Any] = {}
+        self.known: dict[str, Any] = {"new": object.__new__}
         """What both see beside it."""
 
     def part(self, shape: _Shape, there: str) -> str:
-        """Take apart what is `there`; gives the words that put it together again."""
+        """Take apart what is `there`; gives the words for it where it is put together again."""
         number = len(self.known)
         if isinstance(shape, _Alike):
             self.known[f"alike{number}"] = shape.value
-            self.lines.append(f"if {there} is not alike{number}: return None")
+            self.taken.append(f"if {there} is not alike{number}: return None")
             return f"alike{number}"
         here = f"here{number}_{len(self.own)}"
-        self.lines.append(f"{here} = {there}")
+        self.taken.append(f"{here} = {there}")
         if isinstance(shape, _Own):
             return self._kept(shape.begun, here, number)
         self.known[f"cls{number}"] = shape.made
-        self.lines.append(f"if {here}.__class__ is not cls{number}: return None")
-        if shape.made is tuple:
-            self.lines.append(f"if len({here}) != {len(shape.parts)}: return None")
-            members = (self.part(each, f"{here}[{at}]") for at, each in enumerate(shape.parts))
-            return f"({''.join(f'{member}, ' for member in members)})"
-        self.known[f"make{number}"] = maker_of(shape.made)
-        names = (f"{here}.{each.name}" for each in fields(shape.made))
-        return f"make{number}({', '.join(map(self.part, shape.parts, names))})"
+        self.taken.append(f"if {here}.__class__ is not cls{number}: return None")
+        return self._members(shape, here) if shape.made is tuple else self._fields(shape, here, number)
 
     def _kept(self, begun: str | bytes, here: str, number: int) -> str:
         self.own.append(here)
         if not begun:
             return here
         self.known |= {f"cls{number}": type(begun), f"begun{number}": begun}
-        self.lines.append(
-            f"if {here}.__class__ is not cls{number} or not {here}.startswith(begun{number}): return None"
+        self.taken += (
+            f"if {here}.__class__ is not cls{number} or not {here}.startswith(begun{number}): return None",
+            f"{here} = {here}[{len(begun)}:]",
         )
-        self.lines.append(f"{here} = {here}[{len(begun)}:]")
         return f"begun{number} + {here}"
+
+    def _members(self, shape: _Open, here: str) -> str:
+        self.taken.append(f"if len({here}) != {len(shape.parts)}: return None")
+        members = [self.part(each, f"{here}[{at}]") for at, each in enumerate(shape.parts)]
+        return f"({''.join(f'{member}, ' for member in members)})"
+
+    def _fields(self, shape: _Open, here: str, number: int) -> str:
+        self.known[f"twin{number}"] = twin_of(shape.made)
+        names = [each.name for each in fields(shape.made)]
+        values = [self.part(part, f"{here}.{name}") for part, name in zip(shape.parts, names, strict=True)]
+        self.made.append(f"{here} = new(twin{number})")
+        self.made += (f"{here}.{name} = {value}" for name, value in zip(names, values, strict=True))
+        self.made.append(f"{here}.__class__ = cls{number}")
+        return here

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from types import CodeType
 
-__all__ = ["compiled", "frozen", "is_frozen", "maker_of", "mutable", "replace", "twin_of"]
+__all__ = ["compiled", "frozen", "is_frozen", "mutable", "replace", "twin_of"]
 
 T = TypeVar("T")
 _FIELD: Any = dataclasses._FIELD  # type: ignore[attr-defined]  # noqa: SLF001 - what tells fields from other kinds
@@ -131,7 +131,7 @@ def _reduced(self: Any) -> tuple[Any, ...]:
 
 
 def _made_again(cls: type, *values: Any) -> Any:
-    return maker_of(cls)(*values)
+    return _maker(cls)(*values)
 
 
 @cache
@@ -144,7 +144,7 @@ def _values_of(cls: type) -> Callable[[Any], tuple[Any, ...]]:
 
 
 @cache
-def maker_of(cls: type) -> Callable[..., Any]:
+def _maker(cls: type) -> Callable[..., Any]:
     """What makes an instance of the values of all its fields."""
     names = [each.name for each in fields(cls)]
     given = [f"given{number}" for number in range(len(names))]
@@ -221,7 +221,12 @@ def _may_be_left_out(each: Field[Any]) -> bool:
 @cache
 def twin_of(cls: type) -> type:
     """A class whose instances, made by object.__new__ and filled, may become those of `cls` by way of `__class__`."""
-    namespace = {"__slots__": cls.__dict__["__slots__"], "__setattr__": object.__setattr__}
+    # both are ours: with either of a base's, the interpreter would look for who sets attributes, each time
+    namespace = {
+        "__slots__": cls.__dict__["__slots__"],
+        "__setattr__": object.__setattr__,
+        "__delattr__": object.__delattr__,
+    }
     if "__orig_bases__" in cls.__dict__:  # Generic asks for it
         namespace["__orig_bases__"] = cls.__dict__["__orig_bases__"]
     return type(f"{cls.__name__}InTheMaking", cls.__bases__, namespace)

@@ -16,7 +16,7 @@ from runner.errors import BadInput, CmpBatchError, Diagnostic, Refused
 from runner.execute.access import Keyring, signature_protection
 from runner.execute.asking import controls
 from runner.execute.reading import read_certificates, read_request
-from runner.execute.spending import check_secrets
+from runner.execute.spending import check_secret
 from runner.keystores.ownership import numbers_of
 from runner.manifest.credentials import CertificateCredential, PskCredential
 from runner.manifest.model import Enrollment, Fetch, Recovery, Revocation, Update
@@ -66,7 +66,7 @@ def preflight(
 ) -> None:
     """Look at everything that the steps will read and write; what is wrong goes into `findings`."""
     made = _Made(document)
-    check_secrets(steps, document, keyring, findings)
+    owners: dict[str, str] = {}
     seen: set[str] = set()
     folders: dict[str, str] = {}
     for file in document.entropy:
@@ -83,6 +83,7 @@ def preflight(
             _output(step.entry, keyring, findings)
             _inputs(step, keyring, made, findings)
             _credential(step.entry, document, keyring, made, findings, seen)
+            check_secret(step, document, keyring, owners, findings)
             _controls(step, keyring, findings)
             _trust(document.authorities[step.entry.authority], folder, findings, trust)
 

@@ -19,8 +19,6 @@ from runner.plan.words import spell_time
 from runner.values import replace
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from runner.execute.access import Keyring
     from runner.execute.desk import Desk
     from runner.execute.endings import Lost
@@ -62,20 +60,19 @@ def mark_for(step: Step, desk: Desk) -> str:
     return mark
 
 
-def check_secrets(steps: Sequence[Step], document: Document, keyring: Keyring, findings: Findings) -> None:
-    """Every one-time secret can be read, and no two items have the same."""
-    owners: dict[str, str] = {}
+def check_secret(step: Step, document: Document, keyring: Keyring, owners: dict[str, str], findings: Findings) -> None:
+    """A one-time secret can be read, and is no other item's. `owners`: mark → name, of the steps that came before."""
+    if not opens_with_secret(step):
+        return
 
-    def check(step: Step) -> None:
+    def check() -> None:
         mark = keyring.mark(credential_of(document, step.entry))
         other = owners.setdefault(mark, step.item.name)
         if other != step.item.name:
             why = "each opens one transaction"
             raise SecretError(f"{step.item.name} and {other} have the same one-time secret", why=why, next_step=_STEP)
 
-    for step in steps:
-        if opens_with_secret(step):
-            findings.attempt(step.item.place, lambda step=step: check(step))  # type: ignore[misc]
+    findings.attempt(step.item.place, check)
 
 
 def without_spent(plan: Plan, document: Document, keyring: Keyring, inventory: Inventory) -> Plan:
