@@ -171,8 +171,9 @@ _FROZEN = {
     "__delattr__": _not_deleted,
     "__reduce__": _reduced,
 }
+"""The methods that are the same for every frozen class."""
 _MUTABLE = {"__repr__": _shown, "__hash__": None}
-"""The methods that are the same for every class."""
+"""The same of those whose attributes may be set."""
 
 
 def _initializer(cls: Any) -> Callable[..., None]:
