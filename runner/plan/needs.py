@@ -15,6 +15,7 @@ from runner.values import frozen
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from runner.manifest.credentials import Credential
     from runner.manifest.model import AnyItem, Document
 
 
@@ -22,8 +23,9 @@ if TYPE_CHECKING:
 class Relations:
     """What items have to do with each other's files.
 
-    `makers`: path → name of the item that makes the file. `updaters`: path of a certificate → names of the items that
-    update it. `overwriters`: the same → name of the update that puts its successor in the very same file.
+    `makers`: path of a file that something uses → name of the item that makes it. `updaters`: path of a certificate →
+    names of the items that update it. `overwriters`: the same → name of the update that puts its successor in the very
+    same file.
     """
 
     makers: Mapping[str, str]
@@ -33,12 +35,16 @@ class Relations:
 
 def relations_of(document: Document) -> Relations:
     """The relations of the items of a document."""
+    used = {path for item in document.items for path in _uses(item, document)}
+    used.update(path for credential in document.credentials.values() for path in _parts_of(credential))
+    used.update(path for tunnel in document.tunnels for path in tunnel.trust)
     makers: dict[str, str] = {}
     updaters: dict[str, list[str]] = {}
     overwriters: dict[str, str] = {}
     for item in document.items:
         for path in _makes(item):
-            makers[path] = item.name
+            if path in used:  # most are not, and there may be a hundred thousand
+                makers[path] = item.name
         if isinstance(item, Update):
             updaters.setdefault(item.certificate, []).append(item.name)
             if item.output.certificate == item.certificate:
@@ -57,6 +63,11 @@ def needs_of(item: AnyItem, document: Document, relations: Relations) -> tuple[s
     return tuple(waits)
 
 
+def _parts_of(credential: Credential | None) -> tuple[str, ...]:
+    """Paths of the files that a credential is made of."""
+    return (credential.certificate, credential.key.path) if isinstance(credential, CertificateCredential) else ()
+
+
 def _makes(item: AnyItem) -> Iterator[str]:
     """Paths of the files that an item brings about."""
     if isinstance(item, Fetch):
@@ -72,11 +83,11 @@ def _makes(item: AnyItem) -> Iterator[str]:
 
 def _uses(item: AnyItem, document: Document) -> Iterator[str]:
     """Paths of the files that must be there before an item can begin."""
-    credential = document.credentials.get(item.credential or "")
-    if isinstance(credential, CertificateCredential):
-        yield from (credential.certificate, credential.key.path)
+    yield from _parts_of(document.credentials.get(item.credential or ""))
     if isinstance(item, Update):
         yield from (item.certificate, item.key.path)
+        if item.new_key is not None and not item.new_key.generates:
+            yield item.new_key.path
     elif isinstance(item, Fetch):
         yield from filter(None, (item.root,))
     elif isinstance(item, Revocation):
