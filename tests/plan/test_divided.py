@@ -130,7 +130,8 @@ def renamed(value, names):
 @given(st.data())
 @settings(max_examples=80)
 def test_renaming_what_is_the_authors_own_changes_no_plan(data):
-    words = data.draw(st.sampled_from(GIVEN))
+    # what is in no manifest any more knows its authority by name alone: it is blocked where that is gone
+    words = data.draw(st.sampled_from([each for each in GIVEN if not each.get("prune")]))
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         situation, document, inventory = before(folder, words)
