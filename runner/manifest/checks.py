@@ -6,7 +6,10 @@ that is asked of the disk.
 
 from __future__ import annotations
 
+from array import array
 from graphlib import CycleError, TopologicalSorter
+from itertools import pairwise, starmap
+from operator import eq
 from typing import TYPE_CHECKING
 
 from runner.manifest.credentials import PskCredential
@@ -32,15 +35,18 @@ _MOST_NAMED = 10
 
 def check_items(items: Sequence[AnyItem], declared: Declared, ledger: Ledger) -> None:
     """Note everything that is wrong between items, and between items and the disk."""
-    writers: dict[str, int] = {}
     owners: dict[str, int] = {}
     dealings: dict[Dealing, None] = {}
-    waits = False
+    waits, written = False, array("q")
     for number, item in enumerate(items):
-        _check_writer(number, items, item, writers, ledger)
+        written.extend(hash(same_file_key(path)) for path, _ in writes(item))
         check_secret(number, items, item, owners, ledger)
         dealings[item.authority, item.credential or "", not isinstance(item, Revocation | Fetch)] = None
         waits = waits or bool(item.depends_on)
+    if any(
+        starmap(eq, pairwise(sorted(written)))
+    ):  # paths would take ten times the room, and hardly ever are two alike
+        _check_writers(items, ledger)
     if waits:
         _check_circles(items, ledger)
     _check_files(items, declared, ledger)
@@ -98,14 +104,13 @@ def writes(item: AnyItem) -> Iterator[tuple[str, Place]]:
         yield key.path, item.at(at)
 
 
-def _check_writer(
-    number: int, items: Sequence[AnyItem], item: AnyItem, writers: dict[str, int], ledger: Ledger
-) -> None:
-    """`writers` has the numbers of those that came before."""
-    files = [same_file_key(path) for path, _ in writes(item)]
-    strangers = [file for file in files if writers.setdefault(file, number) != number]
-    if strangers or len({*files}) < len(files):
-        _tell_of_writers(item, lambda path: items[writers[same_file_key(path)]], ledger)
+def _check_writers(items: Sequence[AnyItem], ledger: Ledger) -> None:
+    writers: dict[str, int] = {}
+    for number, item in enumerate(items):
+        files = [same_file_key(path) for path, _ in writes(item)]
+        strangers = [file for file in files if writers.setdefault(file, number) != number]
+        if strangers or len({*files}) < len(files):
+            _tell_of_writers(item, lambda path: items[writers[same_file_key(path)]], ledger)
 
 
 def _tell_of_writers(item: AnyItem, writer_of: Callable[[str], AnyItem], ledger: Ledger) -> None:
