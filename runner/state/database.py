@@ -34,6 +34,7 @@ def connect(path: Path, options: str) -> sqlite3.Connection:
     db = sqlite3.connect(uri, uri=True, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
     db.execute("PRAGMA trusted_schema = OFF")
     db.execute("PRAGMA cell_size_check = ON")
+    db.execute("PRAGMA cache_size = -512")  # kB: what is under way is in few pages, and the rest is not looked at again
     return db
 
 
