@@ -43,9 +43,8 @@ def check_items(items: Sequence[AnyItem], declared: Declared, ledger: Ledger) ->
         check_secret(number, items, item, owners, ledger)
         dealings[item.authority, item.credential or "", not isinstance(item, Revocation | Fetch)] = None
         waits = waits or bool(item.depends_on)
-    if any(
-        starmap(eq, pairwise(sorted(written)))
-    ):  # paths would take ten times the room, and hardly ever are two alike
+    # paths would take ten times the room of their hashes, and hardly ever are two alike
+    if any(starmap(eq, pairwise(sorted(written)))):
         _check_writers(items, ledger)
     if waits:
         _check_circles(items, ledger)
